@@ -1,0 +1,126 @@
+"""What travels with a request: its features, the decision, and what happened."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from core.messages import Usage
+
+
+class Target(NamedTuple):
+    """A `provider,model`."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider},{self.model}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """Split at the first comma; ValueError if there is none or a side is empty."""
+        provider, comma, model = (part.strip() for part in text.partition(","))
+        if not (provider and comma and model):
+            raise ValueError(f"{text!r} is not 'provider,model'")
+        return cls(provider, model)
+
+
+class Features(Struct, frozen=True, kw_only=True):
+    """All that a decision may depend on. Counts are tokens; `images` counts the whole history.
+
+    `effort` is none | low | medium | high | xhigh | max; `request_class` is main | subagent | auxiliary | compaction
+    or empty; `agent` is the client program (`claude-code`, `codex`, …).
+    """
+
+    dialect: str
+    model: str
+    stream: bool
+    max_tokens: int | None
+    token_count: int
+    message_count: int
+    tools: tuple[str, ...]
+    last_user: str
+    thinking: bool
+    effort: str
+    web_search: bool
+    images: int
+    image_in_last_turn: bool
+    request_class: str
+    background: bool
+    plan_mode: bool
+    subagent: bool
+    subagent_target: str
+    session_id: str
+    client_key: str
+    agent: str
+
+
+class SessionState(Struct, frozen=True):
+    """What is remembered of a session, read once when its request is decided."""
+
+    turns: int = 0
+    last_target: str = ""
+    last_input_tokens: int = 0
+    cached_prefix_tokens: int = 0
+
+
+class Step(Struct, frozen=True):
+    """One line of a decision's trace: the phase, what it looked at or found, and what came of it."""
+
+    phase: str
+    outcome: str
+    detail: dict[str, Any]
+
+
+class Candidate(Struct, frozen=True):
+    """A target that may be asked, and what the gate changed for it."""
+
+    target: Target
+    max_tokens: int | None = None
+    drop_thinking: bool = False
+    unverified: tuple[str, ...] = ()
+
+
+class Decision(Struct, frozen=True):
+    """Who should answer, and why. `reason` is a code; `score` is 0–1000, or None where it means nothing."""
+
+    phase: str
+    reason: str
+    candidates: tuple[Candidate, ...]
+    snapshot: str
+    score: int | None = None
+    tags: dict[str, str] = {}
+    scenarios: tuple[str, ...] = ()
+    trace: tuple[Step, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        return self.candidates[0].target
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at one target. `outcome` is ok, a status, or a stage of `UpstreamFailed`."""
+
+    target: Target
+    outcome: str
+    ms: float
+
+
+@dataclass
+class Exchange:
+    """The one value that travels from the edge to the log line."""
+
+    request_id: str
+    endpoint: str
+    dialect: str
+    snapshot: str = ""
+    client_key: str = ""
+    decision: Decision | None = None
+    answered_by: Target | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    simulated: bool = False
+    status: int = 0
+    error: str = ""
