@@ -97,7 +97,12 @@ class Request(Struct, kw_only=True):
     #: JSON schema of the answer (bytes), when the client asked for structured output; empty otherwise.
     answer_schema: Raw = Raw()
     answer_schema_name: str = ""
+    #: Anthropic's `metadata.user_id` or OpenAI's `user`, as sent; Claude Code writes JSON with `session_id` in it.
     user: str = ""
+    #: `prompt_cache_key` of OpenAI's dialects: constant in a conversation, so it can name the session.
+    prompt_cache_key: str = ""
+    #: `safeguards[].classifier_context.permission_mode` of Claude Code, e.g. `plan`; empty when not sent.
+    permission_mode: str = ""
     include_usage: bool = True
     #: Top-level field names of the body, for rules like "`safeguards` cannot be passed on".
     fields: frozenset[str] = frozenset()
