@@ -54,6 +54,12 @@ class Features(Struct, frozen=True, kw_only=True):
     session_id: str
     client_key: str
     agent: str
+    #: A web search tool that the provider itself must run is on offer (not merely a function of that name).
+    server_web_search: bool = False
+    #: The request's moment, so that rules can be replayed: Unix time, the proxy's offset from UTC, 32 bits of its id.
+    now_ms: int = 0
+    tz_offset_min: int = 0
+    seed: int = 0
 
 
 class SessionState(Struct, frozen=True):
@@ -82,8 +88,18 @@ class Candidate(Struct, frozen=True):
     unverified: tuple[str, ...] = ()
 
 
+class Refusal(Struct, frozen=True):
+    """Why nobody is asked: the HTTP status and a message for the client."""
+
+    status: int
+    message: str
+
+
 class Decision(Struct, frozen=True):
-    """Who should answer, and why. `reason` is a code; `score` is 0–1000, or None where it means nothing."""
+    """Who should answer, and why. `reason` is a code; `score` is 0–1000, or None where it means nothing.
+
+    A decision has candidates or a refusal.
+    """
 
     phase: str
     reason: str
@@ -93,10 +109,11 @@ class Decision(Struct, frozen=True):
     tags: dict[str, str] = {}
     scenarios: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
+    refusal: Refusal | None = None
 
     @property
-    def target(self) -> Target:
-        return self.candidates[0].target
+    def target(self) -> Target | None:
+        return self.candidates[0].target if self.candidates else None
 
 
 @dataclass(frozen=True)
