@@ -1,0 +1,212 @@
+"""Tokens of whole requests, counted once for each distinct text.
+
+A conversation sends its whole history with every turn, so counts are kept by content: turn N counts what is new and
+looks up the rest. Text is exact for the model's own vocabulary (`vocab`); what surrounds it is estimated:
+
+- message, reply, tool: the numbers of OpenAI's cookbook, "How to count tokens with tiktoken". A tool call and a
+  tool result are a message each, tool schemas are counted as the JSON that they are;
+- image: `images`. PDF: Anthropic's 1,500–3,000 tokens of text a page plus the page's picture ("PDF support"), a page
+  taken as 50 KB of file; a document that is not in the request counts as one page;
+- sealed thinking (redacted, or a signature without text): four of its bytes, after base64, are one token.
+"""
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from core.images import MAX_TOKENS, image_tokens
+from core.messages import Block, Request, Source, Tool
+from core.vocab import TextCounter, encoding_of, text_counter
+
+MESSAGE = 4  # 3, and the role
+REPLY = 3
+TOOL = 7
+TOOLS_END = 12
+PDF_PAGE_BYTES = 50_000
+PDF_PAGE = 2_000 + MAX_TOKENS
+
+#: About 300 bytes each (key, count and links; never text), so the cache of one encoding is at most 20 MB.
+MAX_ENTRIES = 65_536
+#: Loading a vocabulary takes as long as counting this much text: until it is loaded it counts as uncached.
+LOAD_BYTES = 32_000_000
+
+Text = str | bytes
+#: (hash, length; bytes: negative). Python's hash of a text is SipHash-1-3 over its buffer under a secret of the
+#: process: nobody can aim at a collision, and a wrong hit would only be a wrong estimate. It is kept in the string
+#: and five times as fast as BLAKE2. The length tells "漢" from '"o', the sign "Ã©" from b"\xc3\xa9": same buffers.
+Key = tuple[int, int]
+
+
+class TokenCounter:
+    """Counts requests; safe in several threads. Vocabularies are loaded at the first count that needs them."""
+
+    def __init__(self, *, max_entries: int = MAX_ENTRIES, make: Callable[[str], TextCounter] = text_counter) -> None:
+        self._max_entries = max_entries
+        self._make = make
+        self._memos: dict[str, _Memo] = {}
+        self._loading = threading.Lock()
+
+    def count(self, request: Request) -> int:
+        """Input tokens of a request, as its own model counts them."""
+        texts, extra = measure(request)
+        return extra + self._memo(encoding_of(request.model)).count(texts)
+
+    def uncached_bytes(self, request: Request) -> int:
+        """How much text `count` would have to tokenise (characters of text, bytes of JSON): when large, count elsewhere
+        than on the event loop. `LOAD_BYTES` more while the vocabulary is not loaded.
+        """
+        texts, _ = measure(request)
+        memo = self._memos.get(encoding_of(request.model))
+        return memo.uncached_bytes(texts) if memo else LOAD_BYTES + sum(map(len, texts))
+
+    def _memo(self, encoding: str) -> "_Memo":
+        memo = self._memos.get(encoding)
+        if memo is None:
+            with self._loading:  # a second thread waits for the first one's vocabulary
+                memo = self._memos.get(encoding) or _Memo(self._make(encoding), self._max_entries)
+                self._memos[encoding] = memo
+        return memo
+
+
+class _Memo:
+    """The counts of one encoding: least recently used out first. The lock is never held while text is tokenised."""
+
+    def __init__(self, counter: TextCounter, max_entries: int) -> None:
+        self._counter = counter
+        self._max_entries = max_entries
+        self._counts: OrderedDict[Key, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def count(self, texts: list[Text]) -> int:
+        total, new = 0, []
+        get, touch = self._counts.get, self._counts.move_to_end
+        with self._lock:
+            for text in texts:
+                key = key_of(text)
+                known = get(key)
+                if known is None:
+                    new.append((key, text))
+                else:
+                    touch(key)
+                    total += known
+        return total + self._count_new(new) if new else total
+
+    def uncached_bytes(self, texts: list[Text]) -> int:
+        known = self._counts
+        return sum(len(text) for text in texts if key_of(text) not in known)
+
+    def _count_new(self, new: list[tuple[Key, Text]]) -> int:
+        texts = dict(new)
+        counts = dict(zip(texts, self._counter.count([_str(text) for text in texts.values()]), strict=True))
+        with self._lock:
+            self._counts.update(counts)
+            while len(self._counts) > self._max_entries:
+                self._counts.popitem(last=False)
+        return sum(counts[key] for key, _ in new)
+
+
+def key_of(text: Text) -> Key:
+    """What a text is known by in the cache."""
+    return hash(text), len(text) if isinstance(text, str) else -len(text)
+
+
+def measure(request: Request) -> tuple[list[Text], int]:
+    """Every text of a request, and the tokens of what is not text."""
+    texts: list[Text] = []
+    extra = REPLY + MESSAGE * len(request.messages)
+    if request.system:
+        extra += MESSAGE + _blocks(request.system, texts)
+    for message in request.messages:
+        extra += _blocks(message.content, texts)
+    if request.tools:
+        extra += TOOLS_END + TOOL * len(request.tools)
+        _tools(request.tools, texts)
+    if schema := bytes(request.answer_schema):
+        texts.append(schema)
+    return texts, extra
+
+
+def _blocks(blocks: Iterable[Block], texts: list[Text]) -> int:
+    """Append the blocks' texts; the tokens of the rest."""
+    extra = 0
+    for block in blocks:
+        if block.type == "text":
+            texts.append(block.text)
+        else:
+            extra += _OTHER.get(block.type, _unknown)(block, texts)
+    return extra
+
+
+def _tools(tools: Iterable[Tool], texts: list[Text]) -> None:
+    for tool in tools:
+        texts += (tool.name, tool.description, bytes(tool.input_schema))
+
+
+def _tool_use(block: Block, texts: list[Text]) -> int:
+    texts += (block.name, bytes(block.input))
+    return MESSAGE
+
+
+def _result(block: Block, texts: list[Text]) -> int:
+    content = block.content
+    if isinstance(content, str):
+        texts.append(content)
+    elif isinstance(content, list):
+        return MESSAGE + _blocks(content, texts)
+    elif content:
+        texts.append(msgspec.json.encode(content))
+    return MESSAGE
+
+
+def _thinking(block: Block, texts: list[Text]) -> int:
+    if block.thinking:
+        texts.append(block.thinking)
+        return 0
+    return sealed_tokens(block.signature or "")
+
+
+def _redacted(block: Block, _texts: list[Text]) -> int:
+    return sealed_tokens(block.data)
+
+
+def _image(block: Block, _texts: list[Text]) -> int:
+    return image_tokens(block.source)
+
+
+def _document(block: Block, texts: list[Text]) -> int:
+    source = block.source or Source(type="")
+    if source.type == "text":
+        texts.append(source.data)
+        return 0
+    return max(1, math.ceil(len(source.data) * 0.75 / PDF_PAGE_BYTES)) * PDF_PAGE
+
+
+def _unknown(block: Block, texts: list[Text]) -> int:
+    """A block type that is not known here: whatever it carries in the fields that are."""
+    if block.text:
+        texts.append(block.text)
+    if block.content:
+        return _result(block, texts)
+    return _tool_use(block, texts) if block.name else 0
+
+
+_OTHER: dict[str, Callable[[Block, list[Text]], int]] = {
+    "tool_use": _tool_use,
+    "tool_result": _result,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "image": _image,
+    "document": _document,
+}
+
+
+def sealed_tokens(data: str) -> int:
+    """Tokens of text that is only there encrypted and in base64."""
+    return len(data) * 3 // 16
+
+
+def _str(text: Text) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")
