@@ -1,0 +1,129 @@
+"""Server-sent events over bytes, without I/O (WHATWG HTML, section 9.2 "Server-sent events").
+
+    chunk ─ Decoder.feed ─▶ [Event]     Event.raw joined over a stream is the stream, byte for byte
+    event, data ─ encode ─▶ bytes
+
+A line ends with CR, LF or CRLF and with nothing else: U+2028 or U+0085 inside JSON text are ordinary characters.
+`id` and `retry` are for reconnecting, which no client of ours does: they are kept in `raw` and otherwise ignored.
+"""
+
+import re
+from typing import NamedTuple
+
+#: Most bytes of one event. A tool call with a whole file in its arguments stays far below.
+MAX_EVENT = 16 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+# Atomic, so that CRLF is never read as an empty line between a CR and an LF.
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONGEST_BLANK = len(b"\r\n\r\n")
+
+
+class SSEError(ValueError):
+    """The bytes cannot be a stream of events that anybody should buffer."""
+
+
+class Event(NamedTuple):
+    """One event. `data` is None for a block without data lines (comments, blank lines): a sign of life, no content.
+
+    `name` is the `event` field, empty if there was none. `raw` is the block as it came, its blank line included.
+    """
+
+    name: str
+    data: bytes | None
+    raw: bytes
+
+
+class Decoder:
+    """Chunks of any size to events. One a stream."""
+
+    def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._buffer = bytearray()
+        self._max = max_event
+        self._searched = 0
+        self._only_lf = True
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that are complete with this chunk. SSEError if one grows over the limit."""
+        buffer = self._buffer
+        buffer += chunk
+        self._only_lf = self._only_lf and b"\r" not in chunk
+        events = []
+        start, search = 0, self._searched
+        while (end := _end_of_block(buffer, search, only_lf=self._only_lf)) != -1:
+            events.append(self._block(bytes(buffer[start:end])))
+            start = search = end
+        del buffer[:start]
+        if len(buffer) > self._max:
+            raise self._too_long()
+        # A blank line may have begun at the end of what was searched.
+        self._searched = max(0, len(buffer) - _LONGEST_BLANK + 1)
+        return events
+
+    def end(self) -> list[Event]:
+        """The transport has ended: what is left, its missing blank line added.
+
+        The standard drops an unfinished event. Several servers leave out the last blank line, so it is given, and
+        whether its data is whole is the reader's to judge.
+        """
+        left = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        if not left.strip(b"\r\n"):
+            return [Event("", None, left)] if left else []
+        return [self._block(left if left.endswith((b"\n\n", b"\r\n\r\n")) else left.rstrip(b"\r\n") + b"\n\n")]
+
+    def _block(self, raw: bytes) -> Event:
+        if len(raw) > self._max:
+            raise self._too_long()
+        return parse(raw)
+
+    def _too_long(self) -> SSEError:
+        return SSEError(f"an event of the stream is longer than {self._max} bytes")
+
+
+def _end_of_block(buffer: bytearray, start: int, *, only_lf: bool) -> int:
+    """Offset just after the next blank line, -1 if there is none yet."""
+    if only_lf:
+        found = buffer.find(b"\n\n", start)
+        return found + 2 if found >= 0 else -1
+    match = _BLANK_LINE.search(buffer, start)
+    # The chunk may end inside the last CRLF: its LF belongs to this event and is on its way.
+    if not match or (match.end() == len(buffer) and match[0] == b"\r\n\r"):
+        return -1
+    return match.end()
+
+
+def parse(raw: bytes) -> Event:
+    """One block to an event. Unknown fields are ignored, several data lines are joined by LF."""
+    if common := _common(raw):
+        return common
+    name = ""
+    data: list[bytes] = []
+    for line in _LINE_END.split(raw.removeprefix(_BOM)):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ").decode("utf-8", "replace")
+    return Event(name, b"\n".join(data) if data else None, raw)
+
+
+def _common(raw: bytes) -> Event | None:
+    """The two shapes that providers really send, without splitting: one data line, perhaps after an event line."""
+    named = raw.startswith(b"event: ")
+    line = raw.find(b"\n") + 1 if named else 0
+    if not raw.startswith(b"data: ", line) or raw.find(b"\n", line) != len(raw) - 2 or b"\r" in raw:
+        return None
+    return Event(raw[7 : line - 1].decode("utf-8", "replace") if named else "", raw[line + 6 : -2], raw)
+
+
+def encode(data: bytes, name: str = "") -> bytes:
+    """An event's bytes. `data` is one line: JSON as msgspec writes it has no raw line ends."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data) if name else b"data: %b\n\n" % data
+
+
+def comment(text: str = "") -> bytes:
+    """A comment block: keeps a connection alive, carries nothing."""
+    return b": %b\n\n" % text.encode()
