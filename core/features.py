@@ -1,0 +1,191 @@
+"""What a request is: everything that a decision may depend on, read off the request without asking anybody.
+
+The conditions are those of today's clients (Claude Code 2.1, Codex 0.169, the SDKs), as observed on the wire.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import translate
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct
+
+from core.effort import effort_of
+from core.exchange import Features
+from core.human_text import find_subagent_tag, last_human_text
+from core.identity import BILLING, agent_of, session_id
+from core.messages import Block, Message, Request, Tool
+
+REQUEST_CLASSES = frozenset({"main", "subagent", "workflow", "auxiliary", "compaction", "side_reply"})
+BACKGROUND_CLASSES = frozenset({"auxiliary", "compaction"})
+SEARCH_TOOLS = frozenset({"web_search", "WebSearch", "googleSearch", "google_search"})
+#: The permission classifier asks for a word or two.
+CLASSIFIER_TOKENS = 64
+PLAN_ON = ("plan mode is active", "plan mode still active", "## re-entering plan mode")
+PLAN_OFF = ("## exited plan mode",)
+_REMINDER = "<system-reminder>"
+#: No model's name is longer, and a glob is not run over what is no name.
+MODEL_CHARS = 256
+
+
+class FeatureSettings(Struct, frozen=True, kw_only=True):
+    """The operator's word on features."""
+
+    #: Globs over the lower-cased model name: who asks for such a model runs a background job.
+    background_models: tuple[str, ...] = ("*haiku*",)
+    #: Leave fenced code out of the text that patterns see.
+    skip_code: bool = False
+
+
+def extract(
+    request: Request, headers: Mapping[str, str], *, token_count: int, settings: FeatureSettings, client_key: str
+) -> Features:
+    """The features of a request. Header names are lower-case; `client_key` is the client's name, never its secret."""
+    subagent = is_subagent(request, headers)
+    request_class = class_of(request, headers, subagent=subagent)
+    return Features(
+        dialect=request.dialect,
+        model=request.model,
+        stream=request.stream,
+        max_tokens=request.max_tokens,
+        token_count=token_count,
+        message_count=len(request.messages),
+        tools=tuple(tool.name or tool.type for tool in request.tools),
+        last_user=last_human_text(request, skip_code=settings.skip_code),
+        thinking=wants_thinking(request),
+        effort=effort_of(request.thinking),
+        web_search=wants_search(request),
+        server_web_search=wants_server_search(request),
+        images=sum(count_images(message.content) for message in request.messages),
+        image_in_last_turn=any(count_images(message.content) for message in latest_turn(request.messages)),
+        request_class=request_class,
+        background=request_class in BACKGROUND_CLASSES or fits(request.model, settings.background_models),
+        plan_mode=is_plan_mode(request),
+        subagent=subagent,
+        subagent_target=find_subagent_tag(request),
+        session_id=session_id(request, headers, client_key),
+        client_key=client_key,
+        agent=agent_of(headers),
+    )
+
+
+def class_of(request: Request, headers: Mapping[str, str], *, subagent: bool) -> str:
+    """The request class: the client's hint, else what the request's shape says, else empty."""
+    hint = headers.get("x-claude-code-request-class", "").strip().lower()
+    if hint in REQUEST_CLASSES:
+        return hint
+    if is_title_shape(request) or is_classifier_shape(request):
+        return "auxiliary"
+    if subagent:
+        return "subagent"
+    return "main" if len(request.tools) > 1 and request.thinking.type == "adaptive" else ""
+
+
+def is_title_shape(request: Request) -> bool:
+    """Claude Code names a session: an explicitly empty tool list, JSON with a `title` wanted, no thinking."""
+    if request.tools or "tools" not in request.fields or request.thinking.type not in {"", "disabled"}:
+        return False
+    schema = bytes(request.answer_schema)
+    return bool(schema) and "title" in _properties(schema)
+
+
+class _Schema(Struct):
+    properties: dict[str, msgspec.Raw] = {}
+
+
+def _properties(schema: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(schema, type=_Schema).properties
+    except msgspec.DecodeError:
+        return {}
+
+
+def is_classifier_shape(request: Request) -> bool:
+    """Claude Code asks whether a command is safe: a word or two until a stop sequence, not streamed, no tools."""
+    short = request.max_tokens is not None and request.max_tokens <= CLASSIFIER_TOKENS
+    return short and bool(request.stop) and not request.stream and not request.tools
+
+
+def is_subagent(request: Request, headers: Mapping[str, str]) -> bool:
+    """Claude Code's mark of a subagent: a header, or a word in the billing line that leads the system text."""
+    if headers.get("x-claude-code-agent-id"):
+        return True
+    first = request.system[0].text if request.system else ""
+    return first.startswith(BILLING) and "cc_is_subagent=true" in first
+
+
+def is_plan_mode(request: Request) -> bool:
+    """The client says so, or the newest system message in the conversation that is about plan mode does."""
+    if request.permission_mode:
+        return request.permission_mode == "plan"
+    for message in reversed(request.messages):
+        if message.role != "system":
+            continue
+        notice = _notice(message)
+        if notice.startswith(PLAN_ON + PLAN_OFF):
+            return notice.startswith(PLAN_ON)
+    return False
+
+
+def _notice(message: Message) -> str:
+    """The first words of a message, lower-cased, out of their `<system-reminder>`."""
+    text = next((block.text for block in message.content if block.type == "text"), "")
+    return text[:200].lstrip().removeprefix(_REMINDER).lstrip()[:40].lower()
+
+
+def wants_thinking(request: Request) -> bool:
+    """Whether the client turned thinking on: by its type, or (in dialects that have only that) by an effort."""
+    thinking = request.thinking
+    if thinking.type or request.dialect == "anthropic":
+        return thinking.type in {"enabled", "adaptive"}
+    return effort_of(thinking) != "none"
+
+
+def wants_search(request: Request) -> bool:
+    """A search tool is what this request is about.
+
+    Claude Code offers its function `WebSearch` with every main turn: among other tools, a function with a schema of its
+    own is just a tool. It counts when the provider must run it, or when it is the only one.
+    """
+    named = len(request.tools) == 1 and request.tools[0].name in SEARCH_TOOLS
+    return named or wants_server_search(request)
+
+
+def wants_server_search(request: Request) -> bool:
+    """The provider must search: a tool of such a type, a known name without a schema, or OpenAI's chat option."""
+    return "web_search_options" in request.fields or any(map(_is_server_search, request.tools))
+
+
+def _is_server_search(tool: Tool) -> bool:
+    return tool.type.startswith("web_search") or (tool.name in SEARCH_TOOLS and len(bytes(tool.input_schema)) <= 2)
+
+
+def latest_turn(messages: Sequence[Message]) -> Iterator[Message]:
+    """What was said after the model's last answer, newest first."""
+    for message in reversed(messages):
+        if message.role == "assistant":
+            return
+        yield message
+
+
+def count_images(blocks: Sequence[Block]) -> int:
+    """Image blocks, those inside tool results included."""
+    count = 0
+    for block in blocks:
+        if block.type == "image":
+            count += 1
+        elif block.type == "tool_result" and isinstance(block.content, list):
+            count += count_images(block.content)
+    return count
+
+
+def fits(model: str, globs: tuple[str, ...]) -> bool:
+    """Whether any glob fits the model's name, case aside."""
+    return bool(globs) and _compiled(globs).match(model[:MODEL_CHARS].lower()) is not None
+
+
+@lru_cache(maxsize=8)  # one for each settings in use: two during a reload
+def _compiled(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression; `fnmatch.translate` writes stars as atomic groups, so it cannot backtrack without bound."""
+    return re.compile("|".join(translate(glob.lower()) for glob in globs))
