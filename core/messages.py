@@ -26,7 +26,8 @@ class Block(Struct, kw_only=True):
     """One content block; `type` says which fields mean something.
 
     text: `text` · thinking: `thinking`, `signature` · redacted_thinking: `data` · image, document: `source` ·
-    tool_use: `id`, `name`, `input` (JSON bytes) · tool_result: `tool_use_id`, `content`, `is_error`.
+    tool_use: `id`, `name`, `input` (JSON bytes) · tool_result: `tool_use_id`, `content`, `is_error` ·
+    tool_reference: `tool_name`.
     """
 
     type: str
@@ -38,6 +39,7 @@ class Block(Struct, kw_only=True):
     name: str = ""
     input: Raw = EMPTY_OBJECT
     tool_use_id: str = ""
+    tool_name: str = ""
     content: "str | list[Block] | dict[str, Any] | None" = None
     is_error: bool | None = None
     source: Source | None = None

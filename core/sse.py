@@ -72,7 +72,7 @@ class Decoder:
         self._searched = 0
         if not left.strip(b"\r\n"):
             return [Event("", None, left)] if left else []
-        return [self._block(left if left.endswith((b"\n\n", b"\r\n\r\n")) else left.rstrip(b"\r\n") + b"\n\n")]
+        return [self._block(left if _BLANK_LINE.search(left) else left.rstrip(b"\r\n") + b"\n\n")]
 
     def _block(self, raw: bytes) -> Event:
         if len(raw) > self._max:
