@@ -21,7 +21,7 @@ from core.rolegraph.model import DEFAULT_PRIORITY, MAX_PRIORITY, Concept, Concep
 from core.rolegraph.text import normalise
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_DIRECTIVE = re.compile(r"([A-Za-z_]+)(:{2,3})(?![:\w])(.*)$")
+_DIRECTIVE = re.compile(r"([A-Za-z_]+)(:{2,3})(?!:)(.*)$")
 _NEARLY = re.compile(r"\s*(?:[-*+]\s+)?([A-Za-z_]+)\s?:{2,3}(?:\s|$)")
 #: A name ends up in a header and a reason code.
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -105,13 +105,13 @@ def _type(draft: _Draft) -> ConceptType:
 
 
 def _add_patterns(draft: _Draft, value: str, number: int) -> None:
-    known = {pattern.text for pattern in draft.patterns}
+    known = {pattern.text: pattern.line for pattern in draft.patterns}
     for part in value.split(","):
         pattern = normalise(part)
-        if pattern in known:
-            draft.warn(number, f"{pattern!r} is already a pattern of this file", "remove it")
-        elif pattern:
-            known.add(pattern)
+        if known.get(pattern):
+            draft.warn(number, f"{pattern!r} is already on line {known[pattern]}", "remove it")
+        elif pattern and pattern not in known:
+            known[pattern] = number
             draft.patterns.append(Line(pattern, number))
 
 
