@@ -1,0 +1,10 @@
+"""A host for routing rules written in WebAssembly: load, limit, run and explain other people's code.
+
+- `abi` is the contract; `binary` and `preflight` judge a module's bytes without an engine.
+- `child` starts processes that can do little; `compiler` compiles in one of them and keeps artifacts in a cache.
+- `manifest` merges what the author and the operator say of a rule; `projection` is what the rule then gets to see.
+- `registry` turns a folder into an immutable `RuleSet`; `inline` runs its rules; `answer` judges what they say.
+- `testing` runs one module for its author.
+
+Nothing here imports the proxy: the package could be published alone. Importing it does not load the engine.
+"""

@@ -1,0 +1,175 @@
+"""The rule contract `terraphim-rule/1`, once: names, types, limits, outcome codes and shapes, and nothing else.
+
+Version 1 may grow fields and optional exports; nothing in it is removed or changes its meaning. The version is part
+of the exports' names, so that the host knows it without running the guest.
+
+Life of a call, all in one fresh instance: start function, `_initialize`, `rule_v1_alloc(len)`, the host writes the
+request there as UTF-8 JSON, `rule_v1_route(ptr, len)`, the host reads the answer and drops the instance.
+"""
+
+from typing import Any, Final, NamedTuple
+
+VERSION: Final = 1
+NAME: Final = "terraphim-rule/1"
+
+MEMORY: Final = "memory"
+ALLOC: Final = "rule_v1_alloc"
+ROUTE: Final = "rule_v1_route"
+DESCRIBE: Final = "rule_v1_describe"
+INITIALIZE: Final = "_initialize"
+START: Final = "_start"
+METADATA_SECTION: Final = "terraphim.rule.v1"
+
+
+class Signature(NamedTuple):
+    """A function's type: value types as the text format writes them."""
+
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
+
+
+#: Function exports a reactor must have. `alloc`: length -> pointer, 0 refuses. `route`: pointer, length -> answer as
+#: `pointer << 32 | length`, owned by the guest; 0 abstains.
+REQUIRED_EXPORTS: Final = {
+    ALLOC: Signature(("i32",), ("i32",)),
+    ROUTE: Signature(("i32", "i32"), ("i64",)),
+}
+#: Exports that must have this type if they are there. `describe` returns metadata JSON as `route` returns an answer.
+OPTIONAL_EXPORTS: Final = {
+    DESCRIBE: Signature((), ("i64",)),
+    INITIALIZE: Signature((), ()),
+}
+#: The whole outside world of a guest: `log(level, ptr, len)`, UTF-8 text, levels as in `LOG_LEVELS`.
+ALLOWED_IMPORTS: Final = {("terraphim", "log"): Signature(("i32", "i32", "i32"), ())}
+LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+PAGE: Final = 64 * KIB
+
+
+class Limit(NamedTuple):
+    """What a rule gets unless told otherwise, and the most that an operator may give it."""
+
+    default: int
+    cap: int
+
+
+#: Settable limits, by their key in a manifest's `[limits]`: bytes, instructions (wasmtime's fuel), milliseconds.
+LIMITS: Final = {
+    "module": Limit(8 * MIB, 64 * MIB),
+    "memory": Limit(16 * MIB, 256 * MIB),
+    "fuel": Limit(10_000_000, 200_000_000),
+    "timeout_ms": Limit(100, 2_000),
+    "request": Limit(4 * KIB, 256 * KIB),
+}
+
+#: Fixed limits.
+FUNCTION_BODY: Final = 256 * KIB
+FUNCTIONS: Final = 50_000
+TABLES: Final = 4
+TABLE_ELEMENTS: Final = 20_000
+EXPORTS: Final = 1_000
+STACK: Final = 256 * KIB
+ANSWER: Final = 16 * KIB
+ANSWER_DEPTH: Final = 32
+LOG: Final = 4 * KIB
+METADATA: Final = 16 * KIB
+#: `request.last_user` of a rule that declares no input, in Unicode scalar values.
+LAST_USER_DEFAULT: Final = 1_000
+
+#: Compilation, in a child: address space in bytes; CPU seconds = base + per MiB of code section, at most `CPU_MAX`.
+COMPILE_MEMORY: Final = 1024 * MIB
+COMPILE_CPU_BASE: Final = 2
+COMPILE_CPU_PER_MIB: Final = 3
+COMPILE_CPU_MAX: Final = 30
+COMPILE_NICENESS: Final = 19
+
+#: What came of asking a rule. The first three are answers, `error` is the guest's own word, the rest are faults.
+OUTCOMES: Final = {
+    "route": "named a configured target",
+    "abstain": "had nothing to say",
+    "deny": "refused the request, as its operator allows",
+    "error": "said that it failed, or had no room for the request",
+    "trap": "did something that WebAssembly forbids, or ran out of memory or stack",
+    "fuel": "executed more instructions than its limit",
+    "timeout": "ran longer than its limit",
+    "crash": "took its process with it, or could not be started",
+    "refused": "answered something that is not legal",
+    "skipped": "was not asked: the request is too large for it, its breaker is open, or it is in quarantine",
+}
+FAULTS: Final = frozenset({"error", "trap", "fuel", "timeout", "crash", "refused", "skipped"})
+
+#: Answers. A reason and an error code are codes, so that they can be counted; a score is 0 to 1000.
+REASON_PATTERN: Final = r"^[a-z0-9_.:-]{1,64}$"
+SCORE_MAX: Final = 1_000
+DENY_STATUSES: Final = (400, 402, 403, 429, 503)
+MESSAGE: Final = 500
+#: The status of `fail = "deny"`.
+FAIL_STATUS: Final = 503
+
+#: A rule's name is its file's stem.
+NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
+
+#: The request, in its key order. `session`, texts and headers are absent unless declared and granted.
+REQUEST_KEYS: Final = (
+    "abi", "now_ms", "tz_offset_min", "seed", "request", "scenario", "session", "client", "headers", "targets",
+    "config", "truncated",
+)  # fmt: skip
+#: `request.*` in key order; texts come last, in `TEXT_KEYS`.
+REQUEST_FIELDS: Final = (
+    "dialect", "model", "stream", "max_tokens", "token_count", "message_count", "tools", "thinking", "web_search",
+    "images", "class", "plan_mode",
+)  # fmt: skip
+#: Texts of the user's; each needs a grant. `messages` is the whole conversation as JSON and cannot be cut.
+TEXT_KEYS: Final = ("last_user", "system", "messages")
+#: A header whose name contains one of these is never shown to a rule.
+SECRET_HEADERS: Final = ("authorization", "cookie", "key", "token", "secret", "credential", "password")
+
+#: A whole request, as documentation and for the call that every module must survive before it is used.
+EXAMPLE: Final[dict[str, Any]] = {
+    "abi": 1,
+    "now_ms": 1_763_800_000_000,
+    "tz_offset_min": 60,
+    "seed": 42,
+    "request": {
+        "dialect": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "stream": True,
+        "max_tokens": 4096,
+        "token_count": 71_234,
+        "message_count": 31,
+        "tools": ["Bash", "Read"],
+        "thinking": "medium",
+        "web_search": False,
+        "images": 0,
+        "class": "main",
+        "plan_mode": False,
+        "last_user": "Why does the build fail?",
+    },
+    "scenario": ["thinking"],
+    "session": {
+        "turns": 12,
+        "last_target": "anthropic,claude-sonnet-4-5",
+        "last_input_tokens": 68_000,
+        "cached_prefix_tokens": 64_000,
+    },
+    "client": {"key": "laptop", "agent": "claude-code"},
+    "targets": [
+        {
+            "name": "anthropic,claude-sonnet-4-5",
+            "context_window": 200_000,
+            "images": True,
+            "tools": True,
+            "thinking": True,
+            "price": {"input": 3_000_000, "output": 15_000_000, "cache_read": 300_000},
+            "healthy": True,
+            "p50_ms": 900,
+            "budget_left": 12_500_000,
+        }
+    ],
+    "config": {},
+}
