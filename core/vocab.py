@@ -61,7 +61,7 @@ def ranks(name: str) -> dict[bytes, int]:
     entry = _entry(name)
     packed = (DATA / f"{name}.xz").read_bytes()
     if hashlib.sha256(packed).hexdigest() != entry.sha256:
-        raise ValueError(f"{DATA / name}.xz is damaged (SHA-256 differs from index.json): reinstall the package")
+        raise ValueError(f"{DATA}/{name}.xz is damaged (SHA-256 differs from index.json): reinstall the package")
     data = lzma.decompress(packed)
     table, end = {}, entry.size
     for rank in range(entry.size):
@@ -119,7 +119,7 @@ def text_counter(name: str) -> TextCounter:
 def pieces(text: str) -> list[str]:
     """`text` in pieces of at most `PIECE_CHARS`, cut where no token can cross: before a space that follows a word.
 
-    Where there is no such place (a huge run of one kind) the cut may cost a token.
+    Where there is no such place (a huge run of one kind) a cut may cost a token or two.
     """
     found, begin = [], 0
     while len(text) - begin > PIECE_CHARS:
