@@ -1,15 +1,15 @@
 """Everything that may go wrong, and what a client may read of it.
 
-    ProxyError                   status, type (Anthropic's names), message, details
-    ├── BadRequest               400 invalid_request_error
-    ├── Unauthorized             401 authentication_error
-    ├── Forbidden                403 permission_error
-    ├── NotFound                 404 not_found_error
-    ├── TooLarge                 413 request_too_large
-    ├── RateLimited              429 rate_limit_error
-    ├── Overloaded               529 overloaded_error
-    └── UpstreamFailed           what a provider answered, or that it did not; `stage` says how far the request got
-    ConfigError                  the operator's mistake: file, line, message and suggestion; never a client's business
+ProxyError                   status, type (Anthropic's names), message, details
+├── BadRequest               400 invalid_request_error
+├── Unauthorized             401 authentication_error
+├── Forbidden                403 permission_error
+├── NotFound                 404 not_found_error
+├── TooLarge                 413 request_too_large
+├── RateLimited              429 rate_limit_error
+├── Overloaded               529 overloaded_error
+└── UpstreamFailed           what a provider answered, or that it did not; `stage` says how far the request got
+ConfigError                  the operator's mistake: file, line, message and suggestion; never a client's business
 """
 
 from collections.abc import Mapping

@@ -60,6 +60,8 @@ class Features(Struct, frozen=True, kw_only=True):
     now_ms: int = 0
     tz_offset_min: int = 0
     seed: int = 0
+    #: Texts and headers that only rules with a grant see: `system`, `messages`, `headers`.
+    granted: dict[str, Any] = {}
 
 
 class SessionState(Struct, frozen=True):

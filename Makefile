@@ -1,0 +1,50 @@
+# Two commands: `make run` and `make test`. Everything is set up on first use, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG := $(wildcard config.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check plugins bench test-plugins test-model lock clean
+
+help: ## Show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)" requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.model: $(VENV)/.dev requirements-local.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-local.lock
+	@touch $@
+
+run: $(VENV)/.run ## Set up and serve on port 3456
+	@exec $(BIN)/terraphim-proxy serve --plugins plugins --taxonomy taxonomy $(if $(CONFIG),--config $(CONFIG))
+
+test: $(VENV)/.dev ## Set up and run all tests
+	@sh tools/clean_env.sh $(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, types, import rules
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+plugins: $(VENV)/.run ## Build the sample rules from plugins/src (installs their toolchains into .tools)
+	@$(BIN)/python plugins/build.py
+
+test-plugins: plugins $(VENV)/.dev ## Build the samples and run their vectors
+	@sh tools/clean_env.sh $(BIN)/python -m pytest -m toolchain
+
+test-model: $(VENV)/.model ## Answers of a real small model through both fronts
+	@sh tools/clean_env.sh $(BIN)/python -m pytest -m model
+
+bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, requests/s, start-up, memory
+	@sh tools/clean_env.sh $(BIN)/python -m bench
+
+lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
+	@sh tools/lock.sh $(BIN)
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .hypothesis build dist plugins/*.wasm

@@ -1,0 +1,142 @@
+"""The whole application: the data plane in front, FastAPI behind it for health, models and metrics."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from core import __version__, models
+from core.data_plane import App, DataPlane
+from core.dialects import DIALECTS
+from core.errors import ProxyError, public_error, type_of_status
+from core.generation import Generation, Generations
+from core.logs import LogWriter
+from core.pipeline import Pipeline
+from core.routing.driver import InlineDriver
+from core.settings import Loaded
+from core.state.memory import MemorySessions
+from core.telemetry import Metrics
+from core.tokens import TokenCounter
+from core.upstream import Upstream
+from wasm_host.guest import Fault
+from wasm_host.inline import InlineRunner
+
+
+class Proxy:
+    """The parts of one process, put together."""
+
+    def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
+        self.metrics = Metrics()
+        self._runner = InlineRunner()
+        self.generations = Generations(load, env, report=log.log, on_swap=self._swapped)
+        self._upstream = Upstream(self.generations.current.loaded.settings.upstream)
+        pipeline = Pipeline(
+            upstream=self._upstream,
+            counter=TokenCounter(),
+            sessions=MemorySessions(),
+            driver=InlineDriver(self._runner, self.metrics.ruled),
+        )
+        web = _web(self)
+        self.asgi: App = DataPlane(self.generations, pipeline, self.metrics, log, web)
+
+    def _swapped(self, generation: Generation, outcome: str) -> None:
+        with suppress(Fault):  # the rule's calls will say so
+            self._runner.prepare(generation.snapshot.rules.rules)
+        self.metrics.reloads.labels(outcome).inc()
+        self.metrics.swapped(generation.snapshot.id)
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:
+        """Watch files and SIGHUP while serving; close connections at the end."""
+        stop = asyncio.Event()
+        reloads: set[asyncio.Task[bool]] = set()
+        watcher = asyncio.create_task(self.generations.watch(stop))
+
+        def hang_up() -> None:
+            task = asyncio.create_task(self.generations.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        with suppress(NotImplementedError, ValueError, RuntimeError):  # only the main thread may handle signals
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+        try:
+            yield
+        finally:
+            stop.set()
+            await watcher
+            await self._upstream.close()
+
+
+def _web(proxy: Proxy) -> FastAPI:
+    web = FastAPI(
+        title="Terraphim LLM Proxy", version=__version__, lifespan=proxy.lifespan, docs_url=None, redoc_url=None
+    )
+    current = proxy.generations
+
+    @web.api_route("/", methods=["GET", "HEAD"])
+    def root() -> dict[str, str]:
+        return {"name": "terraphim-llm-proxy", "version": __version__}
+
+    @web.api_route("/api/hello", methods=["GET", "HEAD"])
+    def hello() -> dict[str, str]:
+        return {"message": "hello"}
+
+    @web.get("/health")
+    @web.get("/health/ready")
+    def ready() -> dict[str, Any]:
+        generation = current.current
+        return {
+            "status": "ok",
+            "version": __version__,
+            "snapshot": generation.snapshot.id,
+            "simulated": generation.loaded.settings.simulated,
+            "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
+        }
+
+    @web.get("/health/live")
+    def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @web.get("/v1/models")
+    def list_models(request: Request) -> JSONResponse:
+        _authorised(request, current.current)
+        anthropic = "anthropic-version" in request.headers
+        return JSONResponse(models.listing(current.current.snapshot, anthropic=anthropic))
+
+    @web.get("/v1/models/{name:path}")
+    def one_model(name: str, request: Request) -> JSONResponse:
+        _authorised(request, current.current)
+        return JSONResponse(models.entry(name, anthropic="anthropic-version" in request.headers))
+
+    @web.get("/metrics")
+    def metrics(request: Request) -> Response:
+        client = request.client.host if request.client else ""
+        if client not in {"127.0.0.1", "::1"}:
+            _authorised(request, current.current)
+        return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
+
+    @web.exception_handler(HTTPException)
+    def http_error(request: Request, exc: HTTPException) -> Response:
+        message = f"{request.method} {request.url.path}: {exc.detail}"
+        return _error(request, exc.status_code, type_of_status(exc.status_code), message)
+
+    @web.exception_handler(ProxyError)
+    def proxy_error(request: Request, exc: ProxyError) -> Response:
+        return _error(request, *public_error(exc))
+
+    return web
+
+
+def _authorised(request: Request, generation: Generation) -> None:
+    generation.client_keys.name_of(dict(request.headers))
+
+
+def _error(request: Request, status: int, kind: str, message: str) -> Response:
+    dialect = DIALECTS["anthropic" if "anthropic-version" in request.headers else "openai"]
+    body = dialect.error_body(status, kind, message, "")
+    return Response(body, status_code=status, media_type="application/json")

@@ -1,0 +1,255 @@
+"""The command line. Heavy imports wait until a command needs them, so that `--help` is quick."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from core import __version__
+
+if TYPE_CHECKING:
+    from core.errors import ConfigError, Problem
+    from core.generation import Generation
+    from core.settings import Loaded
+
+EXIT_FAILURE, EXIT_CONFIG = 1, 78
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+rules_app = typer.Typer(no_args_is_help=True, help="The WebAssembly rules.")
+taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
+config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
+app.add_typer(rules_app, name="rules")
+app.add_typer(taxonomy_app, name="taxonomy")
+app.add_typer(config_app, name="config")
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
+Plugins = Annotated[Path | None, typer.Option("--plugins", help="Folder of rules; wins over the configuration.")]
+Taxonomy = Annotated[Path | None, typer.Option("--taxonomy", help="Folder of the taxonomy; as --plugins.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Entry point of `terraphim-proxy`."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"terraphim-proxy {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
+
+
+@app.callback()
+def options(version: Version = False) -> None:  # its callback has done it
+    """An LLM proxy whose routing its users program: WebAssembly rules, a markdown taxonomy, runtime facts."""
+
+
+def _load(config: Path | None, plugins: Path | None = None, taxonomy: Path | None = None) -> "Loaded":
+    """The configuration, or exit 78 with every problem."""
+    from core import settings
+    from core.errors import ConfigError
+
+    try:
+        return settings.load(config, settings.environ(), plugins=plugins, taxonomy=taxonomy)
+    except ConfigError as exc:
+        _refuse(exc)
+
+
+def _refuse(exc: "ConfigError") -> NoReturn:
+    for problem in exc.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    raise typer.Exit(EXIT_CONFIG)
+
+
+def _generation(loaded: "Loaded") -> "Generation":
+    from core import settings
+    from core.generation import load_generation
+
+    return load_generation(loaded, settings.cache_dir(settings.environ()))
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    plugins: Plugins = None,
+    taxonomy: Taxonomy = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; wins over the configuration.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; wins over the configuration.")] = None,
+) -> None:
+    """Serve on 127.0.0.1:3456 (or as configured) until interrupted."""
+    from core import serving
+    from core.errors import ConfigError
+
+    try:
+        code = serving.serve(config, plugins, taxonomy, host, port)
+    except ConfigError as exc:
+        _refuse(exc)
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
+    """Check configuration, rules and taxonomy; prints all mistakes at once."""
+    from core import settings
+    from core.errors import ConfigError
+
+    problems: list[Problem] = []
+    try:
+        loaded = settings.load(config, settings.environ(), plugins=plugins, taxonomy=taxonomy)
+    except ConfigError as exc:
+        problems, code, summary = exc.problems, EXIT_CONFIG, {}
+    else:
+        generation = _generation(loaded)
+        problems = [*loaded.warnings, *generation.snapshot.problems]
+        code = EXIT_FAILURE if generation.snapshot.problems else 0
+        summary = {
+            "snapshot": generation.snapshot.id,
+            "targets": len(generation.snapshot.targets),
+            "rules": len(generation.snapshot.rules.rules),
+            "concepts": len(generation.snapshot.taxonomy.concepts),
+        }
+    if as_json:
+        _print_json({**summary, "problems": [vars(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            print(problem)
+        print(", ".join(f"{key} {value}" for key, value in summary.items()) or f"{len(problems)} mistakes")
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="A request body (JSON); - for standard input.")],
+    config: Config = None,
+    plugins: Plugins = None,
+    taxonomy: Taxonomy = None,
+    dialect: Annotated[str, typer.Option(help="anthropic or openai; found out when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show where a request would go, and why; calls nobody."""
+    from core import cli_explain
+
+    body = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
+    loaded = _load(config, plugins, taxonomy)
+    answer = cli_explain.explain(_generation(loaded), body, dialect)
+    if as_json:
+        _print_json(answer)
+    else:
+        print(cli_explain.text(answer))
+    raise typer.Exit(EXIT_FAILURE if "refusal" in answer.get("decision", {}) or "error" in answer else 0)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        print(f"error: {file}: {exc.strerror}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURE) from None
+
+
+@rules_app.command("list")
+def rules_list(config: Config = None, plugins: Plugins = None, as_json: Json = False) -> None:
+    """The rules in the order in which they are asked, and the files that were refused."""
+    from core import cli_rules
+
+    loaded = _load(config, plugins)
+    rows, problems = cli_rules.listing(_generation(loaded))
+    if as_json:
+        _print_json({"rules": rows, "problems": [vars(problem) for problem in problems]})
+    else:
+        print(cli_rules.table(rows))
+        for problem in problems:
+            print(f"refused: {problem}")
+    raise typer.Exit(EXIT_FAILURE if problems else 0)
+
+
+@rules_app.command("inspect")
+def rules_inspect(file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")], as_json: Json = False) -> None:
+    """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
+    from core import cli_rules
+
+    facts, ok = cli_rules.inspect(file)
+    if as_json:
+        _print_json(facts)
+    else:
+        print(cli_rules.pairs(facts))
+    raise typer.Exit(0 if ok else EXIT_FAILURE)
+
+
+@rules_app.command("run")
+def rules_run(
+    file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")],
+    request: Annotated[Path | None, typer.Option("-i", "--input", help="A request of the ABI (JSON).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one rule on one request, in a process of its own: decision, fuel, time, log."""
+    from core import cli_rules
+
+    view = _read(request) if request else b""
+    facts, ok = cli_rules.run(file, view)
+    if as_json:
+        _print_json(facts)
+    else:
+        print(cli_rules.pairs(facts))
+    raise typer.Exit(0 if ok else EXIT_FAILURE)
+
+
+@taxonomy_app.command("lint")
+def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
+    """Shadowed, colliding, too short, generic and duplicate patterns, unknown targets, missing examples."""
+    from core.rolegraph import lint_report, load_taxonomy
+
+    loaded = _load(config, None, taxonomy)
+    generation = _generation(loaded)
+    providers = loaded.settings.providers
+    open_providers = [name for name, provider in providers.items() if provider.any_model]
+    found = load_taxonomy(loaded.settings.taxonomy.dir or Path())
+    findings = lint_report(found, targets=generation.snapshot.target_names, any_model=open_providers)
+    if as_json:
+        _print_json([vars(finding) for finding in findings])
+    else:
+        for finding in findings:
+            print(finding)
+        print(f"{len(found.concepts)} files, {len(findings)} findings")
+    raise typer.Exit(EXIT_FAILURE if findings else 0)
+
+
+@taxonomy_app.command("test")
+def taxonomy_test(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
+    """Run every `example::` (must route here) and `not::` (must not) of the taxonomy."""
+    from core.rolegraph import load_taxonomy, test_report
+
+    loaded = _load(config, None, taxonomy)
+    report = test_report(load_taxonomy(loaded.settings.taxonomy.dir or Path()))
+    if as_json:
+        _print_json({"checked": report.checked, "failures": [vars(failure) for failure in report.failures]})
+    else:
+        for failure in report.failures:
+            print(failure)
+        print(f"{report.checked - len(report.failures)} passed, {len(report.failures)} failed")
+    raise typer.Exit(EXIT_FAILURE if report.failures else 0)
+
+
+@config_app.command("path")
+def config_show_path(config: Config = None) -> None:
+    """Which configuration file would be used."""
+    from core import settings
+
+    found = settings.config_path(config, settings.environ())
+    print(found or "none: the embedded default")
+
+
+@config_app.command("show")
+def config_show(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = None) -> None:
+    """The whole configuration in force, defaults included, without secrets (JSON)."""
+    _print_json(_load(config, plugins, taxonomy).settings.model_dump(mode="json"))

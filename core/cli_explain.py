@@ -1,0 +1,65 @@
+"""`explain FILE`: a decision in this process, with rules run as the proxy would run them."""
+
+import asyncio
+import time
+from typing import Any
+
+from core.dialects import DIALECTS
+from core.errors import ProxyError, public_error
+from core.exchange import Exchange
+from core.explain import dialect_of, explanation
+from core.generation import Generation
+from core.pipeline import Call, Pipeline
+from core.routing.driver import InlineDriver
+from core.state.memory import MemorySessions
+from core.tokens import TokenCounter
+from core.upstream import Upstream
+from wasm_host.inline import InlineRunner
+
+
+def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]:
+    """The same answer as `POST /v1/route`; `{"error": …}` for a body that cannot be read."""
+    pipeline = Pipeline(
+        upstream=Upstream(generation.loaded.settings.upstream),
+        counter=TokenCounter(),
+        sessions=MemorySessions(),
+        driver=InlineDriver(InlineRunner()),
+    )
+    try:
+        exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body))
+        if exchange.dialect not in DIALECTS:
+            return {"error": {"message": f"dialect {dialect!r} is not one of {', '.join(sorted(DIALECTS))}"}}
+        call = Call(
+            exchange=exchange,
+            snapshot=generation.snapshot,
+            keys={},
+            headers={},
+            query="",
+            now_ms=time.time_ns() // 1_000_000,
+            tz_offset_min=time.localtime().tm_gmtoff // 60,
+        )
+        decision = asyncio.run(pipeline.explain(call, body))
+        return explanation(decision, call.features)
+    except ProxyError as exc:
+        status, kind, message = public_error(exc)
+        return {"error": {"status": status, "type": kind, "message": message}}
+
+
+def text(answer: dict[str, Any]) -> str:
+    """The explanation for a person: the decision, then one line a step."""
+    if "error" in answer:
+        return f"error: {answer['error']['message']}"
+    decision = answer["decision"]
+    if refusal := decision.get("refusal"):
+        lines = [f"refused with {refusal['status']}: {refusal['message']}"]
+    else:
+        lines = [f"{decision['provider']},{decision['model']}   phase {decision['phase']}, reason {decision['reason']}"]
+        others = [candidate["target"] for candidate in decision["candidates"][1:]]
+        if others:
+            lines.append(f"  then: {'; '.join(others)}")
+    facts = answer["features"]
+    lines.append(f"  {facts['token_count']} tokens, scenarios: {', '.join(decision['scenarios']) or 'none'}")
+    for step in answer["trace"]:
+        detail = ", ".join(f"{key}={value}" for key, value in step["detail"].items())
+        lines.append(f"  {step['phase']:<9} {step['outcome']:<9} {detail}")
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""One configuration file: text in, `Settings` or every mistake at once with line and suggestion out. Pure."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import ConfigError, Problem
+from core.exchange import Target
+from core.presets import complete, merge
+from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
+from core.toml_lines import key_lines, line_of
+
+PREFIX = "TERRAPHIM_"
+LOOPBACK_NAMES = {"127.0.0.1", "::1", "localhost"}
+Finding = tuple[tuple[str | int, ...], str, str]
+
+
+def _sections(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """The keys that the table at `path` knows; empty where the path leads into a free mapping."""
+    for part in path:
+        if not (isinstance(part, str) and part in model.model_fields):
+            return []
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [name for name, field in model.model_fields.items() if not field.exclude]
+
+
+# Models of the tables below `[providers.NAME]` and `[providers.NAME.models."X"]`, for suggestions.
+def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+    match path:
+        case ("providers", str()):
+            return list(ProviderSettings.model_fields)
+        case ("providers", str(), "models", str()):
+            return list(ModelCard.model_fields)
+        case ("server", "keys", int()):
+            return list(ServerKey.model_fields)
+        case _:
+            return _sections(Settings, path)
+
+
+def _problem(error: Any, path: Path, lines: dict[tuple[str, ...], int]) -> Problem:
+    loc: tuple[str | int, ...] = error["loc"]
+    name = ".".join(map(str, loc)) or "the file"
+    hint = ""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown key"
+        known = _known_keys(loc[:-1])
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}" if known else ""
+    elif error["type"] == "missing":
+        message = "is missing"
+    return Problem(str(path), line_of(lines, loc), f"{name}: {message}", hint)
+
+
+def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings of a TOML text, or ConfigError with every problem at once. Relative paths start at `path`'s folder."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        line = re.search(r"line (\d+)", str(exc))
+        raise ConfigError([Problem(str(path), int(line[1]) if line else 0, f"not TOML: {exc}")]) from None
+    if "simulated" in data:
+        raise ConfigError([Problem(str(path), 0, "simulated: unknown key")])
+    merge(data, overrides or {})
+    complete(data.get("providers"))
+    lines = key_lines(text)
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as exc:
+        raise ConfigError([_problem(error, path, lines) for error in exc.errors()]) from None
+    problems = [
+        Problem(str(path), line_of(lines, loc), f"{'.'.join(map(str, loc))}: {message}", hint)
+        for loc, message, hint in _cross_checks(settings)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return resolve_paths(settings, path.parent)
+
+
+def _cross_checks(settings: Settings) -> list[Finding]:
+    """Mistakes that no single key shows: targets of unknown providers or models, an open address without a key."""
+    findings: list[Finding] = []
+    routing = settings.routing
+    named: list[tuple[tuple[str | int, ...], str]] = [(("routing", "default"), routing.default)]
+    named += [(("routing", "fallback", i), name) for i, name in enumerate(routing.fallback)]
+    named += [
+        (("routing", "runtime", key), name) for key, name in routing.runtime.model_dump(exclude_none=True).items()
+    ]
+    for loc, name in named:
+        provider = Target.parse(name).provider
+        if provider not in settings.providers:
+            findings.append((loc, f"provider {provider!r} is not configured", _closest(provider, settings.providers)))
+    if settings.server.host not in LOOPBACK_NAMES and not settings.server.keys:
+        findings.append((("server", "host"), "another address than loopback needs at least one [[server.keys]]", ""))
+    return findings
+
+
+def _closest(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"configured: {', '.join(sorted(known))}"
+
+
+def resolve_paths(settings: Settings, base: Path) -> Settings:
+    """The same settings with paths made absolute against the configuration's folder."""
+
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else (base / path.expanduser()).resolve()
+
+    return settings.model_copy(
+        update={
+            "plugins": settings.plugins.model_copy(update={"dir": absolute(settings.plugins.dir)}),
+            "taxonomy": settings.taxonomy.model_copy(update={"dir": absolute(settings.taxonomy.dir)}),
+        }
+    )
+
+
+def environment_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`TERRAPHIM_SERVER__PORT=4000` as `{"server": {"port": 4000}}`; a value that is no TOML value is a string."""
+    overrides: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX) or "__" not in name:
+            continue
+        *tables, key = name.removeprefix(PREFIX).lower().split("__")
+        try:
+            value: Any = tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        table = overrides
+        for part in tables:
+            table = table.setdefault(part, {})
+        table[key] = value
+    return overrides

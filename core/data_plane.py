@@ -1,0 +1,225 @@
+"""The data plane's edge: a plain ASGI function for POST /v1/…, which hands everything else on.
+
+It reads the body, asks the pipeline and sends what comes back, and gives up as soon as the client leaves.
+"""
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from core import telemetry
+from core.dialects import DIALECTS
+from core.edge import check_host, check_json
+from core.errors import BadRequest, MethodNotAllowed, ProxyError, TooLarge, UpstreamFailed, public_error
+from core.exchange import Exchange
+from core.explain import dialect_of, explanation
+from core.generation import Generations
+from core.logs import LogWriter
+from core.pipeline import Answer, Call, Pipeline
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+COUNT = "/v1/messages/count_tokens"
+ROUTE = "/v1/route"
+#: Path to the dialect of its bodies; `/v1/route` takes any and finds it out.
+DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/completions": "openai", ROUTE: ""}
+#: A body must be here after this many seconds.
+BODY_S = 60.0
+
+
+class ClientGoneError(Exception):
+    """The client left before its answer was complete."""
+
+
+class DataPlane:
+    """The edge of one process."""
+
+    def __init__(
+        self, generations: Generations, pipeline: Pipeline, metrics: telemetry.Metrics, log: LogWriter, others: App
+    ) -> None:
+        self._generations = generations
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._log = log
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        dialect = DATA_PLANE.get(scope["path"])
+        if dialect is None:
+            dialect = "anthropic" if "anthropic-version" in headers else "openai"
+            exchange = Exchange(f"req_{uuid4().hex}", scope["path"], dialect)
+            try:
+                check_host(headers, self._generations.current.hosts)
+            except ProxyError as exc:
+                await _send_error(send, exchange, exc)
+            else:
+                await self._others(scope, receive, send)
+            return
+        await self._serve(scope, receive, send, headers, Exchange(f"req_{uuid4().hex}", scope["path"], dialect))
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: Exchange
+    ) -> None:
+        """One request: answered, counted and logged, whatever happens."""
+        started = time.monotonic()
+        try:
+            call, body = await self._enter(scope, receive, headers, exchange)
+            async with _while_client_stays(receive):
+                answer = await self._dispatch(scope["path"], call, body)
+                await _send_answer(send, answer, exchange)
+        except ClientGoneError:
+            exchange.status, exchange.error = 499, "client_left"
+        except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
+            if not isinstance(exc, ProxyError):
+                where = traceback.format_exception(exc, limit=-4)
+                self._log.log({"event": "bug", "request_id": exchange.request_id, "where": "".join(where)}, "error")
+            await _send_error(send, exchange, exc)
+        finally:
+            seconds = time.monotonic() - started
+            self._metrics.settled(exchange, seconds)
+            self._metrics.dropped_logs.set(self._log.dropped)
+            self._log.log(telemetry.log_fields(exchange, seconds))
+
+    async def _enter(
+        self, scope: Scope, receive: Receive, headers: dict[str, str], exchange: Exchange
+    ) -> tuple[Call, bytes]:
+        """The rules of the door, and the body."""
+        generation = self._generations.current
+        exchange.snapshot = generation.snapshot.digest
+        query = scope["query_string"].decode("latin-1")
+        known = exchange.dialect
+        exchange.dialect = known or dialect_of(query, headers, b"")
+        check_host(headers, generation.hosts)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
+        check_json(headers)
+        exchange.client_key = generation.client_keys.name_of(headers)
+        body = await _body(receive, headers, generation.loaded.settings.server.max_body_bytes)
+        if not known:
+            exchange.dialect = dialect_of(query, headers, body)
+        call = Call(
+            exchange=exchange,
+            snapshot=generation.snapshot,
+            keys=generation.loaded.secrets.providers,
+            headers=headers,
+            query=query,
+            now_ms=time.time_ns() // 1_000_000,
+            tz_offset_min=time.localtime().tm_gmtoff // 60,
+        )
+        return call, body
+
+    async def _dispatch(self, path: str, call: Call, body: bytes) -> Answer:
+        if path == COUNT:
+            tokens = await self._pipeline.count(call.client.decode_request(body, counting=True))
+            return Answer(200, {}, msgspec.json.encode({"input_tokens": tokens}))
+        if path == ROUTE:
+            decision = await self._pipeline.explain(call, body)
+            return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features)))
+        return await self._pipeline.answer(call, body)
+
+
+@asynccontextmanager
+async def _while_client_stays(receive: Receive) -> AsyncGenerator[None, None]:
+    """Cancels the block as soon as the client leaves, and turns that into ClientGoneError."""
+    task = asyncio.current_task()
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        if task is not None:
+            task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone and task is not None and task.uncancel() == 0:
+            raise ClientGoneError from None
+        raise
+    finally:
+        watcher.cancel()
+
+
+async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
+    """The whole body. Refused by its declared length before it is read, and by its real one while it is."""
+    too_large = TooLarge(f"the body is over {limit} bytes; server.max_body_bytes is the limit")
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size, more = 0, True
+    try:
+        async with asyncio.timeout(BODY_S):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                part = message.get("body", b"")
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BadRequest(f"the body did not arrive within {BODY_S:.0f} s") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
+    exchange.status = answer.status
+    answer.headers.setdefault("content-type", "application/json")
+    headers = _headers(answer.headers, exchange)
+    if isinstance(answer.body, bytes):
+        await _send_whole(send, answer.status, headers, answer.body)
+        return
+    headers.append((b"cache-control", b"no-cache"))
+    async with aclosing(answer.body) as pieces:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    if not exchange.error:  # after an error the connection is cut: a clean end would pass for success
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _headers(headers: dict[str, str], exchange: Exchange) -> Headers:
+    headers.setdefault("request-id", exchange.request_id)
+    own = [(name.encode(), telemetry.header_text(value).encode()) for name, value in headers.items()]
+    return own + telemetry.decision_headers(exchange)
+
+
+async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_error(send: Send, exchange: Exchange, exc: Exception) -> None:
+    """The error in the client's dialect; a provider's own error in the same dialect goes through as it came."""
+    status, kind, message = public_error(exc)
+    exchange.status, exchange.error = status, kind
+    details = exc.details if isinstance(exc, ProxyError) else None
+    headers = dict(exc.headers) if isinstance(exc, ProxyError) else {}
+    headers["content-type"] = "application/json"
+    body = exc.body if isinstance(exc, UpstreamFailed) else b""
+    if not body:
+        body = DIALECTS[exchange.dialect].error_body(status, kind, message, exchange.request_id, details)
+    await _send_whole(send, status, _headers(headers, exchange), body)

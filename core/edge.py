@@ -1,0 +1,67 @@
+"""The rules of the door, pure: who may speak to the proxy, and how. A web page must not spend the user's keys."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from core.config_file import LOOPBACK_NAMES
+from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
+
+
+def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """`Host` must name us (a rebound DNS name would not), and `Origin`, if a browser sent one, must be ours too."""
+    host = _name(headers.get("host", ""))
+    if host not in allowed:
+        raise Forbidden(f"Host {host!r} is not served here; add it to server.hosts if it is yours")
+    origin = headers.get("origin")
+    if origin is not None and _name(urlsplit(origin).netloc) not in allowed:
+        raise Forbidden(f"Origin {origin[:200]!r} may not use this proxy")
+
+
+def _name(netloc: str) -> str:
+    """Host name without port, lower-case; `[::1]:3456` as `::1`."""
+    if netloc.startswith("["):
+        return netloc[1:].partition("]")[0].lower()
+    return netloc.rpartition(":")[0].lower() if netloc.count(":") == 1 else netloc.lower()
+
+
+def allowed_hosts(host: str, more: tuple[str, ...]) -> frozenset[str]:
+    """Names that requests may carry: loopback's, the address that is listened on, and the configured ones."""
+    return frozenset({*LOOPBACK_NAMES, host.lower(), *(name.lower() for name in more)})
+
+
+def check_json(headers: Mapping[str, str]) -> None:
+    """A form or a plain-text body is what a foreign page can send without asking, so only JSON is read."""
+    declared = headers.get("content-type", "")
+    if declared.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType(f"content-type must be application/json, not {declared[:100]!r}")
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaType("content-encoding: compressed request bodies are not read; send the body as it is")
+
+
+class ClientKeys:
+    """The keys that clients may use. Digests are compared, in constant time, so that any bytes may be sent."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._digests = [(_digest(secret), name) for secret, name in secrets.items()]
+
+    def name_of(self, headers: Mapping[str, str]) -> str:
+        """The name of the key that the request carries; empty if none is needed. Unauthorized otherwise."""
+        if not self._digests:
+            return ""
+        given = headers.get("x-api-key") or ""
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if not given and scheme.lower() == "bearer":
+            given = bearer.strip()
+        if not given:
+            raise Unauthorized("no key: send one of the proxy's keys as x-api-key or as Authorization: Bearer")
+        digest = _digest(given)
+        names = [name for known, name in self._digests if hmac.compare_digest(known, digest)]
+        if not names:
+            raise Unauthorized("this key is not one of the proxy's keys")
+        return names[0]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

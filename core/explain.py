@@ -1,0 +1,60 @@
+"""Why a request goes where it goes, as data: what `POST /v1/route` and `explain` answer."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from core.dialects import DIALECTS
+from core.errors import BadRequest
+from core.exchange import Decision, Features
+
+
+def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
+    """Dialect of a body that may be any: `?dialect=`, else its marks (DESIGN, "Endpoints")."""
+    asked = parse_qs(query).get("dialect", [""])[0]
+    if asked:
+        if asked not in DIALECTS:
+            raise BadRequest(f"dialect: {asked[:40]!r} is not one of {', '.join(sorted(DIALECTS))}")
+        return asked
+    if "anthropic-version" in headers:
+        return "anthropic"
+    try:
+        fields = msgspec.json.decode(body or b"{}", type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "openai"
+    if "input" in fields and "messages" not in fields:
+        raise BadRequest("this looks like a Responses body (`input`), which is not supported yet")
+    return "anthropic" if "system" in fields else "openai"
+
+
+def explanation(decision: Decision, features: Features) -> dict[str, Any]:
+    """The decision, the facts that it was made from, and every phase's line. No text of the request."""
+    target = decision.target
+    facts = msgspec.structs.asdict(features)
+    facts.pop("granted")
+    facts["last_user"] = f"{len(features.last_user)} characters"
+    answer: dict[str, Any] = {
+        "provider": target.provider if target else None,
+        "model": target.model if target else None,
+        "phase": decision.phase,
+        "reason": decision.reason,
+        "score": decision.score,
+        "scenarios": decision.scenarios,
+        "candidates": [
+            {
+                "target": str(candidate.target),
+                "max_tokens": candidate.max_tokens,
+                "drop_thinking": candidate.drop_thinking,
+                "unverified": candidate.unverified,
+            }
+            for candidate in decision.candidates
+        ],
+        "snapshot": decision.snapshot,
+    }
+    if decision.tags:
+        answer["tags"] = decision.tags
+    if decision.refusal is not None:
+        answer["refusal"] = {"status": decision.refusal.status, "message": decision.refusal.message}
+    return {"decision": answer, "features": facts, "trace": [msgspec.structs.asdict(step) for step in decision.trace]}

@@ -1,0 +1,135 @@
+"""Generations: one whole, usable configuration after another, each built beside the one that serves."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchfiles import awatch
+
+from core import settings as settings_module
+from core.edge import ClientKeys, allowed_hosts
+from core.errors import ConfigError
+from core.rolegraph import load_taxonomy
+from core.routing.snapshot import Snapshot, build
+from core.settings import Loaded
+from wasm_host.registry import load_rules
+from wasm_host.rule import RuleSet
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a request begins and ends with."""
+
+    loaded: Loaded
+    snapshot: Snapshot
+    client_keys: ClientKeys
+    hosts: frozenset[str]
+
+
+def load_generation(loaded: Loaded, cache: Path, previous: RuleSet | None = None) -> Generation:
+    """Read taxonomy and rules and build the snapshot. Bad files are problems of the snapshot, not failures."""
+    config = loaded.settings
+    rules = load_rules(config.plugins.dir or Path(), config.rules, cache=cache, previous=previous)
+    snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rules)
+    hosts = allowed_hosts(config.server.host, config.server.hosts)
+    return Generation(loaded, snapshot, ClientKeys(loaded.secrets.clients), hosts)
+
+
+class Generations:
+    """The current generation, and how the next one comes: files are watched, and `reload` may be called."""
+
+    def __init__(
+        self,
+        load: Callable[[], Loaded],
+        env: Mapping[str, str],
+        *,
+        report: Callable[[dict[str, object], str], None],
+        on_swap: Callable[[Generation, str], None],
+    ) -> None:
+        self._load = load
+        self._cache = settings_module.cache_dir(env)
+        self._report = report
+        self._on_swap = on_swap
+        self._lock = asyncio.Lock()
+        self.current = load_generation(load(), self._cache)
+        self._announce(self.current, "started")
+
+    async def reload(self) -> bool:
+        """Build the next generation off the event loop and swap it in. A broken configuration changes nothing."""
+        async with self._lock:
+            try:
+                following = await asyncio.to_thread(self._following)
+            except ConfigError as exc:
+                for problem in exc.problems:
+                    self._report({"event": "reload_failed", "problem": str(problem)}, "error")
+                self._on_swap(self.current, "failed")
+                return False
+            except Exception as exc:  # noqa: BLE001  # whatever a file does, the old generation serves
+                self._report({"event": "reload_failed", "problem": f"{type(exc).__name__}: {exc}"}, "error")
+                self._on_swap(self.current, "failed")
+                return False
+            if following.snapshot.digest == self.current.snapshot.digest and not _changed(self.current, following):
+                self._say_problems(following)
+                return True
+            self.current = following
+            self._announce(following, "swapped")
+            return True
+
+    def _following(self) -> Generation:
+        return load_generation(self._load(), self._cache, self.current.snapshot.rules)
+
+    def _announce(self, generation: Generation, outcome: str) -> None:
+        started = time.monotonic()
+        self._on_swap(generation, outcome)
+        self._say_problems(generation)
+        rules = [rule.name for rule in generation.snapshot.rules.rules]
+        self._report(
+            {
+                "event": f"snapshot_{outcome}",
+                "snapshot": generation.snapshot.id,
+                "targets": len(generation.snapshot.targets),
+                "concepts": len(generation.snapshot.taxonomy.concepts),
+                "rules": rules,
+                "ms": round((time.monotonic() - started) * 1000, 2),
+            },
+            "info",
+        )
+
+    def _say_problems(self, generation: Generation) -> None:
+        for problem in (*generation.loaded.warnings, *generation.snapshot.problems):
+            self._report({"event": "problem", "problem": str(problem)}, "warning")
+
+    def watched(self) -> list[Path]:
+        """Files and folders whose change begins a reload. Of a single file, its folder: editors replace files."""
+        config = self.current.loaded.settings
+        paths = [config.plugins.dir, config.taxonomy.dir]
+        if self.current.loaded.path is not None:
+            paths.append(self.current.loaded.path.resolve().parent)
+        return sorted({path for path in paths if path is not None and path.is_dir()})
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Reload when a watched file changes, until `stop`. A reload may change what is watched."""
+        while not stop.is_set():
+            paths = self.watched()
+            if not paths:
+                await stop.wait()
+                return
+            with suppress(FileNotFoundError):
+                async for changes in awatch(*paths, stop_event=stop, debounce=200, step=50, recursive=True):
+                    if self._relevant(Path(path) for _, path in changes):
+                        await self.reload()
+                    if self.watched() != paths:
+                        break
+
+    def _relevant(self, changed: Iterable[Path]) -> bool:
+        """Whether one of these is a rule, a manifest, a taxonomy file or the configuration itself."""
+        config_file = self.current.loaded.path and self.current.loaded.path.resolve()
+        return any(path.suffix in {".wasm", ".wat", ".md", ".toml"} or path == config_file for path in changed)
+
+
+def _changed(old: Generation, new: Generation) -> bool:
+    """Whether something outside the snapshot differs: keys, hosts, warnings."""
+    return old.loaded != new.loaded or old.snapshot.problems != new.snapshot.problems

@@ -1,0 +1,215 @@
+"""The way of a request, from decoded bytes to the answer's bytes, top to bottom.
+
+The edge (`app`) has done host, key, size and content type; it sends what this returns.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+
+import msgspec
+
+from core import relaying, simulate
+from core.dialects import DIALECTS
+from core.dialects.base import Dialect
+from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
+from core.exchange import Attempt, Candidate, Decision, Exchange, Features, SessionState
+from core.features import FeatureSettings, extract
+from core.messages import Request, Usage
+from core.resilience import Action, after
+from core.routing.custom import granted_texts
+from core.routing.decide import decide
+from core.routing.driver import Driver
+from core.routing.snapshot import Snapshot
+from core.state.memory import MemorySessions
+from core.tokens import TokenCounter
+from core.upstream import Reply, Upstream
+
+#: More uncounted text than this, in bytes, is counted off the event loop.
+COUNT_INLINE = 32 * 1024
+#: Retries of one request, over all its targets, before the first byte.
+RETRIES = 1
+
+
+@dataclass
+class Answer:
+    """What the edge sends: a whole body, or an iterator of pieces that must be closed by whoever takes it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | AsyncGenerator[bytes, None]
+
+
+@dataclass
+class Call:
+    """One request on its way, with the generation of everything that it began with."""
+
+    exchange: Exchange
+    snapshot: Snapshot
+    keys: Mapping[str, str]
+    headers: Mapping[str, str]
+    query: str
+    now_ms: int
+    tz_offset_min: int
+    request: Request = field(init=False)
+    features: Features = field(init=False)
+    session: SessionState = field(init=False)
+
+    @property
+    def client(self) -> Dialect:
+        return DIALECTS[self.exchange.dialect]
+
+
+class Pipeline:
+    """The steps, with the parts of the outside world that they need."""
+
+    def __init__(
+        self,
+        *,
+        upstream: Upstream,
+        counter: TokenCounter,
+        sessions: MemorySessions,
+        driver: Driver,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._upstream = upstream
+        self._counter = counter
+        self._sessions = sessions
+        self._driver = driver
+        self._clock = clock
+
+    async def answer(self, call: Call, body: bytes) -> Answer:
+        """The whole way; raises ProxyError for what the client must be told."""
+        decision = await self.explain(call, body)
+        if decision.refusal is not None:
+            raise _refusal(decision)
+        remaining = list(decision.candidates)
+        retries = RETRIES
+        while True:
+            try:
+                return await self._attempt(call, remaining[0])
+            except UpstreamFailed as failure:
+                action = after(failure, retries_left=retries, more_candidates=len(remaining) > 1)
+                if action is Action.STOP:
+                    if len(call.exchange.attempts) > 1:  # what could be tried was tried; clients would multiply it
+                        failure.headers["x-should-retry"] = "false"
+                    raise
+                retries -= action is Action.RETRY
+                del remaining[: action is Action.NEXT]
+
+    async def explain(self, call: Call, body: bytes) -> Decision:
+        """Decode, count, extract and decide; calls nobody and changes no state."""
+        call.request = call.client.decode_request(body)
+        call.exchange.snapshot = call.snapshot.digest
+        tokens = await self.count(call.request)
+        features = extract(
+            call.request,
+            call.headers,
+            token_count=tokens,
+            settings=FeatureSettings(background_models=call.snapshot.settings.routing.background_models),
+            client_key=call.exchange.client_key,
+        )
+        call.features = msgspec.structs.replace(
+            features,
+            now_ms=call.now_ms,
+            tz_offset_min=call.tz_offset_min,
+            seed=int(call.exchange.request_id[-8:], 16),
+            granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
+        )
+        call.session = self._sessions.read(features.client_key, features.session_id)
+        decision = self._driver.drive(decide(call.snapshot, call.features, call.session))
+        call.exchange.decision = decision
+        return decision
+
+    async def count(self, request: Request) -> int:
+        """Tokens of the request; much new text is counted in a thread."""
+        if self._counter.uncached_bytes(request) > COUNT_INLINE:
+            return await asyncio.to_thread(self._counter.count, request)
+        return self._counter.count(request)
+
+    async def _attempt(self, call: Call, candidate: Candidate) -> Answer:
+        """Ask one target once. For a stream, returns when its first content is here."""
+        provider = call.snapshot.settings.providers[candidate.target.provider]
+        started = self._clock()
+        outcome = "cancelled"
+        try:
+            if call.snapshot.settings.simulated or provider.dialect == "loopback":
+                call.exchange.simulated = True
+                answer = simulate.answer(call, candidate)
+            else:
+                answer = await self._ask(call, candidate, DIALECTS[provider.dialect])
+            outcome = "ok"
+        except UpstreamFailed as failure:
+            outcome = str(failure.status) if failure.stage == "answered" else failure.stage
+            raise
+        except ProxyError:
+            outcome = "refused"
+            raise
+        finally:
+            call.exchange.attempts.append(Attempt(candidate.target, outcome, (self._clock() - started) * 1000))
+        call.exchange.answered_by = candidate.target
+        if isinstance(answer.body, bytes):
+            self._settle(call, call.exchange.usage)
+        else:
+            answer.body = self._settled(call, answer.body)
+        return answer
+
+    async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect) -> Answer:
+        request, name = call.request, candidate.target.provider
+        provider = call.snapshot.settings.providers[name]
+        same = dialect.name == request.dialect
+        body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
+        headers = relaying.request_headers(call.headers, dialect, same=same)
+        headers |= dialect.auth_headers(call.keys.get(name, ""), provider.base_url)
+        path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
+        async with AsyncExitStack() as stack:
+            reply = await stack.enter_async_context(self._upstream.post(provider, path, headers, body))
+            if reply.status != 200:
+                raise await relaying.failure(reply, dialect, call.client)
+            sent_back = relaying.response_headers(reply.headers, same=same)
+            if not request.stream:
+                return Answer(200, sent_back, await _whole(call, reply, dialect, same=same))
+            frames = relaying.StreamRelay(reply.chunks, dialect, call.client, call.request)
+            await frames.prime()
+            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all()))
+            answer.headers["content-type"] = call.client.stream_type
+            return answer
+
+    async def _settled(self, call: Call, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The same pieces; what was used is settled when they end, however they end."""
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._settle(call, call.exchange.usage)
+
+    def _settle(self, call: Call, usage: Usage) -> None:
+        """Remember of the session what its next request will be decided by."""
+        read = usage.input + usage.cache_read + usage.cache_write
+        state = SessionState(
+            turns=call.session.turns + 1,
+            last_target=str(call.exchange.answered_by or ""),
+            last_input_tokens=read or call.features.token_count,
+            cached_prefix_tokens=usage.cache_read + usage.cache_write,
+        )
+        self._sessions.write(call.features.client_key, call.features.session_id, state)
+
+
+async def _whole(call: Call, reply: Reply, dialect: Dialect, *, same: bool) -> bytes:
+    """A whole answer in the client's dialect. It is read even if its bytes are passed on: a 200 may hold an error."""
+    body = await reply.body()
+    response = dialect.decode_response(body)
+    call.exchange.usage = response.usage
+    return body if same else call.client.encode_response(response)
+
+
+def _refusal(decision: Decision) -> ProxyError:
+    refusal = decision.refusal
+    if refusal is None:
+        raise ValueError("the decision has candidates")
+    if decision.phase == "custom":
+        return Denied(refusal.status, refusal.message)
+    return NotFound(refusal.message) if refusal.status == 404 else BadRequest(refusal.message)

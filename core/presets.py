@@ -1,0 +1,87 @@
+"""The providers that are known without configuration, and the configuration that serves when there is none."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigError, Problem
+from core.exchange import Target
+from core.schema import Settings
+
+_FILE = Path(__file__).parent / "_data" / "providers.toml"
+#: Keys of a preset that are ours and not a provider's setting.
+_OURS = {"key_env", "local"}
+
+
+@cache
+def _presets() -> dict[str, Any]:
+    return tomllib.loads(_FILE.read_text("utf-8"))
+
+
+def key_variables() -> dict[str, str]:
+    """Provider name to the environment variable that usually holds its key."""
+    return {name: preset["key_env"] for name, preset in _presets()["providers"].items() if "key_env" in preset}
+
+
+def local_providers(ollama_host: str = "") -> dict[str, str]:
+    """Name to base URL of the presets that need no key but a running server. `ollama_host` is `$OLLAMA_HOST`."""
+    urls = {name: preset["base_url"] for name, preset in _presets()["providers"].items() if preset.get("local")}
+    if ollama_host:
+        host = ollama_host if "://" in ollama_host else f"http://{ollama_host}"
+        if host.rsplit(":", 1)[-1].strip("/").isdigit() is False:
+            host = host.rstrip("/") + ":11434"
+        urls["ollama"] = host.rstrip("/") + "/v1"
+    return urls
+
+
+def preset(name: str) -> dict[str, Any] | None:
+    """A provider's preset as its `[providers.NAME]` table, or None."""
+    found = _presets()["providers"].get(name)
+    return found and {key: value for key, value in found.items() if key not in _OURS}
+
+
+def embedded(reachable: set[str], overrides: Mapping[str, Any], *, ollama_host: str = "") -> Settings:
+    """The settings of a start without a configuration.
+
+    With nothing reachable, every preset is defined and simulated; otherwise only the reachable ones, and each part
+    (default, background, …) is played by the first of its targets that can be reached.
+    """
+    data = _presets()
+    names = [name for name in data["providers"] if not reachable or name in reachable]
+    providers = {name: preset(name) for name in names}
+    if "ollama" in reachable:
+        providers["ollama"] = {**(providers["ollama"] or {}), "base_url": local_providers(ollama_host)["ollama"]}
+    parts = {part: [t for t in targets if Target.parse(t).provider in names] for part, targets in data["parts"].items()}
+    default = parts.pop("default")[0]
+    fallback = [target for target in parts.pop("fallback") if target != default][:2]
+    runtime = {part: targets[0] for part, targets in parts.items() if targets}
+    config: dict[str, Any] = {
+        "providers": providers,
+        "routing": {"default": default, "fallback": fallback, "runtime": runtime},
+    }
+    merge(config, overrides)
+    try:
+        settings = Settings.model_validate({**config, "simulated": not reachable})
+    except ValueError as exc:
+        raise ConfigError([Problem("environment", 0, f"TERRAPHIM_* variables: {exc}")]) from None
+    return settings
+
+
+def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Deep merge in place; `extra` wins."""
+    for key, value in extra.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def complete(providers: object) -> None:
+    """Fill, in place, what `[providers.NAME]` tables leave out from the preset of the same name and dialect."""
+    for name, table in providers.items() if isinstance(providers, dict) else ():
+        known = preset(name)
+        if known and isinstance(table, dict) and table.get("dialect", known["dialect"]) == known["dialect"]:
+            for key, value in known.items():
+                table.setdefault(key, value)

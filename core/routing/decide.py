@@ -1,0 +1,176 @@
+"""The decision: a pure generator over (snapshot, features, session, rule outcomes).
+
+It yields `Ask` when rules must be run and is sent their outcomes. The pipeline, `explain`, `/v1/route` and the tests
+drive this one generator; only the drivers differ.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target
+from core.routing import custom, explicit, gate
+from core.routing.proposal import Ask, Proposal
+from core.routing.runtime import scenarios
+from core.routing.snapshot import Snapshot
+from wasm_host.answer import Outcome
+
+
+@dataclass
+class Deciding:
+    """One decision in the making."""
+
+    snapshot: Snapshot
+    features: Features
+    session: SessionState
+    scenarios: tuple[str, ...]
+    trace: list[Step] = field(default_factory=list)
+    #: Targets that the gate turned away, with the reasons.
+    turned_away: dict[Target, tuple[str, ...]] = field(default_factory=dict)
+
+    def note(self, phase: str, outcome: str, **detail: Any) -> None:
+        self.trace.append(Step(phase, outcome, detail))
+
+    def admit(self, phase: str, target: Target) -> Candidate | None:
+        """The target as a candidate, or None with a line in the trace that says why not."""
+        if target.provider not in self.snapshot.settings.providers:
+            self.note(phase, "skipped", target=str(target), why="provider is not configured")
+            return None
+        verdict = gate.check(
+            self.features,
+            target,
+            self.snapshot.card(target),
+            native_search=self.snapshot.native_search(target),
+        )
+        if verdict.candidate is None:
+            self.turned_away[target] = verdict.failures
+            self.note("gate", "removed", target=str(target), why=list(verdict.failures))
+        elif verdict.notes or verdict.candidate.unverified:
+            unverified = list(verdict.candidate.unverified)
+            self.note("gate", "passed", target=str(target), notes=list(verdict.notes), unverified=unverified)
+        return verdict.candidate
+
+
+def decide(snapshot: Snapshot, features: Features, session: SessionState) -> Generator[Ask, list[Outcome], Decision]:
+    """Who should answer. Never raises for a request: a refusal is a decision too."""
+    deciding = Deciding(snapshot, features, session, scenarios(features, session, snapshot.runtime))
+    named = _named(deciding)
+    if named is not None:
+        return named
+    for phase in snapshot.settings.routing.order:
+        if phase == "custom":
+            proposal = yield from custom.propose(deciding)
+        else:
+            proposal = PHASES[phase](deciding)
+        if isinstance(proposal, Refusal):
+            return _refused(deciding, phase, "denied", proposal)
+        if proposal is not None:
+            return _decided(deciding, proposal)
+    return _refused(deciding, "default", "no_target", _nobody(deciding))
+
+
+def _named(deciding: Deciding) -> Decision | None:
+    """The decision when the client or a subagent tag named the target."""
+    named = (("explicit", deciding.features.model), ("subagent", deciding.features.subagent_target))
+    for reason, name in named:
+        found = explicit.parse(deciding.snapshot, name) if name else None
+        if isinstance(found, Refusal):
+            return _refused(deciding, "explicit", reason, found)
+        if found is None:
+            continue
+        candidate = deciding.admit("explicit", found)
+        if candidate is None:
+            why = "; ".join(deciding.turned_away.get(found, ("is not configured",)))
+            return _refused(deciding, "explicit", reason, Refusal(400, f"{found} was asked for, but {why}."))
+        deciding.note("explicit", "decided", target=str(found), reason=reason)
+        return _decided(deciding, Proposal("explicit", reason, (candidate,)))
+    return None
+
+
+def _runtime(deciding: Deciding) -> Proposal | None:
+    """The first scenario that holds and has a route."""
+    routes = deciding.snapshot.runtime_routes
+    for scenario in deciding.scenarios:
+        target = routes.get(scenario)
+        if target is None:
+            deciding.note("runtime", "passed", scenario=scenario, why="no route")
+            continue
+        candidate = deciding.admit("runtime", target)
+        if candidate is not None:
+            deciding.note("runtime", "decided", scenario=scenario, target=str(target))
+            return Proposal("runtime", scenario, (candidate,))
+    if not deciding.scenarios:
+        deciding.note("runtime", "passed", why="no scenario holds")
+    return None
+
+
+def _pattern(deciding: Deciding) -> Proposal | None:
+    """The best-ranked concept with a route that can serve."""
+    matches = deciding.snapshot.matcher.routing(deciding.features.last_user)
+    for match in matches:
+        found = {"concept": match.concept, "score": match.score_1000, "spans": [list(span) for span in match.spans]}
+        admitted = (deciding.admit("pattern", Target.parse(route.target)) for route in match.routes)
+        candidates = tuple(candidate for candidate in admitted if candidate is not None)
+        if candidates:
+            deciding.note("pattern", "decided", target=str(candidates[0].target), **found)
+            return Proposal("pattern", f"concept:{match.concept}", candidates, score=match.score_1000)
+        deciding.note("pattern", "passed", why="no route of this concept can serve", **found)
+    if not matches:
+        deciding.note("pattern", "passed", why="no concept matches")
+    return None
+
+
+def _default(deciding: Deciding) -> Proposal | None:
+    """The default target, or the first of the fallbacks that can serve."""
+    for target in (deciding.snapshot.default, *deciding.snapshot.fallback):
+        candidate = deciding.admit("default", target)
+        if candidate is not None:
+            deciding.note("default", "decided", target=str(target))
+            return Proposal("default", "default", (candidate,))
+    return None
+
+
+#: The phases that ask nobody. `custom` is the fourth; the order is a setting.
+PHASES: Mapping[str, Callable[[Deciding], Proposal | None]] = {
+    "runtime": _runtime,
+    "pattern": _pattern,
+    "default": _default,
+}
+
+
+def _decided(deciding: Deciding, proposal: Proposal) -> Decision:
+    """The proposal with the fallbacks behind it. A client that named its target gets no other, but for the gate."""
+    candidates = {candidate.target: candidate for candidate in proposal.candidates}
+    for target in deciding.snapshot.fallback:
+        if target not in candidates and target not in deciding.turned_away:
+            candidate = deciding.admit("fallback", target)
+            if candidate is not None:
+                candidates[target] = candidate
+    return Decision(
+        phase=proposal.phase,
+        reason=proposal.reason,
+        candidates=tuple(candidates.values()),
+        snapshot=deciding.snapshot.id,
+        score=proposal.score,
+        tags=dict(proposal.tags),
+        scenarios=deciding.scenarios,
+        trace=tuple(deciding.trace),
+    )
+
+
+def _nobody(deciding: Deciding) -> Refusal:
+    why = "; ".join(f"{target}: {', '.join(reasons)}" for target, reasons in deciding.turned_away.items())
+    return Refusal(400, f"no configured target can serve this request. {why}")
+
+
+def _refused(deciding: Deciding, phase: str, reason: str, refusal: Refusal) -> Decision:
+    deciding.note(phase, "refused", reason=reason, status=refusal.status, message=refusal.message)
+    return Decision(
+        phase=phase,
+        reason=reason,
+        candidates=(),
+        snapshot=deciding.snapshot.id,
+        scenarios=deciding.scenarios,
+        trace=tuple(deciding.trace),
+        refusal=refusal,
+    )

@@ -1,0 +1,33 @@
+"""What stands before the order: a target that the client named, and a subagent tag."""
+
+from core.exchange import Refusal, Target
+from core.routing.snapshot import Snapshot
+
+
+def parse(snapshot: Snapshot, model: str) -> Target | Refusal | None:
+    """The target that `model` names explicitly: `provider,model`, or `provider:model` of a configured provider.
+
+    None for a plain model name, which the phases decide; a refusal for an explicit name that is not configured.
+    """
+    name = model.strip()
+    if "," in name:
+        provider, _, rest = name.partition(",")
+    else:
+        provider, colon, rest = name.partition(":")
+        if not colon or provider.strip().lower() not in snapshot.settings.providers:
+            return None
+    provider, rest = provider.strip().lower(), rest.strip()
+    known = snapshot.by_lower_name.get(f"{provider},{rest}".lower())
+    if known is not None:
+        return known
+    if provider in snapshot.settings.providers:
+        if rest and snapshot.settings.providers[provider].any_model:
+            return Target(provider, rest)
+        return _unknown(snapshot, f"provider {provider!r} has no model {rest!r}", name)
+    return _unknown(snapshot, f"no provider {provider!r} is configured", name)
+
+
+def _unknown(snapshot: Snapshot, what: str, name: str) -> Refusal:
+    close = snapshot.closest(name)
+    closest = f"; the closest targets are: {', '.join(close)}" if close else ""
+    return Refusal(404, f"model: {what}{closest}. GET /v1/models lists all; 'auto' lets the proxy decide.")

@@ -1,0 +1,72 @@
+"""The gate: what a target must be able to do for this request, whoever proposed it.
+
+Hard needs refuse a target; output length is clamped; thinking is dropped with a note. What is not known of a target
+passes and is named in `unverified`.
+"""
+
+from msgspec import Struct
+
+from core.exchange import Candidate, Features, Target
+from core.schema import ModelCard
+
+
+class Verdict(Struct, frozen=True):
+    """A candidate, or why the target cannot serve this request."""
+
+    candidate: Candidate | None
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def check(features: Features, target: Target, card: ModelCard, *, native_search: bool) -> Verdict:
+    """`native_search`: the target's dialect can carry a web search tool that the provider itself runs."""
+    failures: list[str] = []
+    unverified: list[str] = []
+    notes: list[str] = []
+    window = card.context_window
+    if window is None:
+        unverified.append("context_window")
+    elif features.token_count > window:
+        failures.append(f"context window of {window} tokens is too small for {features.token_count}")
+    for need, wanted, able in _abilities(features, card, native_search=native_search):
+        if wanted and able is False:
+            failures.append(f"cannot do {need}")
+        elif wanted and able is None:
+            unverified.append(need)
+    if failures:
+        return Verdict(None, tuple(failures))
+    limit = _output_limit(features, card)
+    if limit is not None:
+        notes.append(f"max_tokens clamped to {limit}")
+    drop_thinking = features.thinking and card.thinking is False
+    if drop_thinking:
+        notes.append("thinking dropped")
+    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified)), (), tuple(notes))
+
+
+Ability = tuple[str, bool, bool | None]
+
+
+def _abilities(features: Features, card: ModelCard, *, native_search: bool) -> tuple[Ability, ...]:
+    features: Features, card: ModelCard, *, native_search: bool
+) -> tuple[tuple[str, bool, bool | None], ...]:
+    search = card.web_search if native_search else False
+    return (
+        ("images", features.images > 0, card.images),
+        ("tools", bool(features.tools), card.tools),
+        ("web_search", features.server_web_search, search),
+    )
+
+
+def _output_limit(features: Features, card: ModelCard) -> int | None:
+    """The largest output this target can give, if the client asked for more: a model's own limit, or what is left of
+    its window (providers refuse input plus output over the window).
+    """
+    if features.max_tokens is None:
+        return None
+    limit = features.max_tokens
+    if card.max_output is not None:
+        limit = min(limit, card.max_output)
+    if card.context_window is not None:
+        limit = min(limit, max(1, card.context_window - features.token_count))
+    return limit if limit < features.max_tokens else None

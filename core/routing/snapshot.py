@@ -1,0 +1,146 @@
+"""The snapshot: everything that a decision depends on besides the request, frozen, with an id.
+
+A reload builds a whole new one and swaps one reference; a request keeps the one that it began with.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from core import __version__
+from core.errors import Problem
+from core.exchange import Target
+from core.rolegraph import Matcher, Taxonomy
+from core.routing.runtime import RuntimeSettings
+from core.schema import ModelCard, Settings
+from wasm_host.rule import RuleSet
+
+UNKNOWN = ModelCard()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Settings, taxonomy, rules and targets of one generation."""
+
+    settings: Settings
+    taxonomy: Taxonomy
+    matcher: Matcher
+    rules: RuleSet
+    targets: Mapping[Target, ModelCard]
+    #: SHA-256 of the canonical bytes of all that changes decisions, 64 hex digits.
+    digest: str
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.digest[:12]
+
+    @cached_property
+    def by_lower_name(self) -> Mapping[str, Target]:
+        return {str(target).lower(): target for target in self.targets}
+
+    @cached_property
+    def target_names(self) -> frozenset[str]:
+        return frozenset(map(str, self.targets))
+
+    @cached_property
+    def runtime(self) -> RuntimeSettings:
+        routing = self.settings.routing
+        return RuntimeSettings(
+            long_context_threshold=routing.long_context_threshold,
+            long_context_hysteresis=routing.long_context_hysteresis,
+            thinking_min_effort=routing.thinking_min_effort,
+        )
+
+    @cached_property
+    def runtime_routes(self) -> Mapping[str, Target]:
+        routes = self.settings.routing.runtime.model_dump(exclude_none=True)
+        return {scenario: Target.parse(name) for scenario, name in routes.items()}
+
+    @cached_property
+    def fallback(self) -> tuple[Target, ...]:
+        return tuple(map(Target.parse, self.settings.routing.fallback))
+
+    @cached_property
+    def default(self) -> Target:
+        return Target.parse(self.settings.routing.default)
+
+    @cached_property
+    def target_views(self) -> list[dict[str, Any]]:
+        """The targets as rules see them (ABI, "The request")."""
+        return [_view(target, card) for target, card in self.targets.items()]
+
+    @cached_property
+    def target_name_views(self) -> list[dict[str, str]]:
+        return [{"name": str(target)} for target in self.targets]
+
+    def card(self, target: Target) -> ModelCard:
+        return self.targets.get(target, UNKNOWN)
+
+    def native_search(self, target: Target) -> bool:
+        return self.settings.providers[target.provider].dialect in {"anthropic", "loopback"}
+
+    def closest(self, name: str) -> list[str]:
+        """Up to three targets whose name is like this one."""
+        return difflib.get_close_matches(name, [str(target) for target in self.targets], n=3, cutoff=0.4)
+
+
+def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> Snapshot:
+    """A snapshot of these parts. Problems of the parts are kept, none of them stops the snapshot."""
+    problems = [*taxonomy.problems]
+    problems += [Problem(problem.path, 0, problem.message, problem.hint) for problem in rules.problems]
+    return Snapshot(
+        settings=settings,
+        taxonomy=taxonomy,
+        matcher=Matcher(taxonomy, scoring=settings.taxonomy.scoring),
+        rules=rules,
+        targets=_targets(settings, taxonomy),
+        digest=_digest(settings, taxonomy, rules),
+        problems=tuple(problems),
+    )
+
+
+def _targets(settings: Settings, taxonomy: Taxonomy) -> dict[Target, ModelCard]:
+    """Every target that is named in model tables, routing, or taxonomy routes of configured providers."""
+    cards: dict[Target, ModelCard] = {
+        Target(name, model): card
+        for name, provider in settings.providers.items()
+        for model, card in provider.models.items()
+    }
+    routing = settings.routing
+    named = [routing.default, *routing.fallback, *routing.runtime.model_dump(exclude_none=True).values()]
+    named += [route.target for concept in taxonomy.concepts for route in concept.routes]
+    for target in _parsed(named):
+        if target.provider in settings.providers:
+            cards.setdefault(target, UNKNOWN)
+    return cards
+
+
+def _parsed(names: Iterable[str]) -> Iterable[Target]:
+    for name in names:
+        try:
+            yield Target.parse(name)
+        except ValueError:
+            continue
+
+
+def _view(target: Target, card: ModelCard) -> dict[str, Any]:
+    view: dict[str, Any] = {"name": str(target)}
+    view.update(card.model_dump(include={"context_window", "images", "tools", "thinking"}, exclude_none=True))
+    return view
+
+
+def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> str:
+    """Only what changes decisions: not where the proxy listens, not where folders are, not where keys come from."""
+    dump = settings.model_dump(
+        mode="json", include={"providers", "routing", "rules", "taxonomy"}, exclude={"taxonomy": {"dir"}}
+    )
+    for provider in dump["providers"].values():
+        provider.pop("api_key")
+    whole = {"code": __version__, "settings": dump, "taxonomy": taxonomy.identity(), "rules": rules.identity()}
+    return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()

@@ -1,0 +1,180 @@
+"""What the configuration may say: one frozen model a table, unknown keys refused.
+
+The docstring of a table and the default of a key are the user's documentation of them.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from core.exchange import Target
+
+Scenario = Literal["image", "web_search", "long_context", "thinking", "background"]
+Phase = Literal["runtime", "custom", "pattern", "default"]
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretRef(Section):
+    """Where a secret is; a literal in the file is refused."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('a secret must not stand in the file: write { env = "NAME" } or { file = "path" }')
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SecretRef":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give exactly one of env and file")
+        return self
+
+
+class ServerKey(Section):
+    """A key that clients may use; `name` is what logs and rules see of it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    key: SecretRef
+
+
+class ServerSettings(Section):
+    """Where the proxy listens and whom it serves. `hosts` are further Host names that requests may carry."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=3456, ge=0, le=65535)
+    keys: tuple[ServerKey, ...] = ()
+    hosts: tuple[str, ...] = ()
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+
+
+class ModelCard(Section):
+    """What a model can do; what is not known is left out and passes the gate marked `unverified`. Sizes in tokens."""
+
+    context_window: int | None = Field(default=None, gt=0)
+    max_output: int | None = Field(default=None, gt=0)
+    images: bool | None = None
+    tools: bool | None = None
+    thinking: bool | None = None
+    web_search: bool | None = None
+
+
+class ProviderSettings(Section):
+    """One provider. `any_model` lets clients name models that are not listed here."""
+
+    dialect: Literal["anthropic", "openai", "loopback"]
+    base_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    api_key: SecretRef | None = None
+    allow_private: bool = False
+    any_model: bool = False
+    models: dict[str, ModelCard] = {}
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "ProviderSettings":
+        if self.dialect != "loopback" and not self.base_url:
+            raise ValueError("base_url is missing")
+        return self
+
+
+def _target(value: str) -> str:
+    return str(Target.parse(value))
+
+
+class RuntimeRoutes(Section):
+    """Targets of the runtime scenarios; a scenario without one passes on."""
+
+    image: str | None = None
+    web_search: str | None = None
+    long_context: str | None = None
+    thinking: str | None = None
+    background: str | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _is_target(cls, value: str | None) -> str | None:
+        return None if value is None else _target(value)
+
+
+class RoutingSettings(Section):
+    """How requests are decided. Thresholds are tokens."""
+
+    order: tuple[Phase, ...] = ("runtime", "custom", "pattern", "default")
+    default: str
+    fallback: tuple[str, ...] = ()
+    runtime: RuntimeRoutes = RuntimeRoutes()
+    long_context_threshold: int = Field(default=60_000, gt=0)
+    long_context_hysteresis: int = Field(default=20_000, ge=0)
+    thinking_min_effort: Literal["low", "medium", "high", "xhigh", "max"] = "high"
+    background_models: tuple[str, ...] = ("*haiku*",)
+
+    @field_validator("default")
+    @classmethod
+    def _default_is_target(cls, value: str) -> str:
+        return _target(value)
+
+    @field_validator("fallback")
+    @classmethod
+    def _fallback_is_targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_target, value))
+
+    @field_validator("order")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a phase may stand in the order once")
+        if "default" not in value:
+            raise ValueError('the order must contain "default", which always answers')
+        return value
+
+
+class PluginSettings(Section):
+    """Where rules are."""
+
+    dir: Path | None = None
+    isolation: Literal["inline"] = "inline"
+
+
+class TaxonomySettings(Section):
+    """Where the taxonomy is, and how its matches are scored."""
+
+    dir: Path | None = None
+    scoring: Literal["rank", "legacy"] = "rank"
+
+
+class UpstreamSettings(Section):
+    """Clocks of the way out, in seconds: connecting, and waiting for more bytes."""
+
+    connect_s: float = Field(default=10.0, gt=0)
+    read_s: float = Field(default=300.0, gt=0)
+
+
+class Settings(Section):
+    """The whole configuration, without secrets."""
+
+    server: ServerSettings = ServerSettings()
+    providers: dict[str, ProviderSettings]
+    routing: RoutingSettings
+    plugins: PluginSettings = PluginSettings()
+    rules: dict[str, dict[str, Any]] = {}
+    taxonomy: TaxonomySettings = TaxonomySettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    #: Answers are simulated by loopback; set by the embedded default only.
+    simulated: bool = Field(default=False, exclude=True)
+
+    @field_validator("providers")
+    @classmethod
+    def _names(cls, value: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+                raise ValueError(f"provider name {name!r}: lower-case letters, digits, - and _ only")
+        return value

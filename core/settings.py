@@ -1,0 +1,204 @@
+"""Settings: TOML and environment in, one frozen value out. The only reader of `os.environ`.
+
+`load` finds the configuration, refuses what others may write, and reports every mistake at once with its line. Secrets
+are kept apart from `Settings`, which is part of the snapshot and must be printable.
+"""
+
+import grp
+import os
+import pwd
+import socket
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core import config_file, presets
+from core.errors import ConfigError, Problem
+from core.schema import SecretRef, Settings
+
+#: The package's own data: presets, vocabularies, and (in a wheel) taxonomy and rules.
+DATA = Path(__file__).parent / "_data"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Provider keys and client keys. Never printed, never part of a snapshot."""
+
+    providers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Secret to the name of its client.
+    clients: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A usable configuration: settings, secrets, where they came from, and what deserves a warning."""
+
+    settings: Settings
+    secrets: Secrets
+    path: Path | None
+    warnings: tuple[Problem, ...] = ()
+
+
+def environ() -> dict[str, str]:
+    """A copy of the process's environment."""
+    return dict(os.environ)
+
+
+def config_path(explicit: Path | None, env: Mapping[str, str]) -> Path | None:
+    """`--config`, `$TERRAPHIM_CONFIG`, the XDG path, or None. Never the current directory."""
+    if explicit is not None:
+        return explicit
+    if named := env.get("TERRAPHIM_CONFIG"):
+        return Path(named)
+    candidate = _xdg(env, "XDG_CONFIG_HOME", ".config") / "config.toml"
+    return candidate if candidate.is_file() else None
+
+
+def cache_dir(env: Mapping[str, str]) -> Path:
+    """Where compiled rules are kept."""
+    return _xdg(env, "XDG_CACHE_HOME", ".cache")
+
+
+def _xdg(env: Mapping[str, str], variable: str, fallback: str) -> Path:
+    base = Path(env[variable]) if env.get(variable) else Path(env.get("HOME") or Path.home()) / fallback
+    return base / "terraphim-proxy"
+
+
+def load(
+    explicit: Path | None,
+    env: Mapping[str, str],
+    *,
+    plugins: Path | None = None,
+    taxonomy: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+) -> Loaded:
+    """The configuration of this start, or ConfigError. `host` and `port` are the command line's.
+
+    `plugins` and `taxonomy` are the folders of the command line; without them and without a configured folder, the XDG
+    data folder serves if it is there, else the folders that came with the package.
+    """
+    path = config_path(explicit, env)
+    overrides = config_file.environment_overrides(env)
+    command_line = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    presets.merge(overrides, {"server": command_line} if command_line else {})
+    warnings: list[Problem] = []
+    if path is None:
+        settings = presets.embedded(_discovered(env), overrides)
+        keys = {
+            name: env[var]
+            for name, var in presets.key_variables().items()
+            if name in settings.providers and env.get(var)
+        }
+        secrets = Secrets(providers={} if settings.simulated else keys)
+    else:
+        _refuse_writable_by_others([path])
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError([Problem(str(path), 0, f"cannot be read: {exc}")]) from None
+        settings = config_file.parse(text, path, overrides)
+        secrets = _provider_secrets(settings, env, path, warnings)
+    settings = _with_folders(settings, env, plugins, taxonomy)
+    secrets = Secrets(secrets.providers, _client_secrets(settings, env, path))
+    return Loaded(settings, secrets, path, tuple(warnings))
+
+
+def _with_folders(settings: Settings, env: Mapping[str, str], plugins: Path | None, taxonomy: Path | None) -> Settings:
+    data_home = _xdg(env, "XDG_DATA_HOME", ".local/share")
+
+    def choose(given: Path | None, configured: Path | None, name: str) -> Path:
+        if given or configured:
+            return (given or configured or Path()).resolve()
+        return next((p for p in (data_home / name, DATA / name) if p.is_dir()), DATA.parent.parent / name)
+
+    rules = choose(plugins, settings.plugins.dir, "plugins")
+    concepts = choose(taxonomy, settings.taxonomy.dir, "taxonomy")
+    _refuse_writable_by_others([folder for folder in (rules, concepts) if folder.exists()])
+    return settings.model_copy(
+        update={
+            "plugins": settings.plugins.model_copy(update={"dir": rules}),
+            "taxonomy": settings.taxonomy.model_copy(update={"dir": concepts}),
+        }
+    )
+
+
+def _refuse_writable_by_others(paths: list[Path]) -> None:
+    """Who can write the configuration can redirect every key, so only its owner may."""
+    problems = []
+    for path in paths:
+        try:
+            info = path.stat()
+        except OSError as exc:
+            problems.append(Problem(str(path), 0, f"cannot be read: {exc.strerror}"))
+            continue
+        if info.st_mode & stat.S_IWOTH or (info.st_mode & stat.S_IWGRP and not _private_group(info)):
+            problems.append(Problem(str(path), 0, "may be written by other users", f"run: chmod go-w {path}"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _private_group(info: os.stat_result) -> bool:
+    """Whether the file's group is its owner's own (as where the umask is 002), so that nobody else is in it."""
+    try:
+        return pwd.getpwuid(info.st_uid).pw_gid == info.st_gid and not grp.getgrgid(info.st_gid).gr_mem
+    except KeyError:
+        return False
+
+
+def _read_secret(ref: SecretRef, env: Mapping[str, str], base: Path) -> str:
+    """The secret, or an empty string when its variable or file is not there."""
+    if ref.env is not None:
+        return env.get(ref.env, "").strip()
+    try:
+        return (base / (ref.file or Path())).expanduser().read_text("utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, warnings: list[Problem]) -> Secrets:
+    usual = presets.key_variables() if env.get("TERRAPHIM_DISCOVERY") != "off" else {}
+    keys: dict[str, str] = {}
+    for name, provider in settings.providers.items():
+        if provider.api_key is not None:
+            keys[name] = _read_secret(provider.api_key, env, path.parent)
+            if not keys[name]:
+                source = provider.api_key.env or provider.api_key.file
+                warnings.append(Problem(str(path), 0, f"provider {name!r} has no key: {source} is empty or not there"))
+        elif usual.get(name) and env.get(usual[name]):
+            keys[name] = env[usual[name]].strip()
+    return Secrets(providers={name: key for name, key in keys.items() if key})
+
+
+def _client_secrets(settings: Settings, env: Mapping[str, str], path: Path | None) -> dict[str, str]:
+    clients: dict[str, str] = {}
+    problems: list[Problem] = []
+    where = str(path or "environment")
+    for entry in settings.server.keys:
+        secret = _read_secret(entry.key, env, path.parent if path else Path())
+        if not secret:
+            source = entry.key.env or entry.key.file
+            problems.append(Problem(where, 0, f"server key {entry.name!r} is empty: {source}"))
+        elif secret in clients:
+            problems.append(Problem(where, 0, f"server keys {clients[secret]!r} and {entry.name!r} are the same"))
+        clients[secret] = entry.name
+    if problems:
+        raise ConfigError(problems)
+    return clients
+
+
+def _discovered(env: Mapping[str, str]) -> set[str]:
+    """Names of preset providers that can be reached: a key is in the environment, or Ollama is running."""
+    if env.get("TERRAPHIM_DISCOVERY") == "off":
+        return set()
+    found = {name for name, variable in presets.key_variables().items() if env.get(variable, "").strip()}
+    for name, url in presets.local_providers(env.get("OLLAMA_HOST", "")).items():
+        address = urlsplit(url)
+        try:
+            with socket.create_connection((address.hostname or "", address.port or 80), timeout=0.2):
+                found.add(name)
+        except OSError:
+            continue
+    return found
