@@ -59,10 +59,10 @@ class Automaton:
             return []
         return leftmost_longest(_bounded(text, occurrences))
 
-    def inside(self, pattern: str) -> list[Pattern]:
-        """The other patterns that a pattern holds as whole words."""
+    def without(self, pattern: str) -> list[Hit]:
+        """What would be found in the pattern's own text if the pattern were not there."""
         occurrences: list[tuple[int, Pattern]] = list(self._machine.iter(pattern))
-        return [hit.pattern for hit in _bounded(pattern, occurrences) if hit.pattern.text != pattern]
+        return leftmost_longest(_bounded(pattern, [entry for entry in occurrences if entry[1].text != pattern]))
 
 
 def _bounded(text: str, occurrences: list[tuple[int, Pattern]]) -> list[Hit]:

@@ -62,10 +62,10 @@ def _collisions(taxonomy: Taxonomy) -> Iterator[Finding]:
 
 
 def _overlaps(taxonomy: Taxonomy) -> Iterator[Finding]:
-    """Patterns that contain another as whole words: leftmost-longest gives the words to the longer one."""
+    """Patterns in whose words another would be found, were they not there: leftmost-longest prefers the longer."""
     concepts = taxonomy.concepts
     automaton = Automaton(concepts)
-    inside = {entry.text: automaton.inside(entry.text) for entry in automaton.patterns}
+    inside = {entry.text: [hit.pattern for hit in automaton.without(entry.text)] for entry in automaton.patterns}
     for concept in concepts:
         for pattern in concept.patterns:
             for shorter in inside[pattern.text]:
