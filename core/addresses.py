@@ -30,7 +30,7 @@ def forbidden(address: str, *, allow_private: bool) -> str | None:
     if any(form in METADATA for form in forms):
         return "is a cloud metadata address"
     for form in forms:
-        if form.is_multicast or form.is_unspecified or (form.is_reserved and not form.is_loopback and form is not ip):
+        if form.is_multicast or form.is_unspecified or (isinstance(form, IPv4Address) and form.is_reserved):
             return "is no unicast address"
     if not allow_private and not all(_public(form) for form in forms):
         return "is a loopback or private address, and this provider has no allow_private = true"

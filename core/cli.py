@@ -253,3 +253,7 @@ def config_show_path(config: Config = None) -> None:
 def config_show(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = None) -> None:
     """The whole configuration in force, defaults included, without secrets (JSON)."""
     _print_json(_load(config, plugins, taxonomy).settings.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    main()

@@ -75,7 +75,8 @@ def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> 
     try:
         settings = Settings.model_validate(data)
     except ValidationError as exc:
-        raise ConfigError([_problem(error, path, lines) for error in exc.errors()]) from None
+        found = [_problem(error, path, lines) for error in exc.errors()]
+        raise ConfigError(sorted(found, key=lambda problem: problem.line)) from None
     problems = [
         Problem(str(path), line_of(lines, loc), f"{'.'.join(map(str, loc))}: {message}", hint)
         for loc, message, hint in _cross_checks(settings)

@@ -9,6 +9,9 @@ from msgspec import Struct
 from core.exchange import Candidate, Features, Target
 from core.schema import ModelCard
 
+#: What is needed, whether this request needs it, and whether the target can (None: unknown).
+Ability = tuple[str, bool, bool | None]
+
 
 class Verdict(Struct, frozen=True):
     """A candidate, or why the target cannot serve this request."""
@@ -44,12 +47,7 @@ def check(features: Features, target: Target, card: ModelCard, *, native_search:
     return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified)), (), tuple(notes))
 
 
-Ability = tuple[str, bool, bool | None]
-
-
 def _abilities(features: Features, card: ModelCard, *, native_search: bool) -> tuple[Ability, ...]:
-    features: Features, card: ModelCard, *, native_search: bool
-) -> tuple[tuple[str, bool, bool | None], ...]:
     search = card.web_search if native_search else False
     return (
         ("images", features.images > 0, card.images),

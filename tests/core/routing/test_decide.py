@@ -1,0 +1,143 @@
+import pytest
+
+from core.exchange import SessionState
+from core.routing.decide import decide
+from tests.facts import decided, features, run, settings, snapshot
+
+DEFAULT = "anthropic,claude-sonnet-4-5"
+GEMINI = "openrouter,google/gemini-2.5-flash"
+
+
+def test_nothing_special_goes_to_the_default() -> None:
+    decision = decided()
+    assert (str(decision.target), decision.phase, decision.reason) == (DEFAULT, "default", "default")
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"image_in_last_turn": True, "images": 1}, "image"),
+        ({"web_search": True}, "web_search"),
+        ({"token_count": 60_001}, "long_context"),
+        ({"effort": "high"}, "thinking"),
+        ({"background": True}, "background"),
+    ],
+)
+def test_each_scenario_has_its_route(facts: dict[str, object], reason: str) -> None:
+    shot = snapshot()
+    decision = decided(shot, **facts)
+    assert (decision.phase, decision.reason) == ("runtime", reason)
+    assert decision.target == shot.runtime_routes[reason]
+
+
+def test_scenarios_are_asked_in_order() -> None:
+    everything = {"image_in_last_turn": True, "images": 1, "web_search": True, "token_count": 61_000, "effort": "max"}
+    assert decided(**everything).reason == "image"
+    assert decided(**{**everything, "image_in_last_turn": False}).reason == "web_search"
+
+
+def test_a_scenario_without_a_route_passes_and_says_so() -> None:
+    shot = snapshot(settings(runtime={"thinking": None}))
+    decision = decided(shot, effort="high")
+    assert decision.reason == "default"
+    assert any(s.phase == "runtime" and s.detail.get("why") == "no route" for s in decision.trace)
+
+
+def test_a_long_session_stays_long() -> None:
+    was_long = SessionState(last_input_tokens=61_000)
+    assert decided(session=was_long, token_count=21_000).reason == "long_context"
+    assert decided(session=was_long, token_count=19_000).reason == "default"
+
+
+def test_an_explicit_target_wins_over_every_phase() -> None:
+    decision = decided(model=GEMINI.upper(), effort="max", images=1, image_in_last_turn=True)
+    assert (str(decision.target), decision.phase, decision.reason) == (GEMINI, "explicit", "explicit")
+
+
+def test_a_subagent_tag_names_the_target() -> None:
+    decision = decided(subagent_target="deepseek,deepseek-chat")
+    assert (str(decision.target), decision.reason) == ("deepseek,deepseek-chat", "subagent")
+
+
+def test_an_explicit_target_that_cannot_serve_is_named() -> None:
+    refusal = decided(model="deepseek,deepseek-chat", images=1).refusal
+    assert refusal is not None
+    assert refusal.status == 400
+    assert refusal.message == "deepseek,deepseek-chat was asked for, but cannot do images."
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [("antropic,claude-sonnet-4-5", DEFAULT), ("openai,gpt-55", "openai,gpt-5"), ("openai:gpt-55", "openai,gpt-5")],
+)
+def test_an_unknown_explicit_target_is_a_404_with_the_closest_names(model: str, hint: str) -> None:
+    refusal = decided(model=model).refusal
+    assert refusal is not None
+    assert refusal.status == 404
+    assert hint in refusal.message
+
+
+def test_any_model_of_an_open_provider_may_be_named() -> None:
+    assert str(decided(model="openrouter,some/new-model").target) == "openrouter,some/new-model"
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-5", "qwen3:8b", "whatever"])
+def test_a_plain_name_is_left_to_the_phases(model: str) -> None:
+    assert decided(model=model).phase == "default"
+
+
+CONCEPTS = {
+    "a/frugal.md": "# Frugal\nroute:: deepseek, deepseek-chat\nroute:: openai, gpt-5\nsynonyms:: on the cheap\n",
+    "b/gone.md": "# Gone\nroute:: nobody, at-home\nsynonyms:: gone fishing\n",
+}
+
+
+def test_a_concept_routes_with_its_other_routes_behind_it() -> None:
+    decision = decided(snapshot(concepts=CONCEPTS), last_user="do it on the cheap please")
+    assert (decision.phase, decision.reason) == ("pattern", "concept:frugal")
+    names = [str(candidate.target) for candidate in decision.candidates]
+    assert names[:2] == ["deepseek,deepseek-chat", "openai,gpt-5"]
+    assert "openrouter,anthropic/claude-sonnet-4.5" in names[2:]
+    assert decision.score is not None
+
+
+def test_a_concepts_second_route_serves_where_the_first_cannot() -> None:
+    decision = decided(snapshot(concepts=CONCEPTS), last_user="on the cheap", images=1)
+    assert str(decision.target) == "openai,gpt-5"
+
+
+def test_a_route_to_an_unconfigured_provider_is_skipped_and_named() -> None:
+    decision = decided(snapshot(concepts=CONCEPTS), last_user="we are gone fishing")
+    assert decision.reason == "default"
+    assert any(s.detail.get("target") == "nobody,at-home" and s.outcome == "skipped" for s in decision.trace)
+
+
+def test_fallbacks_follow_without_repeats_and_gated() -> None:
+    shot = snapshot(settings(fallback=[DEFAULT, "deepseek,deepseek-chat", GEMINI, GEMINI]))
+    names = [str(candidate.target) for candidate in decided(shot, images=1).candidates]
+    assert names == [DEFAULT, GEMINI]
+
+
+def test_no_target_left_is_a_refusal_that_lists_each() -> None:
+    shot = snapshot(settings(default="groq,llama-3.3-70b-versatile", fallback=["deepseek,deepseek-chat"], runtime={}))
+    refusal = decided(shot, images=1).refusal
+    assert refusal is not None
+    assert "groq,llama-3.3-70b-versatile: cannot do images" in refusal.message
+    assert "deepseek,deepseek-chat: cannot do images" in refusal.message
+
+
+def test_the_order_is_a_setting() -> None:
+    shot = snapshot(settings(order=["pattern", "runtime", "default"]), CONCEPTS)
+    assert decided(shot, last_user="on the cheap", effort="max").reason == "concept:frugal"
+    assert decided(snapshot(concepts=CONCEPTS), last_user="on the cheap", effort="max").reason == "thinking"
+
+
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    shot = snapshot(concepts=CONCEPTS)
+    first, second = (decided(shot, last_user="on the cheap", images=2) for _ in range(2))
+    assert first == second
+
+
+def test_without_rules_nobody_is_asked() -> None:
+    _, asked = run(decide(snapshot(), features(), SessionState()), [])
+    assert asked == []

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from core.config_file import environment_overrides, parse
+from core.errors import ConfigError
+
+GOOD = """\
+[providers.anthropic]
+api_key = { env = "ANTHROPIC_API_KEY" }
+[providers.mine]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+allow_private = true
+[routing]
+default = "anthropic,claude-sonnet-4-5"
+fallback = [" mine , m "]
+[plugins]
+dir = "rules"
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("/etc/c.toml"))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_preset_completes_a_provider_and_targets_are_normalised() -> None:
+    config = parse(GOOD, Path("/etc/c.toml"))
+    assert config.providers["anthropic"].dialect == "anthropic"
+    assert "claude-sonnet-4-5" in config.providers["anthropic"].models
+    assert config.routing.fallback == ("mine,m",)
+    assert config.plugins.dir == Path("/etc/rules")
+
+
+def test_all_mistakes_are_reported_at_once_with_line_and_suggestion() -> None:
+    found = problems(
+        """\
+[server]
+prot = 80
+[providers.x]
+dialect = "opnai"
+base_url = "ftp://x"
+[providers.y]
+dialect = "openai"
+base_url = "http://y"
+timeout = 3
+[routing]
+default = "no comma"
+"""
+    )
+    assert len(found) == 5
+    assert found[0] == "/etc/c.toml:2: server.prot: unknown key (did you mean 'port'?)"
+    assert found[1].startswith("/etc/c.toml:4: providers.x.dialect")
+    assert found[2].startswith("/etc/c.toml:5: providers.x.base_url")
+    assert found[3].startswith("/etc/c.toml:9: providers.y.timeout: unknown key")
+    assert found[4] == "/etc/c.toml:11: routing.default: 'no comma' is not 'provider,model'"
+
+
+def test_targets_of_unknown_providers_are_mistakes() -> None:
+    found = problems(GOOD.replace("[plugins]", "[routing.runtime]\nthinking = 'antropic,x'\n[plugins]"))
+    assert found == [
+        "/etc/c.toml:11: routing.runtime.thinking: provider 'antropic' is not configured (did you mean 'anthropic'?)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('{ env = "ANTHROPIC_API_KEY" }', '"sk-123"'), "a secret must not stand in the file"),
+        (('{ env = "ANTHROPIC_API_KEY" }', "{ }"), "exactly one of env and file"),
+        (("[plugins]", '[server]\nhost = "0.0.0.0"\n[plugins]'), "needs at least one"),
+        (("[routing]", '[routing]\norder = ["custom"]'), "must contain"),
+    ],
+)
+def test_other_mistakes(change: tuple[str, str], said: str) -> None:
+    found = problems(GOOD.replace(*change))
+    assert said in found[0]
+    assert "sk-123" not in found[0]
+
+
+def test_broken_toml_has_its_line() -> None:
+    assert problems("[server\n")[0].startswith("/etc/c.toml:1: not TOML")
+
+
+def test_the_environment_overrides() -> None:
+    env = {
+        "TERRAPHIM_SERVER__PORT": "4000",
+        "TERRAPHIM_ROUTING__DEFAULT": "mine,m",
+        "TERRAPHIM_CONFIG": "x",
+        "HOME": "/",
+    }
+    overrides = environment_overrides(env)
+    assert overrides == {"server": {"port": 4000}, "routing": {"default": "mine,m"}}
+    config = parse(GOOD, Path("/etc/c.toml"), overrides)
+    assert (config.server.port, config.routing.default) == (4000, "mine,m")

@@ -1,0 +1,64 @@
+import pytest
+
+from core.edge import ClientKeys, allowed_hosts, check_host, check_json
+from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
+
+HOSTS = allowed_hosts("127.0.0.1", ("Proxy.Example",))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:3456", "localhost", "[::1]:3456", "proxy.example:80", "LOCALHOST:1"])
+def test_our_own_names_are_served(host: str) -> None:
+    check_host({"host": host}, HOSTS)
+
+
+@pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1.evil.example", "evil.example:3456", "127.0.0.1@evil"])
+def test_a_foreign_host_is_refused(host: str) -> None:
+    with pytest.raises(Forbidden):
+        check_host({"host": host}, HOSTS)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://localhost.evil.example"])
+def test_a_foreign_origin_is_refused(origin: str) -> None:
+    with pytest.raises(Forbidden):
+        check_host({"host": "localhost", "origin": origin}, HOSTS)
+
+
+def test_our_own_origin_is_served() -> None:
+    check_host({"host": "localhost:3456", "origin": "http://localhost:3456"}, HOSTS)
+
+
+@pytest.mark.parametrize("declared", ["application/json", "Application/JSON; charset=utf-8"])
+def test_json_is_read(declared: str) -> None:
+    check_json({"content-type": declared})
+
+
+@pytest.mark.parametrize("declared", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_what_a_form_can_send_is_not_read(declared: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        check_json({"content-type": declared})
+
+
+def test_compressed_bodies_are_refused_with_the_reason() -> None:
+    with pytest.raises(UnsupportedMediaType, match="compressed"):
+        check_json({"content-type": "application/json", "content-encoding": "gzip"})
+
+
+def test_keys_by_either_header() -> None:
+    keys = ClientKeys({"s3cret": "laptop", "other": "ci"})
+    assert keys.name_of({"x-api-key": "s3cret"}) == "laptop"
+    assert keys.name_of({"authorization": "Bearer other"}) == "ci"
+    assert keys.name_of({"authorization": "bearer other"}) == "ci"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"x-api-key": "wrong"}, {"authorization": "Basic s3cret"}, {"x-api-key": "é\udcff"}]
+)
+def test_a_missing_or_wrong_key_is_refused_without_being_repeated(headers: dict[str, str]) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        ClientKeys({"s3cret": "laptop"}).name_of(headers)
+    assert "s3cret" not in caught.value.message
+    assert "wrong" not in caught.value.message
+
+
+def test_without_configured_keys_any_client_is_served() -> None:
+    assert ClientKeys({}).name_of({"x-api-key": "anything"}) == ""

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from core.settings import config_path, load
+
+CONFIG = """\
+[server]
+[[server.keys]]
+name = "laptop"
+key = { file = "client.key" }
+[providers.anthropic]
+api_key = { env = "MY_KEY" }
+[routing]
+default = "anthropic,claude-sonnet-4-5"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.toml"
+    path.write_text(CONFIG)
+    (tmp_path / "client.key").write_text("s3cret\n")
+    return path
+
+
+def env(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {"HOME": str(tmp_path), "TERRAPHIM_DISCOVERY": "off", **more}
+
+
+def test_without_anything_the_embedded_default_is_simulated(tmp_path: Path) -> None:
+    loaded = load(None, env(tmp_path))
+    assert loaded.settings.simulated
+    assert set(loaded.settings.providers) == {
+        "anthropic", "openrouter", "openai", "deepseek", "gemini", "groq", "ollama",
+    }  # fmt: skip
+    assert len(loaded.settings.providers["openrouter"].models) == 5
+
+
+def test_one_real_key_ends_the_simulation_and_parts_are_played_by_who_is_there(tmp_path: Path) -> None:
+    loaded = load(None, {"HOME": str(tmp_path), "OPENROUTER_API_KEY": "or-1"})
+    assert not loaded.settings.simulated
+    assert "openrouter" in loaded.settings.providers
+    assert "anthropic" not in loaded.settings.providers
+    assert loaded.settings.routing.default == "openrouter,anthropic/claude-sonnet-4.5"
+    assert loaded.secrets.providers == {"openrouter": "or-1"}
+
+
+def test_secrets_come_from_files_and_environment_and_are_never_shown(config: Path, tmp_path: Path) -> None:
+    loaded = load(config, env(tmp_path, MY_KEY=" p-1 "))
+    assert loaded.secrets.providers == {"anthropic": "p-1"}
+    assert loaded.secrets.clients == {"s3cret": "laptop"}
+    assert "p-1" not in repr(loaded)
+    assert "s3cret" not in repr(loaded)
+
+
+def test_a_missing_provider_key_is_a_warning_and_a_missing_client_key_a_refusal(config: Path, tmp_path: Path) -> None:
+    assert "MY_KEY is empty or not there" in str(load(config, env(tmp_path)).warnings[0])
+    (tmp_path / "client.key").write_text(" \n")
+    with pytest.raises(ConfigError, match="server key 'laptop' is empty"):
+        load(config, env(tmp_path))
+
+
+def test_what_others_may_write_is_refused_with_the_mend(config: Path, tmp_path: Path) -> None:
+    config.chmod(0o646)
+    with pytest.raises(ConfigError, match=f"chmod go-w {config}"):
+        load(config, env(tmp_path))
+
+
+def test_the_configuration_is_never_taken_from_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text("broken")
+    monkeypatch.chdir(tmp_path)
+    assert config_path(None, {"HOME": str(tmp_path / "home")}) is None
+
+
+def test_where_the_configuration_is_looked_for(tmp_path: Path) -> None:
+    found = tmp_path / "xdg" / "terraphim-proxy" / "config.toml"
+    found.parent.mkdir(parents=True)
+    found.write_text("")
+    assert config_path(None, {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}) == found
+    assert config_path(None, {"TERRAPHIM_CONFIG": "/a"}) == Path("/a")
+    assert config_path(Path("/b"), {"TERRAPHIM_CONFIG": "/a"}) == Path("/b")
+
+
+def test_the_command_line_wins(config: Path, tmp_path: Path) -> None:
+    loaded = load(config, env(tmp_path, TERRAPHIM_SERVER__PORT="1"), port=2, plugins=tmp_path)
+    assert loaded.settings.server.port == 2
+    assert loaded.settings.plugins.dir == tmp_path.resolve()

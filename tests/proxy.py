@@ -1,0 +1,73 @@
+"""The real program on a real port: `with running(env) as proxy`."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import msgspec
+
+#: A hang bound, not a measurement.
+PATIENCE_S = 20.0
+
+
+@dataclass
+class RunningProxy:
+    """A proxy in its own process; `lines` is what it wrote to stderr so far."""
+
+    process: subprocess.Popen[str]
+    url: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    def log(self, **wanted: object) -> list[dict[str, Any]]:
+        """Log records with these values."""
+        records = [msgspec.json.decode(line) for line in list(self.lines) if line.startswith("{")]
+        return [record for record in records if wanted.items() <= record.items()]
+
+    def wait_for(self, **wanted: object) -> dict[str, Any]:
+        """The first log record with these values; fails after `PATIENCE_S`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if found := self.log(**wanted):
+                return found[0]
+            time.sleep(0.02)
+        raise AssertionError(f"no log line with {wanted} in:\n" + "".join(self.lines))
+
+
+@contextmanager
+def running(env: Mapping[str, str], *args: str, cwd: Path | None = None) -> Iterator[RunningProxy]:
+    """Start `terraphim-proxy serve` on a free port and wait until it answers; stop it at the end."""
+    command = [sys.executable, "-I", "-m", "core.cli", "serve", "--port", "0", *args]
+    process = subprocess.Popen(command, env=dict(env), cwd=cwd, stderr=subprocess.PIPE, text=True, bufsize=1)
+    proxy = RunningProxy(process)
+    reader = Thread(target=_read, args=(proxy,), daemon=True)
+    reader.start()
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not proxy.url and process.poll() is None and time.monotonic() < deadline:
+            proxy.url = next((m[1] for line in proxy.lines if (m := re.search(r"listens on (http://\S+)", line))), "")
+            time.sleep(0.01)
+        if not proxy.url:
+            raise AssertionError("the proxy did not start:\n" + "".join(proxy.lines))
+        yield proxy
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
+        reader.join(5)
+        if process.stderr:
+            process.stderr.close()
+
+
+def _read(proxy: RunningProxy) -> None:
+    if proxy.process.stderr:
+        with suppress(ValueError):
+            proxy.lines.extend(iter(proxy.process.stderr.readline, ""))
