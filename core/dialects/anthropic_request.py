@@ -10,12 +10,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from core.dialects.json_gate import decode, fields, refuse_at
+from core.dialects.anthropic_blocks import read_block
+from core.dialects.json_gate import decode, fields
 from core.errors import BadRequest
 from core.messages import EMPTY_OBJECT, Block, Message, Request, Thinking, Tool, ToolChoice
-
-#: Block types whose fields are ours to check; a malformed block of another type is kept for what can be read of it.
-KNOWN_BLOCKS = frozenset({"text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"})
 
 
 class _Message(Struct):
@@ -69,14 +67,23 @@ class _Safeguard(Struct):
     classifier_context: _ClassifierContext | None = None
 
 
-def decode_request(body: bytes, *, counting: bool = False) -> Request:
-    """BadRequest with the path of what is wrong. `counting`: a count_tokens body, which has no `max_tokens`."""
+def decode_request(body: bytes) -> Request:
+    """BadRequest with the path of what is wrong."""
+    return _decode(body, ("model", "max_tokens", "messages"))
+
+
+def decode_count(body: bytes) -> Request:
+    """A body of `/v1/messages/count_tokens`: a request without `max_tokens`."""
+    return _decode(body, ("model", "messages"))
+
+
+def _decode(body: bytes, required: tuple[str, ...]) -> Request:
     top = fields(body)
     if "thread" in top:
         # The SDK then sends the whole history; ignoring the field would lose the conversation.
         details = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
         raise BadRequest("thread: threads are not kept here; send the whole history in messages", details=details)
-    for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
+    for name in required:
         if name not in top:
             raise BadRequest(f"{name}: Field required", details={"param": name})
     config = _optional(top, "output_config", _OutputConfig) or _OutputConfig()
@@ -138,36 +145,9 @@ def _loose_messages(raw: Raw) -> list[Message]:
     for number, each in enumerate(decode(raw, list[_LooseMessage], "messages")):
         path = f"messages.{number}.content"
         content = each.content
-        blocks = content if isinstance(content, str) else [_block(b, f"{path}.{i}") for i, b in enumerate(content)]
+        blocks = content if isinstance(content, str) else [read_block(b, f"{path}.{i}") for i, b in enumerate(content)]
         messages.append(Message(role=each.role, content=_blocks(blocks)))
     return messages
-
-
-def _block(members: dict[str, Raw], path: str) -> Block:
-    try:
-        return msgspec.json.decode(msgspec.json.encode(members), type=Block)
-    except msgspec.ValidationError as exc:
-        type = decode(members.get("type", Raw(b"null")), str | None, f"{path}.type")
-        nested = isinstance(members.get("content"), Raw) and bytes(members["content"]).startswith(b"[")
-        if type is None or (type in KNOWN_BLOCKS and not (type == "tool_result" and nested)):
-            refuse_at(path, exc)
-    block = Block(type=type)
-    for name in Block.__struct_fields__:
-        if name == "content" and type == "tool_result":
-            parts = decode(members[name], list[dict[str, Raw]], f"{path}.content")
-            block.content = [_block(part, f"{path}.content.{i}") for i, part in enumerate(parts)]
-        elif name in members:
-            _keep(block, name, members[name])
-    return block
-
-
-def _keep(block: Block, name: str, value: Raw) -> None:
-    """Set the field if the value has its type."""
-    try:
-        one = msgspec.json.decode(b'{"type":"",' + msgspec.json.encode(name) + b":" + bytes(value) + b"}", type=Block)
-    except msgspec.ValidationError:
-        return
-    setattr(block, name, getattr(one, name))
 
 
 def _system(raw: Raw | None) -> list[Block]:

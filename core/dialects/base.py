@@ -1,4 +1,4 @@
-"""What a dialect is: six functions and two small state machines, all pure.
+"""What a dialect is: some functions and three small state machines, all pure.
 
 `decode_*` read what others sent, `encode_*` write what we send. A *client* dialect needs decode_request,
 encode_response, stream_encoder and error_body; a *provider* dialect the other four.
@@ -7,6 +7,7 @@ encode_response, stream_encoder and error_body; a *provider* dialect the other f
 from collections.abc import Mapping
 from typing import Protocol
 
+from core.dialects.frames import StreamScanner
 from core.exchange import Candidate
 from core.messages import Request, Response, StreamEvent, Usage
 
@@ -66,11 +67,17 @@ class Dialect(Protocol):
 
     def stream_encoder(self, request: Request) -> StreamEncoder: ...
 
+    def stream_scanner(self, request: Request) -> StreamScanner:
+        """Reads a stream that is passed through to a client of the same dialect."""
+        ...
+
     def decode_error(self, status: int, body: bytes) -> tuple[str, str]:
         """(Anthropic's error type, message) of a provider's error body, however broken it is."""
         ...
 
-    def error_body(self, status: int, type: str, message: str, request_id: str, details: Mapping[str, object] | None = None) -> bytes:
+    def error_body(
+        self, status: int, type: str, message: str, request_id: str, details: Mapping[str, object] | None = None
+    ) -> bytes:
         """An error as this dialect's clients read it."""
         ...
 

@@ -6,7 +6,7 @@ Offsets come from msgspec: a container decodes to `Raw` values, which are then f
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -14,8 +14,9 @@ from msgspec import Raw
 
 from core.errors import BadRequest
 
-#: What becomes of a value: new JSON bytes, None (removed), or edits of what is inside it, by key or index.
-Edit: TypeAlias = "bytes | Edits | None"
+#: What becomes of a value: new JSON bytes, a function of its bytes, None (removed), or edits of what is inside it, by
+#: key or index.
+Edit: TypeAlias = "bytes | Callable[[bytes], bytes] | Edits | None"
 Edits: TypeAlias = Mapping[str | int, Edit]
 
 _KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
@@ -76,10 +77,12 @@ def splice(text: bytes, edits: Edits) -> bytes:
     found = members(text)
     parts: list[bytes] = []
     for member in found:
-        edit = edits.get(member.key, text[member.start : member.end])
-        if edit is None:
-            continue
-        value = edit if isinstance(edit, bytes) else splice(text[member.start : member.end], edit)
+        value = text[member.start : member.end]
+        if member.key in edits:
+            edit = edits[member.key]
+            if edit is None:
+                continue
+            value = _edited(value, edit)
         parts.append(text[member.lead : member.start] + value)
     present = {member.key for member in found}
     parts += [
@@ -88,6 +91,12 @@ def splice(text: bytes, edits: Edits) -> bytes:
         if isinstance(key, str) and key not in present and isinstance(edit, bytes)
     ]
     return _close(text, found, parts)
+
+
+def _edited(value: bytes, edit: bytes | Callable[[bytes], bytes] | Edits) -> bytes:
+    if isinstance(edit, bytes):
+        return edit
+    return edit(value) if callable(edit) else splice(value, edit)
 
 
 def _close(text: bytes, found: list[Member], parts: list[bytes]) -> bytes:

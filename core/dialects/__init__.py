@@ -1,0 +1,23 @@
+"""Wire formats: what each one's parts are is in `base`, what there is, here."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.dialects.anthropic import Anthropic
+from core.dialects.anthropic_request import decode_count
+from core.dialects.base import Dialect
+from core.dialects.openai_chat import OpenAIChat
+
+__all__ = ["DIALECTS", "decode_count"]
+
+
+def _new_id() -> str:
+    return f"proxy_{uuid.uuid4().hex[:24]}"
+
+
+#: Dialect name (`providers.NAME.dialect`) to dialect. `loopback` is no wire format: it answers with neutral values.
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {dialect.name: dialect for dialect in (Anthropic(), OpenAIChat(time.time, _new_id))}
+)

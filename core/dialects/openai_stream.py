@@ -1,0 +1,235 @@
+"""OpenAI's chat completion stream, both ways, and the scanner that passes it through.
+
+Source: OpenAI's API reference, "Streaming events" of chat completions. The model's own end is `finish_reason`; `[DONE]`
+only ends the framing, and several servers leave it out. So a stream that ends after `finish_reason` is whole, a
+`[DONE]` without one is not, and neither is ever added to a stream that is passed through.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from core import sse
+from core.dialects.frames import Scan
+from core.dialects.openai_slots import Slots
+from core.dialects.openai_wire import (
+    Answer,
+    Choice,
+    Delta,
+    NewId,
+    error_of,
+    read_answer,
+    text_of,
+    thinking_of,
+)
+from core.dialects.stops import finish_reason, stop_reason
+from core.dialects.usage import to_openai
+from core.messages import (
+    BlockDelta,
+    BlockStart,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    Ping,
+    StreamError,
+    StreamEvent,
+    Usage,
+)
+
+DONE = b"[DONE]"
+CUT = StreamError("api_error", "the provider's stream ended before a finish_reason")
+UNREADABLE = StreamError("api_error", "the provider sent a chunk that is not readable")
+
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def usage_of(answer: Answer) -> Usage | None:
+    """The usage that an answer or a chunk carries."""
+    usage = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
+    return usage.neutral() if usage else None
+
+
+class Decoder:
+    """Chunks to neutral events. Only the choice with index 0 is read: nobody here asks for more than one."""
+
+    def __init__(self, new_id: NewId) -> None:
+        self._sse = sse.Decoder()
+        self._new_id = new_id
+        self._slots = Slots(new_id)
+        self._usage = Usage()
+        self._started = False
+        self._over = False
+        self._finish: str | None = None
+        self._matched: str | None = None
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        return self._take(self._sse.feed(chunk))
+
+    def end(self) -> list[StreamEvent]:
+        events = self._take(self._sse.end())
+        if not self._over:
+            events += self._done()
+        return events
+
+    def _take(self, wire: list[sse.Event]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for each in wire:
+            if self._over:
+                break
+            events += self._one(each)
+        return events
+
+    def _one(self, wire: sse.Event) -> list[StreamEvent]:
+        if wire.data is None:
+            return [Ping()] if wire.raw.strip() else []
+        if wire.data.strip() == DONE:
+            return self._done()
+        try:
+            answer = read_answer(wire.data)
+        except _NOT_JSON:
+            return self._failed(UNREADABLE)
+        if error := error_of(answer):
+            return self._failed(error)
+        self._usage = usage_of(answer) or self._usage
+        choice = next((each for each in answer.choices or () if each.index == 0), None)
+        return self._start(answer) + (self._piece(choice) if choice else [])
+
+    def _start(self, answer: Answer) -> list[StreamEvent]:
+        if self._started:
+            return []
+        self._started = True
+        return [MessageStart(answer.id or self._new_id(), answer.model or "", self._usage)]
+
+    def _piece(self, choice: Choice) -> list[StreamEvent]:
+        delta = choice.delta or choice.message or Delta()
+        events = self._slots.add_text("thinking", thinking_of(delta))
+        events += self._slots.add_text("text", text_of(delta.content) + (delta.refusal or ""))
+        for call in delta.tool_calls or ():
+            events += self._slots.add_call(call)
+        if choice.finish_reason:
+            self._finish = choice.finish_reason
+            self._matched = choice.stop_reason if isinstance(choice.stop_reason, str) else None
+        return events
+
+    def _done(self) -> list[StreamEvent]:
+        if not self._finish:
+            return self._failed(CUT)
+        self._over = True
+        events = self._slots.close()
+        reason = stop_reason(self._finish, tool_used=self._slots.tool_used, matched=self._matched)
+        matched = self._matched if reason == "stop_sequence" else None
+        return [*events, MessageDelta(reason, matched, self._usage), MessageStop()]
+
+    def _failed(self, error: StreamError) -> list[StreamEvent]:
+        self._over = True
+        return [error]
+
+
+class Encoder:
+    """Neutral events to chunks. Thinking goes out as `reasoning_content`, which clients that do not know it ignore."""
+
+    def __init__(self, now: Callable[[], float], *, include_usage: bool) -> None:
+        self._head: dict[str, Any] = {"id": "", "object": "chat.completion.chunk", "created": int(now()), "model": ""}
+        self._include_usage = include_usage
+        self._call = -1
+        self._in_call = False
+
+    def encode(self, event: StreamEvent) -> bytes:
+        match event:
+            case MessageStart(id=id, model=model):
+                self._head |= {"id": id, "model": model}
+                return self._chunk({"role": "assistant", "content": ""})
+            case BlockStart(block=block):
+                self._in_call = block.type == "tool_use"
+                if not self._in_call:
+                    return b""
+                self._call += 1
+                function = {"name": block.name, "arguments": ""}
+                return self._chunk_of_call({"id": block.id, "type": "function", "function": function})
+            case BlockDelta(kind=kind, data=data):
+                return self._delta(kind, data)
+            case MessageDelta(stop_reason=reason, usage=usage):
+                return self._chunk({}, finish_reason(reason)) + (self._usage(usage) if self._include_usage else b"")
+            case MessageStop():
+                return sse.encode(DONE)
+            case Ping():
+                return sse.comment("ping")
+            case StreamError(type=type, message=message):
+                error = {"message": message, "type": type, "param": None, "code": None}
+                return sse.encode(msgspec.json.encode({"error": error}))
+        return b""
+
+    def _delta(self, kind: str, data: str) -> bytes:
+        match kind:
+            case "text":
+                return self._chunk({"content": data})
+            case "thinking":
+                return self._chunk({"reasoning_content": data})
+            case "input_json" if self._in_call:
+                return self._chunk_of_call({"function": {"arguments": data}})
+        return b""  # a signature, or the arguments of a call that the provider itself makes
+
+    def _chunk_of_call(self, call: dict[str, Any]) -> bytes:
+        return self._chunk({"tool_calls": [{"index": self._call, **call}]})
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return sse.encode(msgspec.json.encode({**self._head, "choices": [choice]}))
+
+    def _usage(self, usage: Usage) -> bytes:
+        return sse.encode(msgspec.json.encode({**self._head, "choices": [], "usage": to_openai(usage)}))
+
+
+# Inside a JSON string a quote is escaped, so these bytes can only be members.
+_TELLING = re.compile(rb'"(?:finish_reason"\s*:\s*"[^"]|usage"\s*:\s*\{|error"\s*:\s*[{"]|object"\s*:\s*"error")')
+
+
+_OPEN = ("message_start", "block_start")
+_DELTA = ("block_delta",)
+_CLOSE = ("block_stop", "message_delta", "message_stop")
+
+
+class Scanner:
+    """Classifies chunks by a byte scan; JSON is read before the first content, and where a chunk says how it goes.
+
+    For the grammar a stream of chunks is one message with one block; `[DONE]` closes both.
+    """
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self.usage = Usage()
+        self.stop_reason = ""
+        self.complete = False
+        self._include_usage = include_usage
+        self._content = False
+        self._started = False
+
+    def scan(self, event: sse.Event) -> Scan:
+        if event.data is None:
+            return Scan("ping")
+        if event.data.strip() == DONE:
+            return Scan("terminal", _CLOSE) if self.complete else Scan("error", error=CUT)
+        if self._content and not _TELLING.search(event.data):
+            return Scan("content", _DELTA)
+        try:
+            answer = read_answer(event.data)
+        except _NOT_JSON:
+            return Scan("error", error=UNREADABLE)
+        if error := error_of(answer):
+            return Scan("error", ("error",), error)
+        return self._read(answer)
+
+    def _read(self, answer: Answer) -> Scan:
+        self.usage = usage_of(answer) or self.usage
+        for choice in answer.choices or ():
+            delta = choice.delta or choice.message or Delta()
+            self._content |= bool(text_of(delta.content) or thinking_of(delta) or delta.refusal or delta.tool_calls)
+            if choice.finish_reason:
+                self.complete = True
+                self.stop_reason = stop_reason(choice.finish_reason, tool_used=choice.finish_reason == "tool_calls")
+        steps = () if self._started else _OPEN
+        self._started = True
+        if not answer.choices:
+            return Scan("other", steps, hidden=not self._include_usage and answer.usage is not None)
+        return Scan("content" if self._content else "opening", steps + _DELTA)

@@ -1,0 +1,218 @@
+"""A provider's stream on its way to the client: checked, translated if need be, cut into frames.
+
+Same dialect: the bytes pass as they came, the scanner says what each event is, the grammar checks the order.
+Other dialect: decoder, grammar, encoder. Either way a stream that breaks the grammar, or ends without its terminal
+marker, ends here with an error frame, and a terminal marker is only ever the provider's own.
+"""
+
+from typing import Protocol
+
+from core import sse
+from core.dialects.base import Dialect
+from core.dialects.frames import Frame, FrameKind
+from core.grammar import Grammar, GrammarViolation, Order
+from core.messages import (
+    BlockDelta,
+    BlockStart,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    Ping,
+    Request,
+    StreamError,
+    StreamEvent,
+    Usage,
+)
+
+__all__ = ["Frame", "FrameKind", "Relay", "make_relay"]
+
+
+class Relay(Protocol):
+    """One stream. After a terminal or an error frame nothing more comes, whatever is fed."""
+
+    @property
+    def usage(self) -> Usage:
+        """What the provider has said so far."""
+        ...
+
+    @property
+    def stop_reason(self) -> str:
+        """Anthropic's word for why the answer ended; empty as long as it is not known."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """The provider has said that the answer is whole."""
+        ...
+
+    def feed(self, chunk: bytes) -> list[Frame]: ...
+
+    def end(self) -> list[Frame]:
+        """The transport has ended; an error frame if the answer had not."""
+        ...
+
+    def fail(self, type: str, message: str) -> bytes:
+        """An error event of ours (a time-out, a drain) in the client's dialect; the stream is over with it."""
+        ...
+
+
+def make_relay(provider: Dialect, client: Dialect, request: Request) -> Relay:
+    """The relay for a stream of `provider`'s dialect to a client of `client`'s."""
+    if provider.name == client.name:
+        return _PassThrough(client, request)
+    return _Translation(provider, client, request)
+
+
+class _Ending:
+    """What both relays share: the end, in the client's dialect."""
+
+    def __init__(self, client: Dialect, request: Request) -> None:
+        self._encoder = client.stream_encoder(request)
+        self._over = False
+
+    def fail(self, type: str, message: str) -> bytes:
+        self._over = True
+        return self._encoder.encode(StreamError(type, message))
+
+    def _error(self, error: StreamError) -> Frame:
+        return Frame("error", self.fail(error.type, error.message), error.type, error.message)
+
+    def _broken(self, why: Exception) -> Frame:
+        return self._error(StreamError("api_error", f"the provider's stream is broken: {why}"))
+
+
+class _PassThrough(_Ending):
+    def __init__(self, dialect: Dialect, request: Request) -> None:
+        super().__init__(dialect, request)
+        self._sse = sse.Decoder()
+        self._order = Order()
+        self._scanner = dialect.stream_scanner(request)
+        self._content = False
+
+    @property
+    def usage(self) -> Usage:
+        return self._scanner.usage
+
+    @property
+    def stop_reason(self) -> str:
+        return self._scanner.stop_reason
+
+    @property
+    def complete(self) -> bool:
+        return self._scanner.complete
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        if self._over:
+            return []
+        try:
+            return self._frames(self._sse.feed(chunk))
+        except sse.SSEError as exc:
+            return [self._broken(exc)]
+
+    def end(self) -> list[Frame]:
+        if self._over:
+            return []
+        frames = self._frames(self._sse.end())
+        if not self.complete and not any(frame.kind == "error" for frame in frames):
+            cut = StreamError("api_error", "the provider's stream ended in the middle of the answer")
+            frames.append(self._error(cut))
+        self._over = True
+        return frames
+
+    def _frames(self, events: list[sse.Event]) -> list[Frame]:
+        frames: list[Frame] = []
+        for event in events:
+            if self._over:
+                break
+            if frame := self._frame(event):
+                frames.append(frame)
+        return frames
+
+    def _frame(self, event: sse.Event) -> Frame | None:
+        scan = self._scanner.scan(event)
+        try:
+            for step in scan.steps:
+                self._order.step(step)
+        except GrammarViolation as exc:
+            return self._broken(exc)
+        kind = scan.kind
+        if scan.error:
+            self._over = True
+            # The provider's own error event passes as it is; a fault that we found gets one of ours.
+            data = event.raw if scan.steps else self._encoder.encode(scan.error)
+            return Frame("error", data, scan.error.type, scan.error.message)
+        if kind == "terminal":
+            self._over = True
+        elif kind == "content":
+            self._content = True
+        elif self._content and kind == "opening":
+            kind = "content"
+        return None if scan.hidden else Frame(kind, event.raw)
+
+
+class _Translation(_Ending):
+    def __init__(self, provider: Dialect, client: Dialect, request: Request) -> None:
+        super().__init__(client, request)
+        self._decoder = provider.stream_decoder()
+        self._grammar = Grammar()
+        self._content = False
+        self._model = request.model
+        self.usage = Usage()
+        self.stop_reason = ""
+        self.complete = False
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        if self._over:
+            return []
+        try:
+            return self._frames(self._decoder.feed(chunk))
+        except sse.SSEError as exc:
+            return [self._broken(exc)]
+
+    def end(self) -> list[Frame]:
+        if self._over:
+            return []
+        frames = self._frames(self._decoder.end())
+        self._over = True
+        return frames
+
+    def _frames(self, events: list[StreamEvent]) -> list[Frame]:
+        frames: list[Frame] = []
+        for event in events:
+            if self._over:
+                break
+            frame = self._frame(event)
+            if frame.data:
+                frames.append(frame)
+        return frames
+
+    def _frame(self, event: StreamEvent) -> Frame:
+        try:
+            self._grammar.check(event)
+        except GrammarViolation as exc:
+            return self._broken(exc)
+        if isinstance(event, StreamError):
+            return self._error(event)
+        self._note(event)
+        return Frame(self._kind(event), self._encoder.encode(event))
+
+    def _note(self, event: StreamEvent) -> None:
+        match event:
+            case MessageStart():
+                self.usage = event.usage
+                event.model = event.model or self._model
+            case MessageDelta():
+                self.usage = event.usage
+                self.stop_reason = event.stop_reason
+            case MessageStop():
+                self.complete = self._over = True
+
+    def _kind(self, event: StreamEvent) -> FrameKind:
+        if isinstance(event, Ping):
+            return "ping"
+        if isinstance(event, MessageStop):
+            return "terminal"
+        started = isinstance(event, BlockStart) and event.block.type not in {"text", "thinking"}
+        if started or (isinstance(event, BlockDelta) and event.data):
+            self._content = True
+        return "content" if self._content else "opening"
