@@ -72,6 +72,12 @@ def _generation(loaded: "Loaded") -> "Generation":
     return load_generation(loaded, settings.cache_dir(settings.environ()))
 
 
+def _cache() -> Path:
+    from core import settings
+
+    return settings.cache_dir(settings.environ())
+
+
 def _print_json(value: Any) -> None:
     import msgspec
 
@@ -162,12 +168,15 @@ def rules_list(config: Config = None, plugins: Plugins = None, as_json: Json = F
     """The rules in the order in which they are asked, and the files that were refused."""
     from core import cli_rules
 
-    loaded = _load(config, plugins)
-    rows, problems = cli_rules.listing(_generation(loaded))
+    generation = _generation(_load(config, plugins))
+    rows, problems = cli_rules.listing(generation)
+    note = cli_rules.hiding(generation)
     if as_json:
-        _print_json({"rules": rows, "problems": [vars(problem) for problem in problems]})
+        _print_json({"rules": rows, "note": note, "problems": [vars(problem) for problem in problems]})
     else:
         print(cli_rules.table(rows))
+        if note:
+            print(f"note: {note}")
         for problem in problems:
             print(f"refused: {problem}")
     raise typer.Exit(EXIT_FAILURE if problems else 0)
@@ -178,7 +187,7 @@ def rules_inspect(file: Annotated[Path, typer.Argument(help="A .wasm or .wat fil
     """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
     from core import cli_rules
 
-    facts, ok = cli_rules.inspect(file)
+    facts, ok = cli_rules.inspect(file, _cache())
     if as_json:
         _print_json(facts)
     else:
@@ -196,7 +205,7 @@ def rules_run(
     from core import cli_rules
 
     view = _read(request) if request else b""
-    facts, ok = cli_rules.run(file, view)
+    facts, ok = cli_rules.run(file, view, _cache())
     if as_json:
         _print_json(facts)
     else:

@@ -4,12 +4,13 @@ import asyncio
 import time
 from typing import Any
 
+from core.call import Call
 from core.dialects import DIALECTS
 from core.errors import ProxyError, public_error
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
 from core.generation import Generation
-from core.pipeline import Call, Pipeline
+from core.pipeline import Pipeline
 from core.routing.driver import InlineDriver
 from core.state.memory import MemorySessions
 from core.tokens import TokenCounter

@@ -14,14 +14,15 @@ from uuid import uuid4
 import msgspec
 
 from core import telemetry
-from core.dialects import DIALECTS
+from core.call import Answer, Call
+from core.dialects import DIALECTS, decode_count
 from core.edge import check_host, check_json
 from core.errors import BadRequest, MethodNotAllowed, ProxyError, TooLarge, UpstreamFailed, public_error
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
 from core.generation import Generations
 from core.logs import LogWriter
-from core.pipeline import Answer, Call, Pipeline
+from core.pipeline import Pipeline
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -126,7 +127,7 @@ class DataPlane:
 
     async def _dispatch(self, path: str, call: Call, body: bytes) -> Answer:
         if path == COUNT:
-            tokens = await self._pipeline.count(call.client.decode_request(body, counting=True))
+            tokens = await self._pipeline.count(decode_count(body))
             return Answer(200, {}, msgspec.json.encode({"input_tokens": tokens}))
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)

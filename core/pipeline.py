@@ -5,24 +5,23 @@ The edge (`app`) has done host, key, size and content type; it sends what this r
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
 
 import msgspec
 
 from core import relaying, simulate
+from core.call import Answer, Call
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
-from core.exchange import Attempt, Candidate, Decision, Exchange, Features, SessionState
+from core.exchange import Attempt, Candidate, Decision, SessionState
 from core.features import FeatureSettings, extract
 from core.messages import Request, Usage
 from core.resilience import Action, after
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
-from core.routing.snapshot import Snapshot
 from core.state.memory import MemorySessions
 from core.tokens import TokenCounter
 from core.upstream import Reply, Upstream
@@ -31,35 +30,6 @@ from core.upstream import Reply, Upstream
 COUNT_INLINE = 32 * 1024
 #: Retries of one request, over all its targets, before the first byte.
 RETRIES = 1
-
-
-@dataclass
-class Answer:
-    """What the edge sends: a whole body, or an iterator of pieces that must be closed by whoever takes it."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes | AsyncGenerator[bytes, None]
-
-
-@dataclass
-class Call:
-    """One request on its way, with the generation of everything that it began with."""
-
-    exchange: Exchange
-    snapshot: Snapshot
-    keys: Mapping[str, str]
-    headers: Mapping[str, str]
-    query: str
-    now_ms: int
-    tz_offset_min: int
-    request: Request = field(init=False)
-    features: Features = field(init=False)
-    session: SessionState = field(init=False)
-
-    @property
-    def client(self) -> Dialect:
-        return DIALECTS[self.exchange.dialect]
 
 
 class Pipeline:

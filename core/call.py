@@ -1,0 +1,39 @@
+"""A request on its way, and the answer that the edge sends."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+
+from core.dialects import DIALECTS
+from core.dialects.base import Dialect
+from core.exchange import Exchange, Features, SessionState
+from core.messages import Request
+from core.routing.snapshot import Snapshot
+
+
+@dataclass
+class Answer:
+    """What the edge sends: a whole body, or an iterator of pieces that must be closed by whoever takes it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | AsyncGenerator[bytes, None]
+
+
+@dataclass
+class Call:
+    """One request on its way, with the generation of everything that it began with."""
+
+    exchange: Exchange
+    snapshot: Snapshot
+    keys: Mapping[str, str]
+    headers: Mapping[str, str]
+    query: str
+    now_ms: int
+    tz_offset_min: int
+    request: Request = field(init=False)
+    features: Features = field(init=False)
+    session: SessionState = field(init=False)
+
+    @property
+    def client(self) -> Dialect:
+        return DIALECTS[self.exchange.dialect]
