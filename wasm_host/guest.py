@@ -32,7 +32,7 @@ class _Log(threading.local):
     """Where the running guest's log goes; a host function has no other way to know whose call it serves."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines: list[bytes] = []
         self.room = 0
 
 
@@ -50,9 +50,9 @@ def _host_log(caller: Caller, level: int, pointer: int, length: int) -> None:
             return
         name = abi.LOG_LEVELS[level] if 0 <= level < len(abi.LOG_LEVELS) else "info"
         text = bytes(memory.read(caller, start, start + min(count, _log.room))) if count else b""
-        # A line costs its prefix too, so that empty lines end as well.
-        _log.room -= len(text) + len(name) + 3
-        _log.lines.append(f"{name}: {clean(text.decode(errors='replace'))}")
+        line = f"{name}: {clean(text.decode(errors='replace'))}".encode()[: _log.room]
+        _log.room -= len(line) + 1
+        _log.lines.append(line)
     except Exception:  # noqa: BLE001 - a guest must not be able to make the host fail
         _log.room = 0
 
@@ -108,7 +108,7 @@ class Guest:
 
     @property
     def log(self) -> str:
-        return "\n".join(_log.lines)
+        return b"\n".join(_log.lines).decode(errors="ignore")
 
     def start(self) -> None:
         """Instantiate (which runs the start function) and initialise the language's runtime."""

@@ -51,6 +51,16 @@ def load_rules(
     return _Loader(folder, operator, cache, previous or RuleSet()).load()
 
 
+def load_file(path: Path, operator: Mapping[str, Any], *, cache: Path) -> Rule | Refusal:
+    """The rule that one file gives, wherever it lies; `operator` is its `[rules.NAME]` table."""
+    loader = _Loader(path.parent, {path.stem: operator}, cache, RuleSet())
+    rule = loader.rule(path.stem, [path])
+    if rule:
+        return rule
+    [problem] = [problem for problem in loader.problems if not problem.warning]
+    return loader.refusals.get(path.stem) or Refusal("file", problem.message, problem.hint)
+
+
 class _Loader:
     def __init__(self, folder: Path, operator: Mapping[str, Mapping[str, Any]], cache: Path, previous: RuleSet) -> None:
         self.folder, self.operator, self.cache = folder, operator, cache
@@ -58,6 +68,7 @@ class _Loader:
         self.known = {rule.sha256: rule.compiled for rule in previous.rules}
         self.old = previous
         self.refused: dict[str, Refusal] = {}
+        self.refusals: dict[str, Refusal] = {}
         self.problems: list[Problem] = []
 
     def load(self) -> RuleSet:
@@ -68,7 +79,7 @@ class _Loader:
                 rules=self.old.rules, wants=self.old.wants, refused=self.old.refused,
                 problems=(Problem(str(self.folder), exc.message, exc.hint),),
             )  # fmt: skip
-        rules = [rule for name, paths in sorted(files.items()) if (rule := self._rule(name, paths))]
+        rules = [rule for name, paths in sorted(files.items()) if (rule := self.rule(name, paths))]
         self._unmatched(set(files))
         return RuleSet(
             rules=tuple(sorted(rules, key=lambda rule: (rule.settings.priority, rule.name))),
@@ -91,7 +102,7 @@ class _Loader:
             files.setdefault(path.stem, []).append(path)
         return files
 
-    def _rule(self, name: str, paths: list[Path]) -> Rule | None:
+    def rule(self, name: str, paths: list[Path]) -> Rule | None:
         """The rule called `name`, or its last good version with a problem, or nothing but the problem."""
         path = paths[0]
         try:
@@ -112,7 +123,7 @@ class _Loader:
         limits = _byte_limits(operator)
         source = _read(path, limits["module"])
         sidecar = self._sidecar(path.with_suffix(".toml"))
-        compiled = self._compile(source, text=path.suffix == ".wat", limits=limits)
+        compiled = self._compile(name, source, text=path.suffix == ".wat", limits=limits)
         facts = compiled.facts
         author = [
             (path.with_suffix(".toml").name, sidecar),
@@ -131,7 +142,7 @@ class _Loader:
         old = self.previous.get(name)
         return old if old == rule and old is not None else rule
 
-    def _compile(self, source: bytes, *, text: bool, limits: Mapping[str, int]) -> Compiled:
+    def _compile(self, name: str, source: bytes, *, text: bool, limits: Mapping[str, int]) -> Compiled:
         digest = hashlib.sha256(source).hexdigest()
         known = self.known.get(digest)
         if known and known.facts.memory <= limits["memory"] and known.artifact.exists():
@@ -140,6 +151,7 @@ class _Loader:
         remembered = self.old.refused.get(key)
         result = remembered or compile_module(source, text=text, cache=self.cache, limits=limits)
         if isinstance(result, Refusal):
+            self.refusals[name] = result
             if result.code in _REMEMBERED:
                 self.refused[key] = result
             raise _Unusable(result.message, result.hint)

@@ -1,0 +1,90 @@
+"""Every module under wasm_host/conformance does what its first line says: adding a case is adding a file."""
+
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from wasm_modules import CONFORMANCE, TARGETS, VIEW
+
+from wasm_host import abi
+from wasm_host.compiler import Compiled, compile_module
+from wasm_host.inline import InlineRunner
+from wasm_host.preflight import Refusal
+from wasm_host.registry import load_rules
+from wasm_host.rule import RuleSet
+
+RUNNER = InlineRunner()
+CASES = sorted(CONFORMANCE.rglob("*.wat"))
+RUNNING = [path for path in CASES if path.parent.name != "refused"]
+REFUSED = [path for path in CASES if path.parent.name == "refused"]
+
+
+def expected(path: Path) -> tuple[str, str]:
+    kind, _, code = path.read_text().partition("\n")[0].removeprefix(";; ").partition(": ")
+    return kind, code
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("artifacts")
+
+
+@pytest.fixture(scope="module")
+def loaded(cache: Path) -> dict[str, RuleSet]:
+    names = ("good", "hostile")
+    with ThreadPoolExecutor(2) as pool:
+        return dict(
+            zip(names, pool.map(lambda name: load_rules(CONFORMANCE / name, {}, cache=cache), names), strict=True)
+        )
+
+
+@pytest.fixture(scope="module")
+def compiled(cache: Path) -> dict[Path, Compiled | Refusal]:
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(lambda path: compile_module(path.read_bytes(), text=True, cache=cache), REFUSED)
+        return dict(zip(REFUSED, results, strict=True))
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 60
+    assert len({path.stem for path in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("path", RUNNING, ids=lambda path: path.stem)
+def test_outcome(path: Path, loaded: dict[str, RuleSet]) -> None:
+    kind, code = expected(path)
+    assert kind == "outcome"
+    [rule] = [rule for rule in loaded[path.parent.name].rules if rule.name == path.stem]
+    for _ in range(2):
+        [outcome] = RUNNER.run([rule], VIEW, TARGETS)
+        assert (outcome.code, outcome.rule) == (code, path.stem), outcome.message
+        assert outcome.message or code not in abi.FAULTS or path.stem == "echo_error"
+        assert len(outcome.log.encode()) <= abi.LOG
+        assert "\n" not in outcome.log or path.stem.startswith("log_loop")
+
+
+@pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
+def test_refusal(path: Path, compiled: dict[Path, Compiled | Refusal]) -> None:
+    kind, code = expected(path)
+    assert kind == "load"
+    result = compiled[path]
+    assert isinstance(result, Refusal)
+    assert result.code == code, result
+    assert result.message
+    assert result.hint
+
+
+def test_faults_leave_no_memory_behind(loaded: dict[str, RuleSet]) -> None:
+    names = ("grow_to_cap", "unreachable", "fill_loop", "recursion", "grow_then_use")
+    rules = [rule for rule in loaded["hostile"].rules if rule.name in names]
+    assert len(rules) == len(names)
+
+    def faults(rounds: int) -> int:
+        for _ in range(rounds):
+            assert len(RUNNER.run(rules, VIEW, TARGETS)) == len(rules)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    before = faults(5)
+    # Each round leaves five stores, two of them with 16 MiB: were they kept, this would be over 1 GiB.
+    assert faults(40) - before < 64 * 1024

@@ -1,0 +1,51 @@
+"""What the tests of the rule host share: modules as text, a request, and how to load a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wasm_host import abi
+from wasm_host.registry import load_rules
+from wasm_host.rule import RuleSet
+
+CONFORMANCE = Path(abi.__file__).parent / "conformance"
+TARGETS = frozenset({"a,b", "c,d"})
+VIEW: dict[str, Any] = abi.EXAMPLE | {"targets": [{"name": name} for name in sorted(TARGETS)]}
+ROUTE = '{"route":"a,b"}'
+ALLOC = '(func (export "rule_v1_alloc") (param i32) (result i32) (i32.const 1024))'
+
+
+def answering(text: str, extra: str = "") -> str:
+    """A rule that always gives the answer `text`; `extra` is more WAT."""
+    return running(f"(i64.const {16 << 32 | len(text.encode())})", f"(data (i32.const 16) {quoted(text)}) {extra}")
+
+
+def running(body: str, extra: str = "") -> str:
+    """A rule whose route function is `body`."""
+    route = f'(func (export "rule_v1_route") (param i32 i32) (result i64) {body})'
+    return f'(module (memory (export "memory") 5) {extra} {ALLOC} {route})'
+
+
+def seeing() -> str:
+    """A rule that logs the request it was given, and abstains."""
+    call = "(call $log (i32.const 2) (local.get 0) (local.get 1)) (i64.const 0)"
+    return running(call).replace("(module", '(module (import "terraphim" "log" (func $log (param i32 i32 i32)))', 1)
+
+
+def quoted(text: str) -> str:
+    """`text` as a string of the text format."""
+    return '"' + "".join(f"\\{byte:02x}" for byte in text.encode()) + '"'
+
+
+def load(
+    folder: Path,
+    modules: Mapping[str, str | bytes],
+    operator: Mapping[str, Mapping[str, Any]] | None = None,
+    previous: RuleSet | None = None,
+) -> RuleSet:
+    """Write `modules` (file name -> content) into `folder`/plugins and load it; the cache is beside it."""
+    plugins = folder / "plugins"
+    plugins.mkdir(exist_ok=True)
+    for name, content in modules.items():
+        (plugins / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_rules(plugins, operator or {}, cache=folder / "cache", previous=previous)

@@ -1,0 +1,8 @@
+;; outcome: route
+;; An answer may end where the memory ends.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 65521) "{\"route\":\"a,b\"}")
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0xfff10000000f)))

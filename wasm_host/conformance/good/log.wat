@@ -1,0 +1,10 @@
+;; outcome: abstain
+;; Writes to the log, its only window.
+(module
+  (import "terraphim" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "hello")
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (call $log (i32.const 2) (i32.const 16) (i32.const 5))
+    (i64.const 0)))

@@ -1,0 +1,8 @@
+;; outcome: route
+;; Keys of a later version are ignored, whatever they hold.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\"v\":[{\"x\":null}],\"route\":\"a,b\",\"confidence\":0.5}")
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0x1000000031)))

@@ -1,0 +1,8 @@
+;; outcome: refused
+;; Does not abstain, and says nothing else.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\"abstain\":false}")
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0x1000000011)))

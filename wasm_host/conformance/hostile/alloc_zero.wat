@@ -1,0 +1,7 @@
+;; outcome: error
+;; Has no room for the request.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param i32) (result i32) (i32.const 0))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,9 @@
+;; outcome: trap
+;; Believes that it got 4 GiB.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (drop (memory.grow (i32.const 65535)))
+    (i32.store (i32.const 0x7fff0000) (i32.const 1))
+    (i64.const 0)))

@@ -1,0 +1,7 @@
+;; outcome: refused
+;; An answer of 4 GiB.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0x00000010ffffffff)))

@@ -1,0 +1,8 @@
+;; outcome: fuel
+;; Never ends.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (loop $again (br $again))
+    (i64.const 0)))

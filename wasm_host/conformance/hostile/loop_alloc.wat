@@ -1,0 +1,7 @@
+;; outcome: fuel
+;; Never ends, before it has the request.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param i32) (result i32) (loop $again (br $again)) (i32.const 8))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,5 @@
+;; load: export
+;; Nothing to ask.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024)))

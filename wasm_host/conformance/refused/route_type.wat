@@ -1,0 +1,6 @@
+;; load: export
+;; route of another type.
+(module
+  (memory (export "memory") 1)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param i32 i32) (result i32) (i32.const 0)))

@@ -1,0 +1,8 @@
+;; load: limit
+;; 10 000 000 table elements.
+(module
+  (memory (export "memory") 1)
+  (table 10000000 funcref)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0)))

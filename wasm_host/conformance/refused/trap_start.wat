@@ -1,0 +1,9 @@
+;; load: start
+;; A start function that traps.
+(module
+  (memory (export "memory") 1)
+  (func $start (unreachable))
+  (start $start)
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 1024))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (i64.const 0)))
