@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from core.rolegraph.automaton import Automaton
 from core.rolegraph.model import Concept, Taxonomy
-from core.rolegraph.text import normalise
+from core.rolegraph.text import fold, lower
 
 
 def pair(x: int, y: int) -> int:
@@ -84,4 +84,4 @@ def build_graph(taxonomy: Taxonomy, documents: Iterable[tuple[str, str]]) -> Rol
 
 def _nodes(automaton: Automaton, text: str) -> list[int]:
     """The concepts of a text in the order of their matches; a pattern of several concepts counts for each of them."""
-    return [position for hit in automaton.hits(normalise(text)) for position in hit.pattern.concepts]
+    return [position for hit in automaton.hits(fold(lower(text))) for position in hit.pattern.concepts]

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from core.rolegraph.automaton import Automaton, Hit
 from core.rolegraph.legacy import legacy_score_at
 from core.rolegraph.model import Concept, Route, Taxonomy
-from core.rolegraph.text import Offsets, lower, squeeze
+from core.rolegraph.text import Offsets, fold, lower
 from core.rolegraph.trigger import TriggerIndex
 
 Scoring = Literal["rank", "legacy"]
@@ -88,7 +88,7 @@ class Matcher:
 
     def _by_pattern(self, text: str, *, routing_only: bool) -> list[ConceptMatch]:
         lowered = lower(text)
-        hits = self._automaton.hits(squeeze(lowered), routing_only=routing_only)
+        hits = self._automaton.hits(fold(lowered), routing_only=routing_only)
         offsets = Offsets(lowered)
         groups: dict[int, list[Hit]] = {}
         for hit in hits:
