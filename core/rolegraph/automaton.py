@@ -59,13 +59,15 @@ class Automaton:
     def hits(self, text: str, *, routing_only: bool = False) -> list[Hit]:
         """Occurrences in folded text, from left to right, none overlapping another.
 
-        `routing_only` answers [] at once when no pattern with a route occurs. It does not hide the others: a longer
-        phrase without a route takes the words away from a shorter one that has a route.
+        `routing_only` leaves out patterns without a route, but at the end: a longer phrase without a route takes the
+        words away from a shorter one that has a route.
         """
         found = self._search(text)
-        if not found or (routing_only and not any(entry.routing for _, entries in found for entry in entries)):
+        if not routing_only:
+            return leftmost_longest(_verified(text, found))
+        if not any(entry.routing for _, entries in found for entry in entries):
             return []
-        return leftmost_longest(_verified(text, found))
+        return [hit for hit in leftmost_longest(_verified(text, found)) if hit.pattern.routing]
 
     def without(self, pattern: str) -> list[Hit]:
         """What would be found in the pattern's own text if the pattern were not there."""
@@ -101,13 +103,14 @@ def _verified(text: str, found: list[tuple[int, list[Pattern]]]) -> list[Hit]:
     kept = []
     for last, entries in found:
         end = last + 1
+        after = text[end : end + 1]
         for entry in entries:
             start = end - len(entry.text)
             # Folded text begins with a space, so there is a character before the first word.
             if (
                 text.startswith(entry.text, start)
                 and is_boundary(text[start - 1], text[start])
-                and (end == len(text) or is_boundary(text[last], text[end]))
+                and (not after or is_boundary(text[last], after))
             ):
                 kept.append(Hit(start, end, entry))
     return kept
