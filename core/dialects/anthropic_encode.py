@@ -64,8 +64,9 @@ def _limits(request: Request, candidate: Candidate, turns: list[dict[str, Any]])
     budget = _budget(request, candidate, turns)
     wanted = request.max_tokens or DEFAULT_MAX_TOKENS + budget
     max_tokens = min(wanted, limit) if limit else wanted
-    if budget >= MIN_BUDGET and max_tokens > MIN_BUDGET:
-        thinking = {"type": "enabled", "budget_tokens": min(budget, max_tokens - 1)}
+    budget = min(budget, max_tokens // 2)  # the other half is for the answer
+    if budget >= MIN_BUDGET:
+        thinking = {"type": "enabled", "budget_tokens": budget}
         return {"max_tokens": max_tokens, "thinking": thinking}
     body: dict[str, Any] = {"max_tokens": max_tokens}
     if request.temperature is not None:

@@ -93,8 +93,9 @@ class Decoder:
 
     def __init__(self) -> None:
         self._sse = sse.Decoder()
-        self._usage = Usage()
+        self.usage = Usage()
         self._stop: tuple[str, str | None] = ("end_turn", None)
+        self._tool_used = False
         self._over = False
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
@@ -129,12 +130,13 @@ class Decoder:
         return _HANDLERS[name](self, event)
 
     def _message_start(self, event: _Event) -> list[StreamEvent]:
-        self._usage = event.message.usage.over(self._usage)
-        return [MessageStart(event.message.id, event.message.model, self._usage)]
+        self.usage = event.message.usage.over(self.usage)
+        return [MessageStart(event.message.id, event.message.model, self.usage)]
 
     def _block_start(self, event: _Event) -> list[StreamEvent]:
         """The block, empty; what some servers put into it at once comes as its first delta."""
         sent = _opened_block(event.content_block)
+        self._tool_used |= sent.type == "tool_use"
         bare = Block(type=sent.type, id=sent.id, name=sent.name, data=sent.data)
         if sent.type == "thinking":
             bare.signature = ""
@@ -167,14 +169,17 @@ class Decoder:
         return [BlockStop(event.index)]
 
     def _message_delta(self, event: _Event) -> list[StreamEvent]:
-        self._usage = event.usage.over(self._usage)
+        self.usage = event.usage.over(self.usage)
         if event.delta.stop_reason:
             self._stop = (event.delta.stop_reason, event.delta.stop_sequence)
         return []
 
     def _message_stop(self, _: _Event) -> list[StreamEvent]:
         self._over = True
-        return [MessageDelta(*self._stop, self._usage), MessageStop()]
+        reason, sequence = self._stop
+        if reason == "end_turn" and self._tool_used:
+            reason = "tool_use"  # some servers that copy the API do not tell them apart
+        return [MessageDelta(reason, sequence, self.usage), MessageStop()]
 
     def _ping(self, _: _Event) -> list[StreamEvent]:
         return [Ping()]

@@ -15,6 +15,9 @@ from core.messages import Request, Response, StreamEvent, Usage
 class StreamDecoder(Protocol):
     """Provider's bytes to events. One a stream."""
 
+    #: What the provider has said so far; `MessageDelta` carries the last word.
+    usage: Usage
+
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Events that are complete with this chunk; a provider's error becomes a `StreamError`."""
         ...

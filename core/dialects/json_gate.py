@@ -23,6 +23,7 @@ _STRING = re.compile(rb'"[^"]*"')
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F].."
 )
+_AT_BYTE = re.compile(r"byte (\d+)")
 _PATH = re.compile(r" - at `\$(.*)`$")
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
 
@@ -64,7 +65,10 @@ def _syntax(body: bytes, exc: Exception) -> str:
         return "empty; send a JSON object"
     if _LONE_SURROGATE.search(body):
         return "a \\u escape is half of a surrogate pair; send the whole character"
-    return f"not valid JSON: {str(exc).removeprefix('JSON is malformed: ')}"
+    text = str(exc).removeprefix("JSON is malformed: ")
+    if (found := _AT_BYTE.search(text)) and body[int(found[1]) :].startswith((b"NaN", b"Inf")):
+        return f"NaN and Infinity are not JSON (byte {found[1]}); send a number or null"
+    return "not valid JSON: " + ("it ends in the middle" if "truncated" in text else text)
 
 
 def _gate(body: bytes) -> None:

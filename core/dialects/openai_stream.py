@@ -29,6 +29,7 @@ from core.dialects.usage import to_openai
 from core.messages import (
     BlockDelta,
     BlockStart,
+    BlockStop,
     MessageDelta,
     MessageStart,
     MessageStop,
@@ -58,7 +59,7 @@ class Decoder:
         self._sse = sse.Decoder()
         self._new_id = new_id
         self._slots = Slots(new_id)
-        self._usage = Usage()
+        self.usage = Usage()
         self._started = False
         self._over = False
         self._finish: str | None = None
@@ -92,7 +93,7 @@ class Decoder:
             return self._failed(UNREADABLE)
         if error := error_of(answer):
             return self._failed(error)
-        self._usage = usage_of(answer) or self._usage
+        self.usage = usage_of(answer) or self.usage
         choice = next((each for each in answer.choices or () if each.index == 0), None)
         return self._start(answer) + (self._piece(choice) if choice else [])
 
@@ -100,7 +101,7 @@ class Decoder:
         if self._started:
             return []
         self._started = True
-        return [MessageStart(answer.id or self._new_id(), answer.model or "", self._usage)]
+        return [MessageStart(answer.id or self._new_id(), answer.model or "", self.usage)]
 
     def _piece(self, choice: Choice) -> list[StreamEvent]:
         delta = choice.delta or choice.message or Delta()
@@ -120,7 +121,7 @@ class Decoder:
         events = self._slots.close()
         reason = stop_reason(self._finish, tool_used=self._slots.tool_used, matched=self._matched)
         matched = self._matched if reason == "stop_sequence" else None
-        return [*events, MessageDelta(reason, matched, self._usage), MessageStop()]
+        return [*events, MessageDelta(reason, matched, self.usage), MessageStop()]
 
     def _failed(self, error: StreamError) -> list[StreamEvent]:
         self._over = True
@@ -135,6 +136,7 @@ class Encoder:
         self._include_usage = include_usage
         self._call = -1
         self._in_call = False
+        self._arguments = False
 
     def encode(self, event: StreamEvent) -> bytes:
         match event:
@@ -146,10 +148,14 @@ class Encoder:
                 if not self._in_call:
                     return b""
                 self._call += 1
+                self._arguments = False
                 function = {"name": block.name, "arguments": ""}
                 return self._chunk_of_call({"id": block.id, "type": "function", "function": function})
             case BlockDelta(kind=kind, data=data):
                 return self._delta(kind, data)
+            case BlockStop() if self._in_call and not self._arguments:
+                # Anthropic leaves out empty arguments; clients of this dialect parse what was sent.
+                return self._chunk_of_call({"function": {"arguments": "{}"}})
             case MessageDelta(stop_reason=reason, usage=usage):
                 return self._chunk({}, finish_reason(reason)) + (self._usage(usage) if self._include_usage else b"")
             case MessageStop():
@@ -167,7 +173,8 @@ class Encoder:
                 return self._chunk({"content": data})
             case "thinking":
                 return self._chunk({"reasoning_content": data})
-            case "input_json" if self._in_call:
+            case "input_json" if self._in_call and data:
+                self._arguments = True
                 return self._chunk_of_call({"function": {"arguments": data}})
         return b""  # a signature, or the arguments of a call that the provider itself makes
 
@@ -217,7 +224,8 @@ class Scanner:
         except _NOT_JSON:
             return Scan("error", error=UNREADABLE)
         if error := error_of(answer):
-            return Scan("error", ("error",), error)
+            # Clients see an error only at the top of a chunk: one that stands elsewhere is said again.
+            return Scan("error", ("error",) if answer.error else (), error)
         return self._read(answer)
 
     def _read(self, answer: Answer) -> Scan:

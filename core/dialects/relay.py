@@ -157,9 +157,12 @@ class _Translation(_Ending):
         self._grammar = Grammar()
         self._content = False
         self._model = request.model
-        self.usage = Usage()
         self.stop_reason = ""
         self.complete = False
+
+    @property
+    def usage(self) -> Usage:
+        return self._decoder.usage
 
     def feed(self, chunk: bytes) -> list[Frame]:
         if self._over:
@@ -199,10 +202,8 @@ class _Translation(_Ending):
     def _note(self, event: StreamEvent) -> None:
         match event:
             case MessageStart():
-                self.usage = event.usage
                 event.model = event.model or self._model
             case MessageDelta():
-                self.usage = event.usage
                 self.stop_reason = event.stop_reason
             case MessageStop():
                 self.complete = self._over = True

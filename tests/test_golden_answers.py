@@ -1,0 +1,73 @@
+from itertools import count, groupby
+
+import msgspec
+import pytest
+from golden_cases import load, names
+from streams import fed_in_every_way
+
+from core.dialects.anthropic import Anthropic
+from core.dialects.base import Dialect
+from core.dialects.openai_chat import OpenAIChat
+from core.dialects.provider_errors import decode_error
+from core.dialects.relay import make_relay
+from core.messages import Message, Request
+
+
+def dialects() -> dict[str, Dialect]:
+    """Fresh ones with a clock that stands and ids that count, so that answers can be compared."""
+    ids = count(1)
+    return {"anthropic": Anthropic(), "openai": OpenAIChat(lambda: 1_700_000_000.0, lambda: f"new_{next(ids)}")}
+
+
+def request(dialect: str, *, include_usage: bool) -> Request:
+    return Request(
+        dialect=dialect,
+        raw=b"{}",
+        model="asked-model",
+        messages=[Message(role="user", content=[])],
+        stream=True,
+        include_usage=include_usage,
+    )
+
+
+STREAMS = [
+    (pair, name)
+    for pair in ("openai_to_anthropic", "anthropic_to_openai", "openai_to_openai", "anthropic_to_anthropic")
+    for name in names(f"streams/{pair}")
+]
+
+
+@pytest.mark.parametrize(("pair", "name"), STREAMS)
+def test_a_stream_is_relayed_the_same_however_it_is_cut(pair: str, name: str) -> None:
+    case = load(f"streams/{pair}", name)
+    source, target = pair.split("_to_")
+
+    def run(chunks: list[bytes]) -> bytes:
+        known = dialects()
+        asked = request(target, include_usage="include_usage" in case.options)
+        relay = make_relay(known[source], known[target], asked)
+        frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
+        kinds = " ".join(kind for kind, _ in groupby(frame.kind for frame in frames))
+        used = relay.usage
+        facts = f"{kinds} | {relay.stop_reason or '-'} | in {used.input} out {used.output}"
+        facts += f" read {used.cache_read} write {used.cache_write} | {'whole' if relay.complete else 'cut'}\n---\n"
+        return facts.encode() + b"".join(frame.data for frame in frames)
+
+    assert fed_in_every_way(case.given, run).decode() == case.expected.decode()
+
+
+@pytest.mark.parametrize("pair", ["openai_to_anthropic", "anthropic_to_openai"])
+def test_a_whole_answer_is_translated(pair: str) -> None:
+    source, target = pair.split("_to_")
+    for name in names(f"answers/{pair}"):
+        case = load(f"answers/{pair}", name)
+        known = dialects()
+        body = known[target].encode_response(known[source].decode_response(case.given))
+        assert msgspec.json.decode(body) == msgspec.json.decode(case.expected), name
+
+
+def test_a_provider_s_error_is_read_however_broken_it_is() -> None:
+    for name in names("errors"):
+        case = load("errors", name)
+        type, message = decode_error(int(case.options["status"]), case.given.removesuffix(b"\n"))
+        assert f"{type}: {message}" == case.expected.decode().strip(), name
