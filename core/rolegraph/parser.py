@@ -90,7 +90,7 @@ def _read_line(draft: _Draft, line: str, number: int) -> None:
 
 def _warn_if_meant(draft: _Draft, key: str, number: int) -> None:
     """Prose may hold `std::move`; only what looks like one of our keys is worth a word."""
-    close = difflib.get_close_matches(key, [known.rstrip(":") for known in _READERS], 1, 0.8)
+    close = difflib.get_close_matches(key, [known.rstrip(":") for known in _READERS], 1, 0.88)
     if close:
         known = next(known for known in _READERS if known.rstrip(":") == close[0])
         draft.warn(number, f"{key}:: is read as prose", f"a directive begins its line: write {known} first on the line")
