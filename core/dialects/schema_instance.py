@@ -4,6 +4,7 @@ Only what tool and answer schemas use: types, properties, required, items, enum,
 any/one/all-of, local `$ref`. For anything else the instance may not fit: this is for simulated answers.
 """
 
+import math
 from typing import Any
 
 import msgspec
@@ -66,7 +67,8 @@ def _of_type(schema: dict[str, Any], root: Any, depth: int) -> Any:
         case "null":
             return None
         case "array":
-            return [_of(schema.get("items", {}), root, depth + 1) for _ in range(min(schema.get("minItems", 1), 10))]
+            count = max(schema.get("minItems", 0), min(1, schema.get("maxItems", 1)))
+            return [_of(schema.get("items", {}), root, depth + 1) for _ in range(min(count, 10))]
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return {}
@@ -81,20 +83,27 @@ def _string(schema: dict[str, Any]) -> str:
 
 
 def _number(schema: dict[str, Any], *, whole: bool) -> int | float:
-    """The least number that the bounds and multipleOf allow, at least 1 where they do not care."""
+    """A number within the bounds, near 1; for whole numbers also a multiple of `multipleOf`."""
     step = schema.get("multipleOf", 1)
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    value = step
-    if low is not None and value < low:
-        value = -(-low // step) * step
-    if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
-        value = (schema["exclusiveMinimum"] // step + 1) * step
-    if high is not None and value > high:
-        value = high // step * step
-    if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
+    low = max(schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf))
+    high = min(schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf))
+    if not whole:
+        inner = min(max(1.0, low), high)
+        at_bound = inner in (schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum"))
+        return _between(low, high) if at_bound else inner
+    value = math.ceil(max(low, min(1, high)) / step) * step
+    if value == schema.get("exclusiveMinimum"):
+        value += step
+    if value > high or value == schema.get("exclusiveMaximum"):
         value -= step
-    return int(value) if whole else value
+    return int(value)
+
+
+def _between(low: float, high: float) -> float:
+    """A number strictly between two bounds, of which either may be infinite."""
+    if math.isinf(low):
+        return high - 1
+    return low + 1 if math.isinf(high) else (low + high) / 2
 
 
 def _resolve(ref: str, root: Any) -> Any:
