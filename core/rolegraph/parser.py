@@ -9,6 +9,7 @@
 """
 
 import difflib
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,8 @@ class _Draft:
     path: str
     title: str = ""
     type: ConceptType | None = None
-    patterns: list[Line] = field(default_factory=list)
+    #: Pattern to the line that it stands on.
+    patterns: dict[str, int] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
     priority: int | None = None
     pinned: bool = False
@@ -63,7 +65,7 @@ def parse_concept(path: str, text: str) -> tuple[Concept, list[Problem]]:
         path=path,
         title=draft.title or own_name,
         type=_type(draft),
-        patterns=tuple(draft.patterns),
+        patterns=tuple(Line(*pattern) for pattern in draft.patterns.items()),
         routes=tuple(draft.routes),
         priority=DEFAULT_PRIORITY if draft.priority is None else draft.priority,
         pinned=draft.pinned,
@@ -89,11 +91,15 @@ def _read_line(draft: _Draft, line: str, number: int) -> None:
 
 
 def _warn_if_meant(draft: _Draft, key: str, number: int) -> None:
-    """Prose may hold `std::move`; only what looks like one of our keys is worth a word."""
-    close = difflib.get_close_matches(key, [known.rstrip(":") for known in _READERS], 1, 0.88)
-    if close:
-        known = next(known for known in _READERS if known.rstrip(":") == close[0])
+    if known := _closest(key):
         draft.warn(number, f"{key}:: is read as prose", f"a directive begins its line: write {known} first on the line")
+
+
+@functools.lru_cache(maxsize=256)
+def _closest(key: str) -> str:
+    """The directive that was probably meant, or nothing: prose may hold `std::move`."""
+    close = difflib.get_close_matches(key, [known.rstrip(":") for known in _READERS], 1, 0.88)
+    return next((known for known in _READERS if known.rstrip(":") in close), "")
 
 
 def _type(draft: _Draft) -> ConceptType:
@@ -105,14 +111,13 @@ def _type(draft: _Draft) -> ConceptType:
 
 
 def _add_patterns(draft: _Draft, value: str, number: int) -> None:
-    known = {pattern.text: pattern.line for pattern in draft.patterns}
     for part in value.split(","):
         pattern = normalise(part)
-        if known.get(pattern):
-            draft.warn(number, f"{pattern!r} is already on line {known[pattern]}", "remove it")
-        elif pattern and pattern not in known:
-            known[pattern] = number
-            draft.patterns.append(Line(pattern, number))
+        # That the own name (line 0) is listed too is no mistake.
+        if first := draft.patterns.get(pattern):
+            draft.warn(number, f"{pattern!r} is already on line {first}", "remove it")
+        elif pattern and pattern not in draft.patterns:
+            draft.patterns[pattern] = number
 
 
 def _add_route(draft: _Draft, value: str, number: int) -> None:
