@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -201,11 +201,12 @@ def _child_main(arguments: list[str]) -> None:
     child.restrain(memory=abi.COMPILE_MEMORY, cpu_s=abi.COMPILE_CPU_BASE, niceness=abi.COMPILE_NICENESS)
     source = sys.stdin.buffer.read()
     limits = msgspec.json.decode(arguments[1], type=dict[str, int])
-    reply = _judge(source, text=arguments[0] == "text", limits=limits)
+    reply = _judge(source, text=arguments[0] == "text", limits=limits, allow_cpu=child.allow_cpu)
     sys.stdout.buffer.write(msgspec.msgpack.encode(reply))
 
 
-def _judge(source: bytes, *, text: bool, limits: Mapping[str, int]) -> _Reply:
+def _judge(source: bytes, *, text: bool, limits: Mapping[str, int], allow_cpu: Callable[[int], None]) -> _Reply:
+    """Everything that is found out about a module; `allow_cpu` is told how many seconds its code is worth."""
     import wasmtime  # noqa: PLC0415 - not before the limits stand, and only in the child
 
     data = source
@@ -218,7 +219,7 @@ def _judge(source: bytes, *, text: bool, limits: Mapping[str, int]) -> _Reply:
     if isinstance(module, Refusal):
         return _Reply(refusal=module)
     extra = abi.COMPILE_CPU_PER_MIB * module.code_size // abi.MIB
-    child.allow_cpu(min(abi.COMPILE_CPU_BASE + extra, abi.COMPILE_CPU_MAX))
+    allow_cpu(min(abi.COMPILE_CPU_BASE + extra, abi.COMPILE_CPU_MAX))
     from wasm_host import engine  # noqa: PLC0415 - as above
 
     try:

@@ -227,11 +227,10 @@ def _cut_texts(document: dict[str, Any], limit: int, config: bytes, truncated: l
     request = document.get("request", {})
     texts = [key for key in abi.TEXT_KEYS if key in request]
     for key in sorted(texts, key=lambda key: -len(_encode(request[key]))):
-        truncated.append(f"request.{key}")
-        over = _excess(document, limit, config, truncated)
-        if over <= 0:
-            truncated.pop()
+        if _excess(document, limit, config, truncated) <= 0:
             return
+        truncated.append(f"request.{key}")
+        over = _excess(document, limit, config, truncated)  # the longer list of names counts too
         if isinstance(request[key], str):
             request[key] = _fit(request[key], len(_encode(request[key])) - over)
         else:
@@ -252,11 +251,10 @@ def _cut_lists(document: dict[str, Any], limit: int, config: bytes, truncated: l
     for owner, key, name in ((document.get("request", {}), "tools", "request.tools"), (document, "targets", "targets")):
         if not owner.get(key):
             continue
-        truncated.append(name)
-        over = _excess(document, limit, config, truncated)
-        if over <= 0:
-            truncated.pop()
+        if _excess(document, limit, config, truncated) <= 0:
             return
+        truncated.append(name)
+        over = _excess(document, limit, config, truncated)  # the longer list of names counts too
         kept = list(owner[key])
         while kept and over > 0:
             over -= len(_encode(kept.pop())) + 1

@@ -211,16 +211,23 @@ def _read(path: Path, limit: int) -> bytes:
         if path.is_symlink():
             raise _Unusable("is a symbolic link", "copy the file itself into the folder") from None
         raise _Unusable(f"cannot be read: {exc.strerror}", "check its permissions") from None
-    with os.fdopen(handle, "rb") as file:
-        info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode):
-            raise _Unusable("is not a regular file", "copy a module there")
-        if info.st_mode & stat.S_IWOTH:
-            raise _Unusable("everybody may write to it", f"run: chmod o-w {path}")
-        try:
-            data = file.read(limit + 1)
-        except OSError as exc:
-            raise _Unusable(f"cannot be read: {exc.strerror}", "copy it again") from None
+    try:
+        data = _read_regular(path, handle, limit)
+    except OSError as exc:
+        raise _Unusable(f"cannot be read: {exc.strerror}", "copy it again") from None
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise _Unusable(f"is larger than {limit} bytes", "build for size, or let the operator raise limits.module")
     return data
+
+
+def _read_regular(path: Path, handle: int, limit: int) -> bytes:
+    """At most `limit` + 1 bytes of an open file."""
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
+        raise _Unusable("is not a regular file", "copy a module there")
+    if info.st_mode & stat.S_IWOTH:
+        raise _Unusable("everybody may write to it", f"run: chmod o-w {path}")
+    with os.fdopen(handle, "rb", closefd=False) as file:
+        return file.read(limit + 1)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from wasm_host import abi
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
@@ -12,6 +14,8 @@ CONFORMANCE = Path(abi.__file__).parent / "conformance"
 TARGETS = frozenset({"a,b", "c,d"})
 VIEW: dict[str, Any] = abi.EXAMPLE | {"targets": [{"name": name} for name in sorted(TARGETS)]}
 ROUTE = '{"route":"a,b"}'
+#: Generated cases: the same in every run, however slow the machine is.
+patient = settings(derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ALLOC = '(func (export "rule_v1_alloc") (param i32) (result i32) (i32.const 1024))'
 
 
@@ -37,15 +41,34 @@ def quoted(text: str) -> str:
     return '"' + "".join(f"\\{byte:02x}" for byte in text.encode()) + '"'
 
 
+def leb(value: int) -> bytes:
+    """Unsigned LEB128."""
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def wasm_section(number: int, content: bytes) -> bytes:
+    """A section of the binary format."""
+    return bytes([number]) + leb(len(content)) + content
+
+
+def wasm_name(text: str) -> bytes:
+    """A name of the binary format."""
+    return leb(len(text.encode())) + text.encode()
+
+
 def load(
     folder: Path,
     modules: Mapping[str, str | bytes],
     operator: Mapping[str, Mapping[str, Any]] | None = None,
     previous: RuleSet | None = None,
 ) -> RuleSet:
-    """Write `modules` (file name -> content) into `folder`/plugins and load it; the cache is beside it."""
+    """Write `modules` (file name -> content) into `folder`/plugins and load it; tests share a cache of artifacts."""
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
     for name, content in modules.items():
         (plugins / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_rules(plugins, operator or {}, cache=folder / "cache", previous=previous)
+    return load_rules(plugins, operator or {}, cache=folder.parent / "artifacts", previous=previous)
