@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rolegraph import Matcher, build_taxonomy
@@ -47,6 +47,7 @@ def test_then_the_earlier_position_then_the_name() -> None:
     assert [match.concept for match in matcher(files).routing("tie tie")] == ["a", "b"]
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.permutations(list(FILES.items())))
 def test_the_order_of_files_decides_nothing(files: list[tuple[str, str]]) -> None:
     text = "plan mode: ask gemini, we use gemini"
@@ -70,6 +71,7 @@ def test_every_occurrence_has_a_span_and_each_pattern_counts_once() -> None:
     assert [span.start for span in match.spans] == [0, 8, 11, 19]
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     st.lists(st.sampled_from(["use gemini", "USE\nGEMINI", "plan   mode", " İ ", "\n\n", "x", "用", "  "]), max_size=12)
 )

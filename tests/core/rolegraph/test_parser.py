@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rolegraph import Line, Route, parse_concept
@@ -126,6 +126,7 @@ def test_a_name_that_no_header_can_carry_is_named() -> None:
     assert "cannot be shown" in messages("", "Ärger mit Leerzeichen.md")[0][1]
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.text(), st.text(alphabet="synrouteipya:,# \n\r\t0123456789İ\ud800", max_size=200))
 def test_nothing_makes_it_fail(path: str, text: str) -> None:
     concept, problems = parse_concept(path, text)
@@ -136,6 +137,7 @@ def test_nothing_makes_it_fail(path: str, text: str) -> None:
 KEYS = ["synonyms::", "route::", "priority::", "type:::", "is_free::", "pinned::", "trigger::", "example::", "not::"]
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.text(max_size=20)), max_size=8))
 def test_no_value_makes_it_fail(lines: list[tuple[str, str]]) -> None:
     concept, problems = parse_concept("x.md", "\n".join(f"{key} {value}" for key, value in lines))

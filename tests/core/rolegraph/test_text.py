@@ -1,7 +1,7 @@
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rolegraph.text import Offsets, fold, is_boundary, lower, normalise, strip_code
@@ -21,6 +21,7 @@ def test_every_white_space_folds_to_a_space() -> None:
     assert {fold(lower(f"a{character}b")) for character in every} == {" a b"}
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(SPACED)
 def test_folded_text_is_the_words_with_one_space_before_each(text: str) -> None:
     words = text.replace("İ", "i").lower().split()
@@ -28,6 +29,7 @@ def test_folded_text_is_the_words_with_one_space_before_each(text: str) -> None:
     assert normalise(text) == " ".join(words)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(SPACED)
 def test_offsets_lead_back_to_the_same_character(text: str) -> None:
     lowered = lower(text)
@@ -79,6 +81,7 @@ def test_fenced_code_is_blanked_in_place(text: str, expected: str) -> None:
     assert strip_code(text) == expected
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.text(alphabet="`~ \nab", max_size=60))
 def test_stripping_code_keeps_every_offset(text: str) -> None:
     stripped = strip_code(text)
