@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from watchfiles import awatch
 
 from core import settings as settings_module
 from core.edge import ClientKeys, allowed_hosts
@@ -17,6 +15,13 @@ from core.routing.snapshot import Snapshot, build
 from core.settings import Loaded
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
+
+#: Modules and their manifests.
+RULE_FILES = frozenset({".wasm", ".wat", ".toml"})
+#: Seconds between two looks at the files.
+LOOK_S = 0.3
+#: Path, modification time, size and inode of each file.
+Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Generations:
         self._report = report
         self._on_swap = on_swap
         self._lock = asyncio.Lock()
-        self.current = load_generation(load(), self._cache)
+        loaded = load()
+        self._served = fingerprint(loaded)
+        self.current = load_generation(loaded, self._cache)
         self._announce(self.current, "started")
 
     async def reload(self) -> bool:
@@ -102,32 +109,37 @@ class Generations:
         for problem in (*generation.loaded.warnings, *generation.snapshot.problems):
             self._report({"event": "problem", "problem": str(problem)}, "warning")
 
-    def watched(self) -> list[Path]:
-        """Files and folders whose change begins a reload. Of a single file, its folder: editors replace files."""
-        config = self.current.loaded.settings
-        paths = [config.plugins.dir, config.taxonomy.dir]
-        if self.current.loaded.path is not None:
-            paths.append(self.current.loaded.path.resolve().parent)
-        return sorted({path for path in paths if path is not None and path.is_dir()})
+    async def watch(self, stop: asyncio.Event, look_s: float = LOOK_S) -> None:
+        """Reload when the files differ from what serves, until `stop`.
 
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Reload when a watched file changes, until `stop`. A reload may change what is watched."""
+        Looking costs a `stat` a file and works on every file system. What changes between two looks is still being
+        written, so the second look decides.
+        """
+        seen = before = self._served
         while not stop.is_set():
-            paths = self.watched()
-            if not paths:
-                await stop.wait()
-                return
-            with suppress(FileNotFoundError):
-                async for changes in awatch(*paths, stop_event=stop, debounce=200, step=50, recursive=True):
-                    if self._relevant(Path(path) for _, path in changes):
-                        await self.reload()
-                    if self.watched() != paths:
-                        break
+            now = await asyncio.to_thread(fingerprint, self.current.loaded)
+            if now != seen and now == before:
+                seen = now
+                await self.reload()
+            before = now
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), look_s)
 
-    def _relevant(self, changed: Iterable[Path]) -> bool:
-        """Whether one of these is a rule, a manifest, a taxonomy file or the configuration itself."""
-        config_file = self.current.loaded.path and self.current.loaded.path.resolve()
-        return any(path.suffix in {".wasm", ".wat", ".md", ".toml"} or path == config_file for path in changed)
+
+def fingerprint(loaded: Loaded) -> Fingerprint:
+    """Modification times, sizes and inodes of all files that a generation is made of."""
+    plugins, taxonomy = loaded.settings.plugins.dir, loaded.settings.taxonomy.dir
+    files = [] if loaded.path is None else [loaded.path]
+    if plugins is not None:
+        files += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
+    if taxonomy is not None:
+        files += sorted(taxonomy.rglob("*.md"))
+    found = []
+    for path in files:
+        with suppress(OSError):
+            info = path.stat()
+            found.append((str(path), info.st_mtime_ns, info.st_size, info.st_ino))
+    return tuple(found)
 
 
 def _changed(old: Generation, new: Generation) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import msgspec
 
 #: A hang bound, not a measurement.
@@ -55,6 +56,7 @@ def running(env: Mapping[str, str], *args: str, cwd: Path | None = None) -> Iter
             time.sleep(0.01)
         if not proxy.url:
             raise AssertionError("the proxy did not start:\n" + "".join(proxy.lines))
+        httpx.get(f"{proxy.url}/health", timeout=PATIENCE_S).raise_for_status()
         yield proxy
     finally:
         process.terminate()

@@ -2,7 +2,7 @@ import pytest
 
 from core.exchange import SessionState
 from core.routing.decide import decide
-from tests.facts import decided, features, run, settings, snapshot
+from facts import decided, features, run, settings, snapshot
 
 DEFAULT = "anthropic,claude-sonnet-4-5"
 GEMINI = "openrouter,google/gemini-2.5-flash"

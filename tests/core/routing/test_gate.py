@@ -6,7 +6,7 @@ import pytest
 from core.exchange import Features, Target
 from core.routing.gate import check
 from core.schema import ModelCard
-from tests.facts import features
+from facts import features
 
 TARGET = Target("anthropic", "m")
 
