@@ -68,6 +68,7 @@ class Matcher:
         self.taxonomy = taxonomy
         self._scoring = scoring
         self._automaton = Automaton(taxonomy.concepts)
+        self._pinned = tuple(concept for concept in taxonomy.concepts if concept.pinned)
         self._triggers = TriggerIndex(taxonomy.concepts) if triggers else None
 
     def match(self, text: str) -> list[ConceptMatch]:
@@ -83,7 +84,7 @@ class Matcher:
         if routing_only and not found:
             return []
         named = {match.path for match in found}
-        pinned = [concept for concept in self.taxonomy.concepts if concept.pinned and concept.path not in named]
+        pinned = [concept for concept in self._pinned if concept.path not in named]
         return found + [_bare(concept, "pinned", 0.0) for concept in pinned if concept.routes or not routing_only]
 
     def _by_pattern(self, text: str, *, routing_only: bool) -> list[ConceptMatch]:
