@@ -73,7 +73,10 @@ class Pipeline:
         """Decode, count, extract and decide; calls nobody and changes no state."""
         call.request = call.client.decode_request(body)
         call.exchange.snapshot = call.snapshot.digest
-        tokens = await self.count(call.request)
+        return self.decide(call, await self.count(call.request))
+
+    def decide(self, call: Call, tokens: int) -> Decision:
+        """Extract and decide for a request that is decoded and counted."""
         features = extract(
             call.request,
             call.headers,

@@ -1,0 +1,56 @@
+"""`python -m bench`: every figure in one run. `--json` prints JSON instead; `--only` some suites; `--quick` fewer runs.
+
+The exit code says whether the bench itself worked: a missed bound is printed, and does not fail.
+"""
+
+import argparse
+import os
+import platform
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from bench import decisions, memory, starting, texts, traffic
+from bench.row import Row, table
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs; figures scatter more")
+    parser.add_argument("--only", action="append", choices=list(_suites(quick=False)), help="this suite; repeatable")
+    args = parser.parse_args()
+    suites = {name: run for name, run in _suites(quick=args.quick).items() if not args.only or name in args.only}
+    rows = (row for run in suites.values() for row in run())
+    machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
+    if args.json:
+        whole = {"machine": machine, "rows": [row.as_dict() for row in rows]}
+        print(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
+        return
+    print(machine)
+    missed: list[str] = []
+    for line in table(_noting(rows, missed)):
+        print(line, flush=True)
+    print(f"\n{len(missed)} bounds missed" + "".join(f"\n  {name}" for name in missed))
+
+
+def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
+    return {
+        "decisions": lambda: decisions.rows(300 if quick else 3000),
+        "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
+        "starting": lambda: starting.rows(2 if quick else 7),
+        "memory": memory.rows,
+        "traffic": lambda: traffic.rows(1 if quick else 5, 0.5 if quick else 1.0),
+    }
+
+
+def _noting(rows: Iterator[Row], missed: list[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.verdict == "MISSED":
+            missed.append(row.name)
+        yield row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Child processes with a clean environment, a HOME of their own, and a core of their own where there are two."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO
+
+#: A hang bound, in seconds.
+PATIENCE_S = 30.0
+HERE = Path(__file__).parent
+#: What the console script `terraphim-proxy` does.
+PROGRAM = "from core.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Where the measured program runs, and where everything around it does."""
+
+    measured: int
+    around: int
+
+    @classmethod
+    def available(cls) -> "Cores":
+        """The first two cores that this process may use; the same one twice if there is only one."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(cores[0], cores[min(1, len(cores) - 1)])
+
+
+@dataclass
+class Server:
+    """A running child that listens on `port`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Nothing of this machine's but where programs are."""
+    home.mkdir(parents=True, exist_ok=True)
+    return {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Children that start in this block run on `core`: they inherit it, so all their threads do."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def python(*args: str, cache: Path | None = None) -> list[str]:
+    """An isolated interpreter. `cache` is where its compiled modules are kept, whatever the environment says."""
+    return [sys.executable, "-I", *(["-X", f"pycache_prefix={cache}"] if cache else []), *args]
+
+
+@contextmanager
+def program(name: str, *args: str, core: int, home: Path) -> Iterator[Server]:
+    """One of our own programs (`mock`, `floor`), which print their port."""
+    with pinned(core):
+        process = subprocess.Popen(
+            python(str(HERE / f"{name}.py"), *args), env=environment(home), cwd=home, stdout=subprocess.PIPE
+        )
+    with _stopped(process):
+        line = process.stdout.readline() if process.stdout else b""
+        yield Server(process, int(line))
+
+
+@contextmanager
+def proxy(*args: str, core: int | None, home: Path, cache: Path | None = None) -> Iterator[Server]:
+    """`terraphim-proxy serve` on a free port, when it has answered /health. Its log goes to a file, as in service."""
+    env = environment(home)
+    with ExitStack() as stack:
+        log = stack.enter_context((home / "log").open("wb"))
+        if core is not None:
+            stack.enter_context(pinned(core))
+        command = python("-c", PROGRAM, "serve", "--port", "0", *args, cache=cache)
+        process = subprocess.Popen(command, env=env, cwd=home, stderr=log)
+    with _stopped(process):
+        port = _announced(process, home / "log")
+        _healthy(process, port)
+        yield Server(process, port)
+
+
+def _announced(process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if found := re.search(rb"listens on http://127\.0\.0\.1:(\d+)", log.read_bytes()):
+            return int(found[1])
+        time.sleep(0.002)
+    raise RuntimeError(f"the proxy did not start: {log.read_text()[-2000:]}")
+
+
+def _healthy(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        status, _ = request(port, "GET", "/health")
+        if status == 200:
+            return
+        time.sleep(0.002)
+    raise RuntimeError("the proxy does not answer /health")
+
+
+def request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    """Status and body of one request; status 0 if nobody listens yet."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request(method, path, body or None, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except ConnectionError:
+        return 0, b""
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _stopped(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _close(process.stdout)
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        stream.close()

@@ -1,0 +1,127 @@
+"""How long a decision takes: with the shipped taxonomy, the embedded targets, and the shipped demo rule or none."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import bodies
+from bench.row import Row, number
+from bench.stats import milliseconds, percentile
+from core import presets
+from core.call import Call
+from core.dialects import DIALECTS
+from core.exchange import Exchange
+from core.pipeline import Pipeline
+from core.rolegraph import load_taxonomy
+from core.routing.driver import InlineDriver
+from core.routing.snapshot import Snapshot, build
+from core.state.memory import MemorySessions
+from core.tokens import TokenCounter
+from core.upstream import Upstream
+from wasm_host.inline import InlineRunner
+from wasm_host.registry import load_rules
+from wasm_host.rule import RuleSet
+
+ROOT = Path(__file__).parent.parent
+SUITE = "Decision, tokens cached (issue 2: no rule 0.15 ms; inline rule 0.4 ms at 1 KB, 1 ms at 100 KB)"
+#: Name, the phase that must decide, whether there is a rule, what the request says.
+Case = tuple[str, str, bool, Callable[[bytes], bytes]]
+WISH = "Please use deepseek r1 for this."
+
+
+def _model(name: str) -> Callable[[bytes], bytes]:
+    return lambda body: body.replace(f'"{bodies.MODEL}"'.encode(), f'"{name}"'.encode(), 1)
+
+
+def _thinking(body: bytes) -> bytes:
+    return body[:-1] + b',"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}'
+
+
+CASES: tuple[Case, ...] = (
+    ("runtime", "runtime", False, _thinking),
+    ("explicit", "explicit", False, _model("openai,gpt-5-mini")),
+    ("pattern", "pattern", False, lambda body: bodies.asking(body, WISH)),
+    ("default", "default", False, lambda body: body),
+    ("custom, the rule abstains", "default", True, lambda body: body),
+    ("custom, the rule routes", "custom", True, _model("wasm-demo")),
+)
+SIZES = (("1 KB", bodies.kilo, 0.4), ("100 KB", bodies.large, 1.0))
+NO_RULE_MS = 0.15
+
+
+def rows(runs: int) -> Iterator[Row]:
+    """One decision by phase and size, then the whole way from bytes."""
+    with TemporaryDirectory() as folder:
+        rules = _rules(Path(folder))
+        for size, make, bound in SIZES:
+            for name, phase, ruled, change in CASES:
+                call, pipeline = _prepared(change(make()), rules if ruled else RuleSet())
+                tokens = asyncio.run(_explained(pipeline, call, phase))
+                samples = milliseconds(lambda c=call, p=pipeline, t=tokens: p.decide(c, t), runs)  # type: ignore[misc]
+                yield _row(f"{name}, {size}", samples, bound if ruled else NO_RULE_MS if size == "1 KB" else bound)
+        for size, make, bound in SIZES:
+            call, pipeline = _prepared(make(), RuleSet())
+            body = call.request.raw
+            samples = asyncio.run(_whole(pipeline, call, body, runs))
+            yield _row(f"decode + count + decide, default, {size}", samples, bound if size == "100 KB" else None)
+
+
+def _row(name: str, samples: list[float], bound: float | None) -> Row:
+    middle, high = percentile(samples, 50), percentile(samples, 99)
+    note, figures = f"p99 {number(high)}", {"p99_ms": high}
+    return Row(suite=SUITE, name=name, value=middle, unit="ms p50", bound=bound, note=note, figures=figures)
+
+
+def _rules(folder: Path) -> RuleSet:
+    plugins, cache = folder / "plugins", folder / "cache"
+    plugins.mkdir()
+    cache.mkdir(mode=0o700)
+    (plugins / "wasm-demo.wat").write_bytes((ROOT / "plugins" / "wasm-demo.wat").read_bytes())
+    rules = load_rules(plugins, {}, cache=cache)
+    if len(rules.rules) != 1:
+        raise RuntimeError(f"the demo rule does not load: {rules.problems}")
+    return rules
+
+
+def snapshot(rules: RuleSet) -> Snapshot:
+    """What a start without a configuration decides with."""
+    return build(presets.embedded(set(), {}), load_taxonomy(ROOT / "taxonomy"), rules)
+
+
+def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
+    shot = snapshot(rules)
+    runner = InlineRunner()
+    runner.prepare(rules.rules)
+    pipeline = Pipeline(
+        upstream=Upstream(shot.settings.upstream),
+        counter=TokenCounter(),
+        sessions=MemorySessions(),
+        driver=InlineDriver(runner),
+    )
+    headers = {"user-agent": "claude-cli/2.1.330 (external, cli)", "anthropic-version": "2023-06-01"}
+    exchange = Exchange("req_" + "0" * 32, "bench", "anthropic")
+    call = Call(
+        exchange=exchange, snapshot=shot, keys={}, headers=headers, query="", now_ms=1_763_800_000_000, tz_offset_min=0
+    )
+    call.request = DIALECTS["anthropic"].decode_request(body)
+    return call, pipeline
+
+
+async def _explained(pipeline: Pipeline, call: Call, phase: str) -> int:
+    """The request's tokens. It is decided once, so that all is cached; the phase must be the one that is meant."""
+    decision = await pipeline.explain(call, call.request.raw)
+    if decision.phase != phase:
+        raise RuntimeError(f"meant for {phase}, but decided by {decision.phase}: {decision.reason} {decision.trace}")
+    return await pipeline.count(call.request)
+
+
+async def _whole(pipeline: Pipeline, call: Call, body: bytes, runs: int) -> list[float]:
+    samples = []
+    for run in range(runs + 20):
+        begin = time.perf_counter_ns()
+        await pipeline.explain(call, body)
+        if run >= 20:
+            samples.append((time.perf_counter_ns() - begin) / 1e6)
+    return samples

@@ -1,0 +1,30 @@
+"""Samples to figures."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile: the smallest sample that at least `percent` of all do not exceed."""
+    ordered = sorted(samples)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def median(samples: Sequence[float]) -> float:
+    """The middle, or the mean of the two in the middle."""
+    ordered = sorted(samples)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def milliseconds(call: Callable[[], object], runs: int, *, warm: int = 20) -> list[float]:
+    """How long each of `runs` calls took, after `warm` calls that do not count."""
+    for _ in range(warm):
+        call()
+    samples = []
+    for _ in range(runs):
+        begin = time.perf_counter_ns()
+        call()
+        samples.append((time.perf_counter_ns() - begin) / 1e6)
+    return samples
