@@ -46,19 +46,24 @@ class Decoder:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are complete with this chunk. SSEError if one grows over the limit."""
-        buffer = self._buffer
-        buffer += chunk
+        buffer: bytes | bytearray = chunk
+        if self._buffer:
+            self._buffer += chunk
+            buffer = self._buffer
         self._only_lf = self._only_lf and b"\r" not in chunk
         events = []
         start, search = 0, self._searched
         while (end := _end_of_block(buffer, search, only_lf=self._only_lf)) != -1:
             events.append(self._block(bytes(buffer[start:end])))
             start = search = end
-        del buffer[:start]
-        if len(buffer) > self._max:
+        if buffer is chunk:
+            self._buffer += chunk[start:]
+        else:
+            del self._buffer[:start]
+        if len(self._buffer) > self._max:
             raise self._too_long()
         # A blank line may have begun at the end of what was searched.
-        self._searched = max(0, len(buffer) - _LONGEST_BLANK + 1)
+        self._searched = max(0, len(self._buffer) - _LONGEST_BLANK + 1)
         return events
 
     def end(self) -> list[Event]:
@@ -83,7 +88,7 @@ class Decoder:
         return SSEError(f"an event of the stream is longer than {self._max} bytes")
 
 
-def _end_of_block(buffer: bytearray, start: int, *, only_lf: bool) -> int:
+def _end_of_block(buffer: bytes | bytearray, start: int, *, only_lf: bool) -> int:
     """Offset just after the next blank line, -1 if there is none yet."""
     if only_lf:
         found = buffer.find(b"\n\n", start)

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from core import sse
 from core.dialects.anthropic_blocks import write_block
-from core.dialects.frames import FrameKind, Scan
+from core.dialects.frames import Scan
 from core.dialects.usage import AnthropicUsage, to_anthropic
 from core.messages import (
     Block,
@@ -257,10 +257,11 @@ def _opened(block: Block) -> dict[str, Any]:
     return written if written is not None else {"type": block.type, "id": block.id, "name": block.name, "input": {}}
 
 
-_STEPS: dict[str, tuple[FrameKind, tuple[str, ...]]] = {
-    "content_block_delta": ("content", ("block_delta",)),
-    "content_block_stop": ("other", ("block_stop",)),
-    "ping": ("ping", ("ping",)),
+#: What the name alone says.
+_BY_NAME = {
+    "content_block_delta": Scan("content", ("block_delta",)),
+    "content_block_stop": Scan("other", ("block_stop",)),
+    "ping": Scan("ping", ("ping",)),
 }
 _EMPTY_BLOCKS = frozenset({b"text", b"thinking"})
 
@@ -276,9 +277,9 @@ class Scanner:
     def scan(self, event: sse.Event) -> Scan:
         if event.data is None:
             return Scan("ping")
-        name = event_name(event)
-        if known := _STEPS.get(name):
-            return Scan(*known)
+        name = event.name or event_name(event)
+        if known := _BY_NAME.get(name):
+            return known
         match name:
             case "content_block_start":
                 found = _BLOCK_TYPE.search(event.data)

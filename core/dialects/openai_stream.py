@@ -195,6 +195,7 @@ _TELLING = re.compile(rb'"(?:finish_reason"\s*:\s*"[^"]|usage"\s*:\s*\{|error"\s
 
 _OPEN = ("message_start", "block_start")
 _DELTA = ("block_delta",)
+_CONTENT = Scan("content", _DELTA)
 _CLOSE = ("block_stop", "message_delta", "message_stop")
 
 
@@ -218,7 +219,7 @@ class Scanner:
         if event.data.strip() == DONE:
             return Scan("terminal", _CLOSE) if self.complete else Scan("error", error=CUT)
         if self._content and not _TELLING.search(event.data):
-            return Scan("content", _DELTA)
+            return _CONTENT
         try:
             answer = read_answer(event.data)
         except _NOT_JSON:
