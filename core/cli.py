@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 EXIT_FAILURE, EXIT_CONFIG = 1, 78
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Plain help: rich would take longer to import than all the rest of `--help`.
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 rules_app = typer.Typer(no_args_is_help=True, help="The WebAssembly rules.")
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
@@ -93,6 +96,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; wins over the configuration.")] = None,
 ) -> None:
     """Serve on 127.0.0.1:3456 (or as configured) until interrupted."""
+    import gc
+
+    gc.disable()  # what the imports make is there to stay: `serve` freezes it, and collects again from then on
     from core import serving
     from core.errors import ConfigError
 

@@ -1,5 +1,6 @@
 """`serve`: one process, one listening socket, one banner."""
 
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
         print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. Try --port.", file=sys.stderr)
         return 1
     print(banner(loaded, listener.getsockname()[1]), file=sys.stderr, flush=True)
+    gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them
+    gc.enable()
     uvicorn.Server(
         uvicorn.Config(
             proxy.asgi,
@@ -41,6 +44,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
             lifespan="on",
             http="httptools",
             loop="uvloop",
+            ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=75,
         )
