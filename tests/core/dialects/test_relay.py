@@ -141,3 +141,20 @@ def test_usage_of_a_cut_stream_is_what_was_said() -> None:
         relay, frames = relayed(ANTHROPIC, client, [start + stream])
         assert relay.usage == Usage(input=7, output=9)
         assert frames[-1].kind == "error"
+
+
+@pytest.mark.parametrize(("provider", "client"), PAIRS, ids=lambda dialect: dialect.name)
+@given(events=streams(), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_stream_raises_nothing_and_ends_once(
+    provider: Dialect, client: Dialect, events: list[StreamEvent], data: st.DataObject
+) -> None:
+    stream = bytearray(wire(provider, events))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(stream) - 1))
+        stream[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=6))
+        stream += b"\n"
+    _, frames = relayed(provider, client, [bytes(stream)])
+    ends = [frame.kind for frame in frames if frame.kind in {"terminal", "error"}]
+    assert len(ends) <= 1
+    assert not ends or frames[-1].kind == ends[0]
