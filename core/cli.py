@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 EXIT_FAILURE, EXIT_CONFIG = 1, 78
 
 # Plain help: rich would take longer to import than all the rest of `--help`.
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 rules_app = typer.Typer(no_args_is_help=True, help="The WebAssembly rules.")
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")

@@ -6,10 +6,10 @@ It reads the body, asks the pipeline and sends what comes back, and gives up as 
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import aclosing, asynccontextmanager
+from secrets import token_bytes
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
@@ -39,6 +39,13 @@ DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/complet
 BODY_S = 60.0
 
 
+def _request_ids() -> Iterator[str]:
+    """128 random bits each. The kernel is asked once for many: a call costs as much as routing a request."""
+    while True:
+        bits = token_bytes(16 * 64)
+        yield from (f"req_{bits[at : at + 16].hex()}" for at in range(0, len(bits), 16))
+
+
 class ClientGoneError(Exception):
     """The client left before its answer was complete."""
 
@@ -54,6 +61,7 @@ class DataPlane:
         self._metrics = metrics
         self._log = log
         self._others = others
+        self._ids = _request_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -64,7 +72,7 @@ class DataPlane:
         dialect = DATA_PLANE.get(scope["path"])
         if dialect is None:
             dialect = "anthropic" if "anthropic-version" in headers else "openai"
-            exchange = Exchange(f"req_{uuid4().hex}", scope["path"], dialect)
+            exchange = Exchange(next(self._ids), scope["path"], dialect)
             try:
                 check_host(headers, self._generations.current.hosts)
             except ProxyError as exc:
@@ -72,7 +80,7 @@ class DataPlane:
             else:
                 await self._others(scope, receive, send)
             return
-        await self._serve(scope, receive, send, headers, Exchange(f"req_{uuid4().hex}", scope["path"], dialect))
+        await self._serve(scope, receive, send, headers, Exchange(next(self._ids), scope["path"], dialect))
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: Exchange

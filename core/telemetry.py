@@ -7,6 +7,10 @@ from core.exchange import Exchange
 from wasm_host.answer import Outcome
 
 HEADER_PREFIX = "x-terraphim-"
+_DECISION_HEADERS = tuple(
+    f"{HEADER_PREFIX}{name}".encode()
+    for name in ("provider", "model", "phase", "reason", "snapshot", "request-id", "attempts", "simulated")
+)
 
 
 def decision_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
@@ -14,26 +18,25 @@ def decision_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     decision, answered = exchange.decision, exchange.answered_by
     if answered is None and decision is not None:
         answered = decision.target
-    values = {
-        "provider": answered.provider if answered else "",
-        "model": answered.model if answered else "",
-        "phase": decision.phase if decision else "",
-        "reason": decision.reason if decision else "",
-        "snapshot": exchange.snapshot[:12],
-        "request-id": exchange.request_id,
-        "attempts": str(len(exchange.attempts)) if exchange.attempts else "",
-        "simulated": "1" if exchange.simulated else "",
-    }
-    return [
-        (f"{HEADER_PREFIX}{name}".encode(), header_text(value).encode("latin-1"))
-        for name, value in values.items()
-        if value
-    ]
+    values = (
+        answered.provider if answered else "",
+        answered.model if answered else "",
+        decision.phase if decision else "",
+        decision.reason if decision else "",
+        exchange.snapshot[:12],
+        exchange.request_id,
+        str(len(exchange.attempts)) if exchange.attempts else "",
+        "1" if exchange.simulated else "",
+    )
+    named = zip(_DECISION_HEADERS, values, strict=True)
+    return [(name, header_text(value).encode()) for name, value in named if value]
 
 
 def header_text(value: str) -> str:
     """Printable ASCII only: a model name or a reason must not be able to end a header."""
-    return "".join(char if " " <= char <= "~" else "?" for char in value)[:256]
+    if value.isascii() and value.isprintable():
+        return value[:256]
+    return "".join(char if " " <= char <= "~" else "?" for char in value[:256])
 
 
 class Metrics:

@@ -1,8 +1,9 @@
 """The way out: the only module that talks to providers.
 
 No redirects, no proxy variables, identity encoding, raw bytes. Each address is judged after it is resolved, and
-exactly the judged address is connected to. httpx is the API; aiohttp does the transport, because httpcore's pool loses
-slots to cancelled requests.
+exactly the judged address is connected to. httpx's transport API is used without its client, which would send the cookies
+of one answer with the next request, and costs a quarter of a small request. aiohttp is behind it, because httpcore's pool
+loses slots to cancelled requests.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 import aiohttp
@@ -85,15 +87,16 @@ class GuardedResolver(AbstractResolver):
 
 
 class Upstream:
-    """One client for each kind of provider: those that may be on a private address, and those that may not."""
+    """One transport for each kind of provider: those that may be on a private address, and those that may not."""
 
     def __init__(self, clocks: UpstreamSettings) -> None:
-        self._timeout = httpx.Timeout(clocks.read_s, connect=clocks.connect_s, pool=clocks.connect_s)
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        timeout = httpx.Timeout(clocks.read_s, connect=clocks.connect_s, pool=clocks.connect_s)
+        self._extensions = {"timeout": timeout.as_dict()}
+        self._transports: dict[bool, AiohttpTransport] = {}
 
-    def _client(self, *, allow_private: bool) -> httpx.AsyncClient:
-        client = self._clients.get(allow_private)
-        if client is None:
+    def _transport(self, *, allow_private: bool) -> AiohttpTransport:
+        transport = self._transports.get(allow_private)
+        if transport is None:
             connector = aiohttp.TCPConnector(
                 limit=MAX_CONNECTIONS, resolver=GuardedResolver(allow_private=allow_private), use_dns_cache=False
             )
@@ -104,12 +107,8 @@ class Upstream:
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
             )
-            transport = AiohttpTransport(client=session, trust_env=False)
-            client = httpx.AsyncClient(
-                transport=transport, timeout=self._timeout, trust_env=False, follow_redirects=False
-            )
-            self._clients[allow_private] = client
-        return client
+            transport = self._transports[allow_private] = AiohttpTransport(client=session, trust_env=False)
+        return transport
 
     @asynccontextmanager
     async def post(
@@ -119,24 +118,24 @@ class Upstream:
 
         Raises UpstreamFailed with the stage that was reached. A status is no failure here.
         """
-        url = httpx.URL(provider.base_url.rstrip("/") + path)
-        _judge_literal(url.host, allow_private=provider.allow_private)
-        client = self._client(allow_private=provider.allow_private)
-        request = client.build_request("POST", url, content=body, headers={**OWN_HEADERS, **headers})
+        url = _judged_url(provider.base_url.rstrip("/") + path, allow_private=provider.allow_private)
+        transport = self._transport(allow_private=provider.allow_private)
+        sent = {**OWN_HEADERS, **headers}
+        request = httpx.Request("POST", url, content=body, headers=sent, extensions=self._extensions)
         try:
-            response = await client.send(request, stream=True)
+            response = await transport.handle_async_request(request)
         except Exception as exc:
             raise classify(exc) from exc
         try:
-            lowered = {name.lower(): value for name, value in response.headers.items()}
+            lowered = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers.raw}
             yield Reply(response.status_code, lowered, _chunks(response))
         finally:
             await response.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
-        for client in self._clients.values():
-            await client.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -145,6 +144,13 @@ async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
             yield chunk
     except Exception as exc:
         raise classify(exc, answered=True) from exc
+
+
+@lru_cache(maxsize=256)  # providers times paths
+def _judged_url(text: str, *, allow_private: bool) -> httpx.URL:
+    url = httpx.URL(text)
+    _judge_literal(url.host, allow_private=allow_private)
+    return url
 
 
 def _judge_literal(host: str, *, allow_private: bool) -> None:
