@@ -1,0 +1,92 @@
+"""The way out, against a socket that keeps what it was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.errors import UpstreamFailed
+from core.schema import ProviderSettings, UpstreamSettings
+from core.upstream import Upstream
+
+ANSWER = b"HTTP/1.1 200 OK\r\nX-Request-Id: r1\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def _provider(sent: list[bytes], answer: bytes = ANSWER) -> AsyncIterator[ProviderSettings]:
+    """Answers every request with `answer`, which ends the connection if it is cut short."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                sent.append(await reader.readuntil(b"\r\n\r\n"))
+                await reader.readexactly(2)
+                writer.write(answer)
+                if answer is not ANSWER:
+                    return
+        except asyncio.IncompleteReadError:
+            return
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield ProviderSettings(dialect="anthropic", base_url=f"http://127.0.0.1:{port}", allow_private=True)
+
+
+def test_no_cookie_of_an_answer_goes_out_with_the_next_request() -> None:
+    sent: list[bytes] = []
+
+    async def ask_twice() -> list[bytes]:
+        upstream = Upstream(UpstreamSettings())
+        bodies = []
+        async with _provider(sent) as provider:
+            for _ in range(2):
+                async with upstream.post(provider, "/v1/messages", {"x-api-key": "k"}, b"{}") as reply:
+                    assert reply.headers["x-request-id"] == "r1"
+                    bodies.append(await reply.body())
+            await upstream.close()
+        return bodies
+
+    assert asyncio.run(ask_twice()) == [b"{}", b"{}"]
+    assert len(sent) == 2
+    for head in map(bytes.lower, sent):
+        assert head.startswith(b"post /v1/messages http/1.1\r\n")
+        assert b"x-api-key: k" in head
+        assert b"accept-encoding: identity" in head
+        assert b"cookie" not in head
+
+
+@pytest.mark.parametrize(
+    ("answer", "stage"),
+    [(b"", "unknown"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "cut")],
+)
+def test_the_stage_says_how_far_a_request_got(answer: bytes, stage: str) -> None:
+    async def ask() -> None:
+        upstream = Upstream(UpstreamSettings())
+        try:
+            async with _provider([], answer) as provider, upstream.post(provider, "/x", {}, b"{}") as reply:
+                await reply.body()
+        finally:
+            await upstream.close()
+
+    with pytest.raises(UpstreamFailed) as failed:
+        asyncio.run(ask())
+    assert failed.value.stage == stage
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1"])
+def test_an_address_literal_is_judged_every_time(host: str) -> None:
+    provider = ProviderSettings(dialect="anthropic", base_url=f"http://{host}:9")
+
+    async def ask() -> None:
+        upstream = Upstream(UpstreamSettings())
+        async with upstream.post(provider, "/x", {}, b"{}"):
+            pass
+
+    for _ in range(2):
+        with pytest.raises(UpstreamFailed, match=r"is a (loopback|cloud)") as failed:
+            asyncio.run(ask())
+        assert failed.value.stage == "not_sent"
