@@ -1,8 +1,8 @@
 import pytest
+from facts import decided, features, run, settings, snapshot
 
 from core.exchange import SessionState
 from core.routing.decide import decide
-from facts import decided, features, run, settings, snapshot
 
 DEFAULT = "anthropic,claude-sonnet-4-5"
 GEMINI = "openrouter,google/gemini-2.5-flash"

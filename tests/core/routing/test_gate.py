@@ -2,11 +2,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from facts import features
 
 from core.exchange import Features, Target
 from core.routing.gate import check
 from core.schema import ModelCard
-from facts import features
 
 TARGET = Target("anthropic", "m")
 
