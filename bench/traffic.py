@@ -21,7 +21,7 @@ from bench.decisions import ROOT
 from bench.row import Row, number
 from bench.stats import median, percentile
 
-SUITE = "Traffic (requests/s; beside a bare ASGI + aiohttp pass-through)"
+SUITE = "Traffic (requests/s, our own load generator; beside a bare ASGI + aiohttp pass-through)"
 PATH = "/v1/messages"
 PROVIDERS = {"same": ("anthropic", ""), "translated": ("openai", "/v1"), "with a rule": ("anthropic", "")}
 CONNECTIONS = (1, 16)
