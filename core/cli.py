@@ -173,14 +173,16 @@ def rules_list(config: Config = None, plugins: Plugins = None, as_json: Json = F
     from core import cli_rules
 
     generation = _generation(_load(config, plugins))
-    rows, problems = cli_rules.listing(generation)
+    rows, problems, remarks = cli_rules.listing(generation)
     note = cli_rules.hiding(generation)
     if as_json:
-        _print_json({"rules": rows, "note": note, "problems": [vars(problem) for problem in problems]})
+        _print_json({"rules": rows, "note": note, "problems": [vars(problem) for problem in [*problems, *remarks]]})
     else:
         print(cli_rules.table(rows))
         if note:
             print(f"note: {note}")
+        for remark in remarks:
+            print(f"note: {remark}")
         for problem in problems:
             print(f"refused: {problem}")
     raise typer.Exit(EXIT_FAILURE if problems else 0)

@@ -14,8 +14,8 @@ from wasm_host.preflight import Refusal
 COLUMNS = ("name", "priority", "mode", "pure", "sees", "bytes", "sha256")
 
 
-def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """A row a rule, in the order in which they are asked, and the problems of the folder."""
+def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem], list[Problem]]:
+    """A row a rule, in the order in which they are asked; files that were refused; remarks on those that serve."""
     rules = generation.snapshot.rules
     rows = [
         {
@@ -29,8 +29,11 @@ def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem]
         }
         for rule in rules.rules
     ]
-    problems = [Problem(p.path, 0, p.message, p.hint) for p in rules.problems if not p.warning]
-    return rows, problems
+    refused, remarks = (
+        [Problem(p.path, 0, p.message, p.hint) for p in rules.problems if p.warning is warning]
+        for warning in (False, True)
+    )
+    return rows, refused, remarks
 
 
 def hiding(generation: Generation) -> str:

@@ -5,19 +5,55 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from upstream import Upstream, running
+from configs import write_config
+from proxy import RunningProxy, running
+from upstream import Upstream
+from upstream import running as upstream_running
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The whole environment of a process that a test starts: nothing of this machine's but the path to programs."""
+    return {"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
+
+
+@pytest.fixture
+def clean_env(tmp_path: Path) -> dict[str, str]:
+    home = tmp_path / "home"
+    home.mkdir()
+    return _environment(home)
+
+
+@pytest.fixture(scope="session")
+def session_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return _environment(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     """A fake provider of the test's own."""
-    with running() as fake:
+    with upstream_running() as fake:
         yield fake
 
 
-@pytest.fixture
-def clean_env(tmp_path: Path) -> dict[str, str]:
-    """The whole environment of a process that a test starts: nothing of this machine's but the path to programs."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return {"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Upstream]:
+    """A fake provider of the module's."""
+    with upstream_running() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def embedded(session_env: dict[str, str]) -> Iterator[RunningProxy]:
+    """A proxy as a new user starts it: no key, no configuration."""
+    with running(session_env) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def configured(
+    fake: Upstream, session_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningProxy]:
+    """A proxy in front of `fake`: provider `one` speaks Anthropic's dialect, `two` OpenAI's."""
+    config = write_config(tmp_path_factory.mktemp("config"), fake.url)
+    with running({**session_env, "ONE_KEY": "sk-upstream-canary"}, "--config", str(config)) as proxy:
+        yield proxy

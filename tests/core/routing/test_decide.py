@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from facts import decided, features, run, settings, snapshot
 
@@ -23,7 +25,7 @@ def test_nothing_special_goes_to_the_default() -> None:
         ({"background": True}, "background"),
     ],
 )
-def test_each_scenario_has_its_route(facts: dict[str, object], reason: str) -> None:
+def test_each_scenario_has_its_route(facts: dict[str, Any], reason: str) -> None:
     shot = snapshot()
     decision = decided(shot, **facts)
     assert (decision.phase, decision.reason) == ("runtime", reason)
@@ -31,7 +33,13 @@ def test_each_scenario_has_its_route(facts: dict[str, object], reason: str) -> N
 
 
 def test_scenarios_are_asked_in_order() -> None:
-    everything = {"image_in_last_turn": True, "images": 1, "web_search": True, "token_count": 61_000, "effort": "max"}
+    everything: dict[str, Any] = {
+        "image_in_last_turn": True,
+        "images": 1,
+        "web_search": True,
+        "token_count": 61_000,
+        "effort": "max",
+    }
     assert decided(**everything).reason == "image"
     assert decided(**{**everything, "image_in_last_turn": False}).reason == "web_search"
 
