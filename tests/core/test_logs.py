@@ -40,7 +40,7 @@ def test_lines_come_in_order_and_none_is_lost_at_the_end() -> None:
 def test_a_line_is_written_without_another_one_or_the_end() -> None:
     stream = io.StringIO()
     log = LogWriter(stream, now=lambda: NOW)
-    for number in (1, 2):  # the second wakes the writer again
+    for number in (1, 2):
         log.log({"number": number})
         deadline = time.monotonic() + PATIENCE_S
         while f'"number":{number}' not in stream.getvalue() and time.monotonic() < deadline:
