@@ -76,27 +76,31 @@ class Client(asyncio.Protocol):
 class Load:
     """All connections of one run."""
 
-    def __init__(self, request: bytes, measured_from: float) -> None:
+    def __init__(self, request: bytes) -> None:
         self.request = request
         self.milliseconds: list[float] = []
         self.broken = 0
-        self._from = measured_from
+        self.begun = float("inf")
+        self.seconds = 0.0
         self._ending = False
 
     def answered(self, now: float, begun: float, *, whole: bool) -> None:
         if not whole:
             self.broken += 1
-        elif begun >= self._from:
+        elif begun >= self.begun:
             self.milliseconds.append((now - begun) * 1000)
 
     def lost(self) -> None:
         """A server that closes a connection in the middle has broken an answer."""
         self.broken += not self._ending
 
-    async def run(self, port: int, connections: int, until: float) -> None:
+    async def run(self, port: int, connections: int, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         opened = [await loop.create_connection(lambda: Client(self), "127.0.0.1", port) for _ in range(connections)]
-        await asyncio.sleep(until - time.perf_counter())
+        await asyncio.sleep(seconds / 5)
+        self.begun = time.perf_counter()
+        await asyncio.sleep(seconds * 4 / 5)
+        self.seconds = time.perf_counter() - self.begun
         self._ending = True
         for transport, _ in opened:
             transport.close()
@@ -109,12 +113,9 @@ def main() -> None:
         f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
         f"anthropic-version: 2023-06-01\r\nuser-agent: bench/1\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    begin = time.perf_counter()
-    measured_from = begin + float(seconds) / 5
-    load = Load(head.encode() + body, measured_from)
-    uvloop.run(load.run(int(port), int(connections), begin + float(seconds)))
-    spent = time.perf_counter() - measured_from
-    print(json.dumps({"milliseconds": load.milliseconds, "broken": load.broken, "seconds": spent}))
+    load = Load(head.encode() + body)
+    uvloop.run(load.run(int(port), int(connections), float(seconds)))
+    print(json.dumps({"milliseconds": load.milliseconds, "broken": load.broken, "seconds": load.seconds}))
 
 
 if __name__ == "__main__":

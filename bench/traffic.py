@@ -115,20 +115,25 @@ def _warm(port: int, body: Path) -> None:
 
 
 def measured(port: int, body: Path, connections: int, seconds: float, cores: Cores) -> Run:
-    """One run of the load generator; RuntimeError if any answer was broken."""
-    command = children.python(
-        str(children.HERE / "clients.py"), str(port), PATH, str(body), str(connections), str(seconds)
-    )
-    with children.pinned(cores.around):
-        done = subprocess.run(
-            command,
-            env=children.environment(body.parent / "clients"),
-            capture_output=True,
-            timeout=seconds + 30,
-            check=True,
+    """One run of the load generator; RuntimeError if an answer was broken, or if none came in two runs."""
+    run = _load(port, body, connections, seconds, cores) or _load(port, body, connections, seconds, cores)
+    if run is None:
+        raise RuntimeError(
+            f"{body.name}: no answer in two runs of {seconds} s; the machine stands still, or the server"
         )
+    return run
+
+
+def _load(port: int, body: Path, connections: int, seconds: float, cores: Cores) -> Run | None:
+    program = str(children.HERE / "clients.py")
+    command = children.python(program, str(port), PATH, str(body), str(connections), str(seconds))
+    env = children.environment(body.parent / "clients")
+    with children.pinned(cores.around):
+        done = subprocess.run(command, env=env, capture_output=True, timeout=seconds + 30, check=True)
     seen = msgspec.json.decode(done.stdout)
-    if seen["broken"] or not seen["milliseconds"]:
-        raise RuntimeError(f"{body.name}: {seen['broken']} answers broken, {len(seen['milliseconds'])} whole")
     samples = seen["milliseconds"]
+    if seen["broken"]:
+        raise RuntimeError(f"{body.name}: {seen['broken']} answers broken, {len(samples)} whole")
+    if not samples:
+        return None
     return Run(len(samples) / seen["seconds"], percentile(samples, 50), percentile(samples, 99))
