@@ -70,7 +70,7 @@ def test_golden_routes_with_legacy_scores(query: str, target: str, score: float)
         ("Ask claude-opus-4-5, not the small one", "anthropic,claude-opus-4-5"),
         ("I want you to think step by step", "deepseek,deepseek-reasoner"),
         ("请一步一步思考这个问题", "deepseek,deepseek-reasoner"),
-        ("search the web for the release date", "anthropic,claude-sonnet-4-5"),
+        ("search the web for the release date", "anthropic,claude-sonnet-4-6"),
         ("use a local model and search the web", "ollama,qwen3:8b"),
         ("I need a fast answer", "groq,llama-3.3-70b-versatile"),
         ("keep it cheap", "deepseek,deepseek-chat"),

@@ -13,7 +13,7 @@ dialect = "openai"
 base_url = "http://127.0.0.1:9/v1"
 allow_private = true
 [routing]
-default = "anthropic,claude-sonnet-4-5"
+default = "anthropic,claude-sonnet-4-6"
 fallback = [" mine , m "]
 [plugins]
 dir = "rules"
@@ -29,7 +29,7 @@ def problems(text: str) -> list[str]:
 def test_a_preset_completes_a_provider_and_targets_are_normalised() -> None:
     config = parse(GOOD, Path("/etc/c.toml"))
     assert config.providers["anthropic"].dialect == "anthropic"
-    assert "claude-sonnet-4-5" in config.providers["anthropic"].models
+    assert "claude-sonnet-4-6" in config.providers["anthropic"].models
     assert config.routing.fallback == ("mine,m",)
     assert config.plugins.dir == Path("/etc/rules")
 

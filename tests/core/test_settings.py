@@ -13,7 +13,7 @@ key = { file = "client.key" }
 [providers.anthropic]
 api_key = { env = "MY_KEY" }
 [routing]
-default = "anthropic,claude-sonnet-4-5"
+default = "anthropic,claude-sonnet-4-6"
 """
 
 

@@ -30,7 +30,7 @@ def gpt(embedded: RunningProxy) -> Iterator[openai.OpenAI]:
         ("claude-haiku-4-5", "hello", "runtime background anthropic,claude-haiku-4-5"),
         ("wasm-demo", "hello", "custom rule:wasm-demo openrouter,deepseek/deepseek-chat"),
         ("auto", "I want to go to plan mode", "pattern concept:plan_mode deepseek,deepseek-reasoner"),
-        ("auto", "hello", "default default anthropic,claude-sonnet-4-5"),
+        ("auto", "hello", "default default anthropic,claude-sonnet-4-6"),
         ("groq,llama-3.3-70b-versatile", "hello", "explicit explicit groq,llama-3.3-70b-versatile"),
     ],
 )
@@ -52,10 +52,10 @@ def test_every_phase_can_be_seen_to_decide(
 
 def test_streams_of_both_dialects(claude: anthropic.Anthropic, gpt: openai.OpenAI) -> None:
     with claude.messages.stream(model="auto", max_tokens=200, messages=ASK) as stream:
-        assert "anthropic,claude-sonnet-4-5" in "".join(stream.text_stream)
+        assert "anthropic,claude-sonnet-4-6" in "".join(stream.text_stream)
         assert stream.get_final_message().stop_reason == "end_turn"
     chunks = list(gpt.chat.completions.create(model="auto", messages=ASK, stream=True))
-    assert "anthropic,claude-sonnet-4-5" in "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert "anthropic,claude-sonnet-4-6" in "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
 
 def test_a_forced_tool_is_called(claude: anthropic.Anthropic, gpt: openai.OpenAI) -> None:

@@ -6,7 +6,7 @@ from facts import decided, features, run, settings, snapshot
 from core.exchange import SessionState
 from core.routing.decide import decide
 
-DEFAULT = "anthropic,claude-sonnet-4-5"
+DEFAULT = "anthropic,claude-sonnet-4-6"
 GEMINI = "openrouter,google/gemini-2.5-flash"
 
 
