@@ -77,13 +77,18 @@ def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> 
     except ValidationError as exc:
         found = [_problem(error, path, lines) for error in exc.errors()]
         raise ConfigError(sorted(found, key=lambda problem: problem.line)) from None
+    refuse_contradictions(settings, path, lines)
+    return resolve_paths(settings, path.parent)
+
+
+def refuse_contradictions(settings: Settings, path: Path, lines: dict[tuple[str, ...], int]) -> None:
+    """ConfigError for what no single key shows to be wrong."""
     problems = [
         Problem(str(path), line_of(lines, loc), f"{'.'.join(map(str, loc))}: {message}", hint)
         for loc, message, hint in _cross_checks(settings)
     ]
     if problems:
         raise ConfigError(problems)
-    return resolve_paths(settings, path.parent)
 
 
 def _cross_checks(settings: Settings) -> list[Finding]:

@@ -2,9 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.errors import ConfigError, Problem
 from core.exchange import Target
@@ -29,17 +31,18 @@ def local_providers(ollama_host: str = "") -> dict[str, str]:
     """Name to base URL of the presets that need no key but a running server. `ollama_host` is `$OLLAMA_HOST`."""
     urls = {name: preset["base_url"] for name, preset in _presets()["providers"].items() if preset.get("local")}
     if ollama_host:
-        host = ollama_host if "://" in ollama_host else f"http://{ollama_host}"
-        if host.rsplit(":", 1)[-1].strip("/").isdigit() is False:
-            host = host.rstrip("/") + ":11434"
-        urls["ollama"] = host.rstrip("/") + "/v1"
+        address = urlsplit(ollama_host if "://" in ollama_host else f"http://{ollama_host}")
+        # The variable is the server's too: "listen everywhere" means that loopback answers.
+        host = "127.0.0.1" if address.hostname in {None, "0.0.0.0", "::"} else address.hostname  # noqa: S104
+        shown = f"[{host}]" if ":" in str(host) else host
+        urls["ollama"] = f"{address.scheme}://{shown}:{address.port or 11434}/v1"
     return urls
 
 
 def preset(name: str) -> dict[str, Any] | None:
     """A provider's preset as its `[providers.NAME]` table, or None."""
     found = _presets()["providers"].get(name)
-    return found and {key: value for key, value in found.items() if key not in _OURS}
+    return found and {key: deepcopy(value) for key, value in found.items() if key not in _OURS}
 
 
 def embedded(reachable: set[str], overrides: Mapping[str, Any], *, ollama_host: str = "") -> Settings:

@@ -86,13 +86,9 @@ def load(
     presets.merge(overrides, {"server": command_line} if command_line else {})
     warnings: list[Problem] = []
     if path is None:
-        settings = presets.embedded(_discovered(env), overrides)
-        keys = {
-            name: env[var]
-            for name, var in presets.key_variables().items()
-            if name in settings.providers and env.get(var)
-        }
-        secrets = Secrets(providers={} if settings.simulated else keys)
+        settings = presets.embedded(_discovered(env), overrides, ollama_host=env.get("OLLAMA_HOST", ""))
+        config_file.refuse_contradictions(settings, Path("environment or command line"), {})
+        secrets = Secrets() if settings.simulated else _provider_secrets(settings, env, Path(), warnings)
     else:
         _refuse_writable_by_others([path])
         try:

@@ -89,3 +89,21 @@ def test_the_command_line_wins(config: Path, tmp_path: Path) -> None:
     loaded = load(config, env(tmp_path, TERRAPHIM_SERVER__PORT="1"), port=2, plugins=tmp_path)
     assert loaded.settings.server.port == 2
     assert loaded.settings.plugins.dir == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"TERRAPHIM_SERVER__HOST": "0.0.0.0"}, "needs at least one"),  # noqa: S104  # refused
+        ({"TERRAPHIM_ROUTING__DEFAULT": "nobody,x"}, "provider 'nobody' is not configured"),
+        ({"TERRAPHIM_SERVER__PRT": "1"}, "prt"),
+    ],
+)
+def test_the_embedded_default_is_checked_like_a_file(tmp_path: Path, more: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(None, env(tmp_path, **more))
+
+
+def test_an_open_address_without_a_key_is_refused_from_the_command_line_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs at least one"):
+        load(None, env(tmp_path), host="0.0.0.0")  # noqa: S104  # refused
