@@ -96,14 +96,22 @@ class DataPlane:
             exchange.status, exchange.error = 499, "client_left"
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
             if not isinstance(exc, ProxyError):
-                where = traceback.format_exception(exc, limit=-4)
-                self._log.log({"event": "bug", "request_id": exchange.request_id, "where": "".join(where)}, "error")
-            await _send_error(send, exchange, exc)
+                self._log_bug(exchange, exc)
+            if exchange.status:  # the answer has begun: all that is left is to cut it
+                exchange.error = public_error(exc)[1]
+            else:
+                await _send_error(send, exchange, exc)
         finally:
             seconds = time.monotonic() - started
             self._metrics.settled(exchange, seconds)
             self._metrics.dropped_logs.set(self._log.dropped)
             self._log.log(telemetry.log_fields(exchange, seconds))
+
+    def _log_bug(self, exchange: Exchange, exc: Exception) -> None:
+        """Where it happened and of which type; not its message, which may hold the user's words."""
+        where = "".join(traceback.format_tb(exc.__traceback__, limit=-4))
+        fields = {"event": "bug", "request_id": exchange.request_id, "type": type(exc).__name__, "where": where}
+        self._log.log(fields, "error")
 
     async def _enter(
         self, scope: Scope, receive: Receive, headers: dict[str, str], exchange: Exchange
