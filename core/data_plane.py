@@ -110,7 +110,12 @@ class DataPlane:
     def _log_bug(self, exchange: Exchange, exc: Exception) -> None:
         """Where it happened and of which type; not its message, which may hold the user's words."""
         where = "".join(traceback.format_tb(exc.__traceback__, limit=-4))
-        fields = {"event": "bug", "request_id": exchange.request_id, "type": type(exc).__name__, "where": where}
+        fields: dict[str, object] = {
+            "event": "bug",
+            "request_id": exchange.request_id,
+            "type": type(exc).__name__,
+            "where": where,
+        }
         self._log.log(fields, "error")
 
     async def _enter(
