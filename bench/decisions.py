@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from bench import bodies
 from bench.row import Row, number
-from bench.stats import milliseconds, percentile
+from bench.stats import milliseconds, percentile, spread
 from core import presets
 from core.call import Call
 from core.dialects import DIALECTS
@@ -60,7 +60,7 @@ def rows(runs: int) -> Iterator[Row]:
                 call, pipeline = _prepared(change(make()), rules if ruled else RuleSet())
                 tokens = asyncio.run(_explained(pipeline, call, phase))
                 samples = milliseconds(lambda c=call, p=pipeline, t=tokens: p.decide(c, t), runs)  # type: ignore[misc]
-                yield _row(f"{name}, {size}", samples, bound if ruled else NO_RULE_MS if size == "1 KB" else bound)
+                yield _row(f"{name}, {size}", samples, bound if ruled else NO_RULE_MS)
         for size, make, _ in SIZES:
             call, pipeline = _prepared(make(), RuleSet())
             body = call.request.raw
@@ -71,7 +71,10 @@ def rows(runs: int) -> Iterator[Row]:
 def _row(name: str, samples: list[float], bound: float | None) -> Row:
     middle, high = percentile(samples, 50), percentile(samples, 99)
     note, figures = f"p99 {number(high)}", {"p99_ms": high}
-    return Row(suite=SUITE, name=name, value=middle, unit="ms p50", bound=bound, note=note, figures=figures)
+    return Row(
+        suite=SUITE, name=name, value=middle, unit="ms p50", bound=bound, spread=spread(samples), note=note,
+        figures=figures,
+    )  # fmt: skip
 
 
 def _rules(folder: Path) -> RuleSet:

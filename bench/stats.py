@@ -18,6 +18,13 @@ def median(samples: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
+def spread(samples: Sequence[float], blocks: int = 5) -> tuple[float, float]:
+    """The lowest and the highest median of consecutive blocks: how much the machine's mood is worth."""
+    size = max(1, len(samples) // blocks)
+    medians = [percentile(samples[at : at + size], 50) for at in range(0, size * blocks, size) if at < len(samples)]
+    return min(medians), max(medians)
+
+
 def milliseconds(call: Callable[[], object], runs: int, *, warm: int = 20) -> list[float]:
     """How long each of `runs` calls took, after `warm` calls that do not count."""
     for _ in range(warm):

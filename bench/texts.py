@@ -7,7 +7,7 @@ from bench import bodies
 from bench.corpus import Writer
 from bench.decisions import ROOT, WISH
 from bench.row import Row, number
-from bench.stats import median, milliseconds, percentile
+from bench.stats import median, milliseconds, percentile, spread
 from core.messages import Block, Message, Request
 from core.rolegraph import Matcher, load_taxonomy
 from core.tokens import TokenCounter
@@ -47,8 +47,8 @@ def _tokens(rounds: int) -> Iterator[Row]:
 
 
 def _rate(suite: str, name: str, rates: list[float], bound: float | None) -> Row:
-    spread = (min(rates), max(rates))
-    return Row(suite=suite, name=name, value=median(rates), unit="M/s", bound=bound, better="higher", spread=spread)
+    ends = (min(rates), max(rates))
+    return Row(suite=suite, name=name, value=median(rates), unit="M/s", bound=bound, better="higher", spread=ends)
 
 
 def _conversation(texts: list[str]) -> Request:
@@ -75,6 +75,6 @@ def _patterns(runs: int) -> Iterator[Row]:
         samples = milliseconds(lambda text=text: matcher.routing(text), runs)  # type: ignore[misc]
         high = percentile(samples, 99)
         yield Row(
-            suite=suite, name=name, value=percentile(samples, 50), unit="ms p50", bound=0.2,
+            suite=suite, name=name, value=percentile(samples, 50), unit="ms p50", bound=0.2, spread=spread(samples),
             note=f"p99 {number(high)}", figures={"p99_ms": high},
         )  # fmt: skip
