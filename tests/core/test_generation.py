@@ -1,0 +1,109 @@
+"""Reloading, without a server: what is swapped, what is kept, what is said."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import settings
+from core.generation import Generation, Generations, fingerprint
+from core.settings import Loaded
+
+CONFIG = '[providers.here]\ndialect = "loopback"\nmodels = { a = {}, b = {} }\n[routing]\ndefault = "here,a"\n'
+Said = list[dict[str, object]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("plugins", "taxonomy"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "c.toml").write_text(f'{CONFIG}[plugins]\ndir = "plugins"\n[taxonomy]\ndir = "taxonomy"\n')
+    return tmp_path
+
+
+@pytest.fixture
+def load(folder: Path) -> Callable[[], Loaded]:
+    return lambda: settings.load(folder / "c.toml", {"HOME": str(folder), "TERRAPHIM_DISCOVERY": "off"})
+
+
+def made(folder: Path, load: Callable[[], Loaded]) -> tuple[Generations, Said, list[str]]:
+    said: Said = []
+    swaps: list[str] = []
+
+    def report(fields: dict[str, object], _level: str) -> None:
+        said.append(fields)
+
+    def on_swap(_generation: Generation, outcome: str) -> None:
+        swaps.append(outcome)
+
+    env = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    return Generations(load, env, report=report, on_swap=on_swap), said, swaps
+
+
+def test_a_good_change_is_swapped_whole(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, _, swaps = made(folder, load)
+    before = generations.current
+    config = folder / "c.toml"
+    config.write_text(config.read_text().replace('default = "here,a"', 'default = "here,b"'))
+    assert asyncio.run(generations.reload())
+    assert swaps == ["started", "swapped"]
+    assert generations.current.snapshot.id != before.snapshot.id
+    assert before.loaded.settings.routing.default == "here,a"
+
+
+def test_a_reload_without_a_change_swaps_nothing(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, _, swaps = made(folder, load)
+    before = generations.current
+    assert asyncio.run(generations.reload())
+    assert generations.current is before
+    assert swaps == ["started"]
+
+
+def test_a_broken_configuration_changes_nothing_and_is_said(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, said, swaps = made(folder, load)
+    before = generations.current
+    (folder / "c.toml").write_text("[routing]\ndefault = 5\n")
+    assert not asyncio.run(generations.reload())
+    assert generations.current is before
+    assert swaps == ["started", "failed"]
+    assert any("c.toml:2: routing.default" in str(line.get("problem")) for line in said)
+
+
+def test_unknown_faults_change_nothing_too(folder: Path, load: Callable[[], Loaded]) -> None:
+    faults = iter([False, True])
+
+    def faulty() -> Loaded:
+        if next(faults):
+            raise RuntimeError("disk on fire")
+        return load()
+
+    generations, said, _ = made(folder, faulty)
+    assert not asyncio.run(generations.reload())
+    assert any("disk on fire" in str(line.get("problem")) for line in said)
+
+
+def test_what_is_still_being_written_waits_for_a_second_look(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, _, swaps = made(folder, load)
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        watching = asyncio.create_task(generations.watch(stop, look_s=0.01))
+        (folder / "taxonomy" / "x.md").write_text("# X\nsynonyms:: one two\n")
+        async with asyncio.timeout(10):
+            while "swapped" not in swaps:  # noqa: ASYNC110  # what is waited for is a list
+                await asyncio.sleep(0.01)
+        stop.set()
+        await watching
+
+    asyncio.run(scenario())
+    assert len(generations.current.snapshot.taxonomy.concepts) == 1
+
+
+def test_the_fingerprint_is_of_the_files_that_count(folder: Path, load: Callable[[], Loaded]) -> None:
+    loaded = load()
+    before = fingerprint(loaded)
+    (folder / "plugins" / "notes.txt").write_text("x")
+    assert fingerprint(loaded) == before
+    (folder / "plugins" / "rule.toml").write_text("x")
+    assert fingerprint(loaded) != before
