@@ -129,7 +129,7 @@ def _web(proxy: Proxy) -> FastAPI:
 
     @web.exception_handler(ProxyError)
     def proxy_error(request: Request, exc: ProxyError) -> Response:
-        return _error(request, *public_error(exc))
+        return _error(request, *public_error(exc), headers=exc.headers)
 
     return web
 
@@ -138,7 +138,9 @@ def _authorised(request: Request, generation: Generation) -> None:
     generation.client_keys.name_of(dict(request.headers))
 
 
-def _error(request: Request, status: int, kind: str, message: str) -> Response:
+def _error(
+    request: Request, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
     dialect = DIALECTS["anthropic" if "anthropic-version" in request.headers else "openai"]
     body = dialect.error_body(status, kind, message, "")
-    return Response(body, status_code=status, media_type="application/json")
+    return Response(body, status_code=status, headers=headers, media_type="application/json")

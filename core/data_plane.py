@@ -16,7 +16,7 @@ import msgspec
 from core import telemetry
 from core.call import Answer, Call
 from core.dialects import DIALECTS, decode_count
-from core.edge import check_host, check_json
+from core.edge import check_host, check_json, headers_of
 from core.errors import BadRequest, MethodNotAllowed, ProxyError, TooLarge, UpstreamFailed, public_error
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
@@ -68,7 +68,7 @@ class DataPlane:
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope["headers"])
         dialect = DATA_PLANE.get(scope["path"])
         if dialect is None:
             dialect = "anthropic" if "anthropic-version" in headers else "openai"
@@ -129,7 +129,9 @@ class DataPlane:
         exchange.dialect = known or "openai"  # until the body is here, for the shape of an error
         check_host(headers, generation.hosts)
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
+            refusal = MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
+            refusal.headers["allow"] = "POST"
+            raise refusal
         check_json(headers)
         exchange.client_key = generation.client_keys.name_of(headers)
         body = await _body(receive, headers, generation.loaded.settings.server.max_body_bytes)

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from core.config_file import LOOPBACK_NAMES
@@ -15,7 +15,7 @@ def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
     if host not in allowed:
         raise Forbidden(f"Host {host!r} is not served here; add it to server.hosts if it is yours")
     origin = headers.get("origin")
-    if origin is not None and _name(urlsplit(origin).netloc) not in allowed:
+    if origin is not None and _origin_name(origin) not in allowed:
         raise Forbidden(f"Origin {origin[:200]!r} may not use this proxy")
 
 
@@ -24,6 +24,24 @@ def _name(netloc: str) -> str:
     if netloc.startswith("["):
         return netloc[1:].partition("]")[0].lower()
     return netloc.rpartition(":")[0].lower() if netloc.count(":") == 1 else netloc.lower()
+
+
+def _origin_name(origin: str) -> str:
+    try:
+        return _name(urlsplit(origin).netloc)
+    except ValueError:  # no URL at all
+        return ""
+
+
+def headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Header names in lower case to values. One that came twice is a list (RFC 9110, section 5.3), so that a second
+    Host, key or content type is refused rather than believed.
+    """
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def allowed_hosts(host: str, more: tuple[str, ...]) -> frozenset[str]:
@@ -44,24 +62,29 @@ class ClientKeys:
     """The keys that clients may use. Digests are compared, in constant time, so that any bytes may be sent."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._digests = [(_digest(secret), name) for secret, name in secrets.items()]
+        self._digests = [(_digest(secret.encode()), name) for secret, name in secrets.items()]
 
     def name_of(self, headers: Mapping[str, str]) -> str:
         """The name of the key that the request carries; empty if none is needed. Unauthorized otherwise."""
         if not self._digests:
             return ""
-        given = headers.get("x-api-key") or ""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if not given and scheme.lower() == "bearer":
-            given = bearer.strip()
+        both = (headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else "")
+        given = [_digest(key.encode("latin-1", "replace")) for key in both if key]
         if not given:
-            raise Unauthorized("no key: send one of the proxy's keys as x-api-key or as Authorization: Bearer")
-        digest = _digest(given)
-        names = [name for known, name in self._digests if hmac.compare_digest(known, digest)]
+            raise _refused("no key: send one of the proxy's keys as x-api-key or as Authorization: Bearer")
+        # Claude Code may send a provider's key of its user's in one header and ours in the other.
+        names = [name for known, name in self._digests for digest in given if hmac.compare_digest(known, digest)]
         if not names:
-            raise Unauthorized("this key is not one of the proxy's keys")
+            raise _refused("this key is not one of the proxy's keys")
         return names[0]
 
 
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+def _refused(message: str) -> Unauthorized:
+    refusal = Unauthorized(message)
+    refusal.headers["x-should-retry"] = "false"  # or Claude Code asks again for minutes
+    return refusal
+
+
+def _digest(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()

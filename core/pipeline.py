@@ -18,7 +18,7 @@ from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
 from core.exchange import Attempt, Candidate, Decision, SessionState
 from core.features import FeatureSettings, extract
 from core.messages import Request, Usage
-from core.resilience import Action, after
+from core.resilience import NOT_HERE, Action, after
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
@@ -63,7 +63,8 @@ class Pipeline:
             except UpstreamFailed as failure:
                 action = after(failure, retries_left=retries, more_candidates=len(remaining) > 1)
                 if action is Action.STOP:
-                    if len(call.exchange.attempts) > 1:  # what could be tried was tried; clients would multiply it
+                    # What could be tried was tried, or only the operator can mend it: clients would multiply it.
+                    if len(call.exchange.attempts) > 1 or failure.status in NOT_HERE:
                         failure.headers["x-should-retry"] = "false"
                     raise
                 retries -= action is Action.RETRY
@@ -116,6 +117,7 @@ class Pipeline:
             outcome = "ok"
         except UpstreamFailed as failure:
             outcome = str(failure.status) if failure.stage == "answered" else failure.stage
+            relaying.redact(failure, call.keys.get(candidate.target.provider, ""))
             raise
         except ProxyError:
             outcome = "refused"
@@ -133,9 +135,10 @@ class Pipeline:
         request, name = call.request, candidate.target.provider
         provider = call.snapshot.settings.providers[name]
         same = dialect.name == request.dialect
+        key = call.keys.get(name, "")
         body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
         headers = relaying.request_headers(call.headers, dialect, same=same)
-        headers |= dialect.auth_headers(call.keys.get(name, ""), provider.base_url)
+        headers |= dialect.auth_headers(key, provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         async with AsyncExitStack() as stack:
             reply = await stack.enter_async_context(self._upstream.post(provider, path, headers, body))
@@ -144,9 +147,11 @@ class Pipeline:
             sent_back = relaying.response_headers(reply.headers, same=same)
             if not request.stream:
                 return Answer(200, sent_back, await _whole(call, reply, dialect, same=same))
+            if reply.headers.get("content-type", "").startswith(relaying.NO_STREAM):
+                raise await relaying.no_stream(reply, dialect)
             frames = relaying.StreamRelay(reply.chunks, dialect, call.client, call.request)
             await frames.prime()
-            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all()))
+            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), key))
             answer.headers["content-type"] = call.client.stream_type
             return answer
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing, suppress
+
+import msgspec
 
 from core.dialects.base import Dialect
 from core.dialects.relay import Frame, make_relay
@@ -15,6 +17,10 @@ from core.upstream import Reply
 HOLD_S = 10.0
 #: The largest error body that is read, in bytes.
 MAX_ERROR = 64 * 1024
+#: A shorter key is a word like "none" for a server that wants no real one; words are not redacted.
+SHORTEST_SECRET = 8
+#: Media types of a page or a whole answer, where a stream was asked for. Servers label streams in many other ways.
+NO_STREAM = ("application/json", "text/html")
 
 _TO_ANTHROPIC = ("anthropic-version", "anthropic-beta")
 _BACK = ("retry-after", "retry-after-ms", "request-id", "x-request-id")
@@ -26,7 +32,8 @@ def request_headers(client: Mapping[str, str], dialect: Dialect, *, same: bool) 
     headers = {"content-type": "application/json", "accept": client.get("accept", "*/*")}
     if same and dialect.name == "anthropic":
         headers |= {name: client[name] for name in _TO_ANTHROPIC if name in client}
-    return headers
+    # Clients may send any Latin-1; what goes out is ASCII.
+    return {name: value for name, value in headers.items() if value.isascii() and value.isprintable()}
 
 
 def response_headers(provider: Mapping[str, str], *, same: bool) -> dict[str, str]:
@@ -38,21 +45,50 @@ def response_headers(provider: Mapping[str, str], *, same: bool) -> dict[str, st
 
 async def failure(reply: Reply, dialect: Dialect, client: Dialect) -> UpstreamFailed:
     """A provider's error answer. Its message is kept verbatim: clients act on its text."""
+    if not 400 <= reply.status < 600:
+        why = "redirects are not followed" if 300 <= reply.status < 400 else "200 or an error was expected"
+        return UpstreamFailed(502, f"the provider answered {reply.status}; {why}", stage="answered")
     body = b""
-    async for chunk in reply.chunks:
-        body += chunk
-        if len(body) >= MAX_ERROR:
-            break
-    if reply.status < 400:
-        return UpstreamFailed(
-            502, f"the provider answered {reply.status}; redirects are not followed", stage="answered"
-        )
+    with suppress(UpstreamFailed):  # the status counts, even if its body broke off
+        async for chunk in reply.chunks:
+            body += chunk
+            if len(body) >= MAX_ERROR:
+                break
     kind, message = dialect.decode_error(reply.status, body[:MAX_ERROR])
     same = dialect.name == client.name and len(body) < MAX_ERROR
-    verbatim = body if same and reply.headers.get("content-type", "").startswith("application/json") else b""
+    verbatim = body if same and _is_object(body) else b""
     failed = UpstreamFailed(reply.status, message, stage="answered", type=kind, body=verbatim)
     failed.headers = response_headers(reply.headers, same=same)
     return failed
+
+
+async def no_stream(reply: Reply, dialect: Dialect) -> UpstreamFailed:
+    """What it means that a 200 is a page or a whole answer: often it is an error, with a message of its own."""
+    try:
+        dialect.decode_response(await reply.body())
+    except UpstreamFailed as failed:
+        return failed
+    return UpstreamFailed(502, "the provider sent a whole answer, but a stream was asked for", stage="answered")
+
+
+def _is_object(body: bytes) -> bool:
+    """Whether clients can read it as an error: whatever its label says, a cut or compressed body is none."""
+    try:
+        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def redact(failed: UpstreamFailed, key: str) -> None:
+    """Take our key out of what the provider said: some repeat it in the message that refuses it."""
+    failed.message = _without(failed.message.encode("utf-8", "replace"), key).decode()
+    failed.body = _without(failed.body, key)
+    failed.headers = {name: value for name, value in failed.headers.items() if not key or key not in value}
+
+
+def _without(data: bytes, key: str) -> bytes:
+    return data.replace(key.encode(), b"[redacted]") if len(key) >= SHORTEST_SECRET else data
 
 
 class _NoMoreError(Exception):
@@ -128,20 +164,32 @@ class StreamRelay:
 
 
 def _before_content(error: Frame) -> UpstreamFailed:
-    status = STATUS_OF_TYPE.get(error.error_type, 502)
-    return UpstreamFailed(status, error.error_message, stage="answered", type=error.error_type)
+    type = _known(error.error_type)
+    status = 502 if type == "api_error" else STATUS_OF_TYPE[type]
+    return UpstreamFailed(status, error.error_message, stage="answered", type=type)
 
 
-async def pieces(stream: StreamRelay, exchange: Exchange, stack: AsyncExitStack) -> AsyncGenerator[bytes, None]:
-    """The client's bytes. After an error piece nothing more comes; `exchange.error` then tells the edge to cut."""
-    async with stack:
+def _known(error_type: str) -> str:
+    """The type if it is one of the protocol's: any other is the provider's free text, and goes into no log."""
+    return error_type if error_type in STATUS_OF_TYPE else "api_error"
+
+
+async def pieces(
+    stream: StreamRelay, exchange: Exchange, stack: AsyncExitStack, key: str
+) -> AsyncGenerator[bytes, None]:
+    """The client's bytes. After an error piece nothing more comes; `exchange.error` then tells the edge to cut.
+
+    `key` is the provider's, which an error must not repeat.
+    """
+    async with stack, aclosing(stream.frames()) as all_frames:
         try:
-            async for frames in stream.frames():
+            async for frames in all_frames:
+                error = next((frame for frame in frames if frame.kind == "error"), None)
                 data = b"".join(frame.data for frame in frames)
                 if data:
-                    yield data
-                if error := next((frame for frame in frames if frame.kind == "error"), None):
-                    exchange.error = f"{error.error_type}: after the first byte"
+                    yield _without(data, key) if error else data
+                if error:
+                    exchange.error = f"{_known(error.error_type)}: after the first byte"
                     return
         except UpstreamFailed as failed:
             exchange.error = f"{failed.stage}: after the first byte"

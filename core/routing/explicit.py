@@ -1,6 +1,7 @@
 """What stands before the order: a target that the client named, and a subagent tag."""
 
 from core.exchange import Refusal, Target
+from core.features import MODEL_CHARS
 from core.routing.snapshot import Snapshot
 
 
@@ -10,6 +11,9 @@ def parse(snapshot: Snapshot, model: str) -> Target | Refusal | None:
     None for a plain model name, which the phases decide; a refusal for an explicit name that is not configured.
     """
     name = model.strip()
+    if len(name) > MODEL_CHARS or not name.isprintable():
+        # It would travel through logs, headers and sessions.
+        return Refusal(404, f"model: {name[:40]!r}… is no model's name") if "," in name or ":" in name else None
     if "," in name:
         provider, _, rest = name.partition(",")
     else:

@@ -1,6 +1,6 @@
 import pytest
 
-from core.edge import ClientKeys, allowed_hosts, check_host, check_json
+from core.edge import ClientKeys, allowed_hosts, check_host, check_json, headers_of
 from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
 
 HOSTS = allowed_hosts("127.0.0.1", ("Proxy.Example",))
@@ -17,7 +17,7 @@ def test_a_foreign_host_is_refused(host: str) -> None:
         check_host({"host": host}, HOSTS)
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://localhost.evil.example"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://localhost.evil.example", "http://["])
 def test_a_foreign_origin_is_refused(origin: str) -> None:
     with pytest.raises(Forbidden):
         check_host({"host": "localhost", "origin": origin}, HOSTS)
@@ -25,6 +25,15 @@ def test_a_foreign_origin_is_refused(origin: str) -> None:
 
 def test_our_own_origin_is_served() -> None:
     check_host({"host": "localhost:3456", "origin": "http://localhost:3456"}, HOSTS)
+
+
+def test_a_second_host_or_key_is_refused_rather_than_believed() -> None:
+    twice = headers_of(
+        [(b"host", b"localhost"), (b"host", b"evil.example"), (b"x-api-key", b"a"), (b"x-api-key", b"b")]
+    )
+    assert twice == {"host": "localhost, evil.example", "x-api-key": "a, b"}
+    with pytest.raises(Forbidden):
+        check_host(twice, HOSTS)
 
 
 @pytest.mark.parametrize("declared", ["application/json", "Application/JSON; charset=utf-8"])
@@ -50,6 +59,16 @@ def test_keys_by_either_header() -> None:
     assert keys.name_of({"authorization": "bearer other"}) == "ci"
 
 
+def test_a_providers_key_beside_ours_does_not_hide_it() -> None:
+    keys = ClientKeys({"s3cret": "laptop"})
+    assert keys.name_of({"x-api-key": "sk-of-the-user", "authorization": "Bearer s3cret"}) == "laptop"
+
+
+def test_a_key_may_be_any_text_on_the_wire() -> None:
+    on_the_wire = "ключ".encode().decode("latin-1")
+    assert ClientKeys({"ключ": "laptop"}).name_of({"x-api-key": on_the_wire}) == "laptop"
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"x-api-key": "wrong"}, {"authorization": "Basic s3cret"}, {"x-api-key": "é\udcff"}]
 )
@@ -58,6 +77,7 @@ def test_a_missing_or_wrong_key_is_refused_without_being_repeated(headers: dict[
         ClientKeys({"s3cret": "laptop"}).name_of(headers)
     assert "s3cret" not in caught.value.message
     assert "wrong" not in caught.value.message
+    assert caught.value.headers == {"x-should-retry": "false"}
 
 
 def test_without_configured_keys_any_client_is_served() -> None:

@@ -149,3 +149,14 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
 def test_without_rules_nobody_is_asked() -> None:
     _, asked = run(decide(snapshot(), features(), SessionState()), [])
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    "model", ["openrouter," + "x" * 300, "openrouter,a\nb", "nope," + "y" * 1_000_000, "ollama:\0"]
+)
+def test_an_explicit_name_that_is_no_name_is_refused_before_it_travels(model: str) -> None:
+    decision = decided(model=model)
+    assert decision.refusal is not None
+    assert decision.refusal.status == 404
+    assert len(decision.refusal.message) < 200
+    assert decision.refusal.message.isprintable()
