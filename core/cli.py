@@ -91,7 +91,9 @@ def serve(
     plugins: Plugins = None,
     taxonomy: Taxonomy = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; wins over the configuration.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; wins over the configuration.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on (0: any); wins over the configuration.")
+    ] = None,
 ) -> None:
     """Serve on 127.0.0.1:3456 (or as configured) until interrupted."""
     import gc
@@ -245,7 +247,12 @@ def taxonomy_test(config: Config = None, taxonomy: Taxonomy = None, as_json: Jso
     from core.rolegraph import load_taxonomy, test_report
 
     loaded = _load(config, None, taxonomy)
-    report = test_report(load_taxonomy(loaded.settings.taxonomy.dir or Path()))
+    found = load_taxonomy(loaded.settings.taxonomy.dir or Path())
+    if not found.concepts:  # nothing was tested, which is no success
+        for problem in found.problems or [f"{loaded.settings.taxonomy.dir}: no concept in this folder"]:
+            print(f"error: {problem}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURE)
+    report = test_report(found)
     if as_json:
         _print_json({"checked": report.checked, "failures": [vars(failure) for failure in report.failures]})
     else:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.schema import Settings
@@ -66,10 +68,15 @@ def embedded(reachable: set[str], overrides: Mapping[str, Any], *, ollama_host: 
     }
     merge(config, overrides)
     try:
-        settings = Settings.model_validate({**config, "simulated": not reachable})
-    except ValueError as exc:
-        raise ConfigError([Problem("environment", 0, f"TERRAPHIM_* variables: {exc}")]) from None
-    return settings
+        return Settings.model_validate({**config, "simulated": not reachable})
+    except ValidationError as exc:
+        raise ConfigError([_problem(error) for error in exc.errors()]) from None
+
+
+def _problem(error: Mapping[str, Any]) -> Problem:
+    name = ".".join(map(str, error["loc"]))
+    message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+    return Problem("environment", 0, f"TERRAPHIM_* variables: {name}: {message}")
 
 
 def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
