@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.presets import complete, merge
-from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
+from core.schema import ModelCard, PluginSettings, ProviderSettings, ServerKey, Settings, TaxonomySettings
 from core.toml_lines import key_lines, line_of
 
 PREFIX = "TERRAPHIM_"
@@ -67,6 +67,8 @@ def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> 
     except tomllib.TOMLDecodeError as exc:
         line = re.search(r"line (\d+)", str(exc))
         raise ConfigError([Problem(str(path), int(line[1]) if line else 0, f"not TOML: {exc}")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(str(path), 0, "not usable TOML: nested too deeply")]) from None
     if "simulated" in data:
         raise ConfigError([Problem(str(path), 0, "simulated: unknown key")])
     merge(data, overrides or {})
@@ -116,31 +118,42 @@ def _closest(name: str, known: Mapping[str, object]) -> str:
 
 def resolve_paths(settings: Settings, base: Path) -> Settings:
     """The same settings with paths made absolute against the configuration's folder."""
-
-    def absolute(path: Path | None) -> Path | None:
-        return None if path is None else (base / path.expanduser()).resolve()
-
+    tables: dict[str, PluginSettings | TaxonomySettings] = {"plugins": settings.plugins, "taxonomy": settings.taxonomy}
     return settings.model_copy(
         update={
-            "plugins": settings.plugins.model_copy(update={"dir": absolute(settings.plugins.dir)}),
-            "taxonomy": settings.taxonomy.model_copy(update={"dir": absolute(settings.taxonomy.dir)}),
+            name: table.model_copy(update={"dir": absolute(table.dir, base)})
+            for name, table in tables.items()
+            if table.dir is not None
         }
     )
 
 
+def absolute(path: Path, base: Path) -> Path:
+    """`path`, which is relative to `base` and may begin with `~`; ConfigError if the system knows no such path."""
+    try:
+        return (base / path.expanduser()).resolve()
+    except (ValueError, RuntimeError, OSError) as exc:  # a NUL, an unknown user, a loop of links
+        raise ConfigError([Problem(str(path), 0, f"not a usable path: {exc}")]) from None
+
+
 def environment_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
-    """`TERRAPHIM_SERVER__PORT=4000` as `{"server": {"port": 4000}}`; a value that is no TOML value is a string."""
+    """`TERRAPHIM_SERVER__PORT=4000` as `{"server": {"port": 4000}}`; a value that is no TOML value is a string.
+
+    ConfigError if one variable gives a value and another one something below it.
+    """
     overrides: dict[str, Any] = {}
-    for name, text in environ.items():
+    for name, text in sorted(environ.items()):  # a table's own variable before those below it
         if not name.startswith(PREFIX) or "__" not in name:
             continue
         *tables, key = name.removeprefix(PREFIX).lower().split("__")
         try:
             value: Any = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             value = text
         table = overrides
         for part in tables:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError([Problem("environment", 0, f"{name} contradicts another variable", "unset one")])
         table[key] = value
     return overrides

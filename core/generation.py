@@ -117,19 +117,22 @@ class Generations:
         """
         seen = before = self._served
         while not stop.is_set():
-            now = await asyncio.to_thread(fingerprint, self.current.loaded)
-            if now != seen and now == before:
-                seen = now
-                await self.reload()
-            before = now
+            try:
+                now = await asyncio.to_thread(fingerprint, self.current.loaded)
+                if now != seen and now == before:
+                    seen = now
+                    await self.reload()
+                before = now
+            except Exception as exc:  # noqa: BLE001  # a folder that goes while it is listed must not end the watch
+                self._report({"event": "watch_failed", "problem": f"{type(exc).__name__}: {exc}"}, "warning")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), look_s)
 
 
 def fingerprint(loaded: Loaded) -> Fingerprint:
-    """Modification times, sizes and inodes of all files that a generation is made of."""
+    """Modification times, sizes and inodes of all files that a generation is made of, those of its keys included."""
     plugins, taxonomy = loaded.settings.plugins.dir, loaded.settings.taxonomy.dir
-    files = [] if loaded.path is None else [loaded.path]
+    files = [*loaded.secret_files] if loaded.path is None else [loaded.path, *loaded.secret_files]
     if plugins is not None:
         files += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
     if taxonomy is not None:

@@ -6,6 +6,7 @@ The docstring of a table and the default of a key are the user's documentation o
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -85,6 +86,14 @@ class ProviderSettings(Section):
             raise ValueError("base_url is missing")
         return self
 
+    @field_validator("base_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        address = urlsplit(value)
+        if value and not (value.isprintable() and address.hostname and (address.port is None or address.port)):
+            raise ValueError("not a URL with a host")
+        return value
+
 
 def _target(value: str) -> str:
     return str(Target.parse(value))
@@ -154,8 +163,8 @@ class TaxonomySettings(Section):
 class UpstreamSettings(Section):
     """Clocks of the way out, in seconds: connecting, and waiting for more bytes."""
 
-    connect_s: float = Field(default=10.0, gt=0)
-    read_s: float = Field(default=300.0, gt=0)
+    connect_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    read_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
 
 
 class Settings(Section):

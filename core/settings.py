@@ -39,6 +39,8 @@ class Loaded:
     secrets: Secrets
     path: Path | None
     warnings: tuple[Problem, ...] = ()
+    #: Files that hold the secrets: a new key in one of them is a new configuration.
+    secret_files: tuple[Path, ...] = ()
 
 
 def environ() -> dict[str, str]:
@@ -92,14 +94,14 @@ def load(
     else:
         _refuse_writable_by_others([path])
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")  # Windows editors begin a file with a mark
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigError([Problem(str(path), 0, f"cannot be read: {exc}")]) from None
         settings = config_file.parse(text, path, overrides)
         secrets = _provider_secrets(settings, env, path, warnings)
     settings = _with_folders(settings, env, plugins, taxonomy)
     secrets = Secrets(secrets.providers, _client_secrets(settings, env, path))
-    return Loaded(settings, secrets, path, tuple(warnings))
+    return Loaded(settings, secrets, path, tuple(warnings), _secret_files(settings, path.parent if path else Path()))
 
 
 def _with_folders(settings: Settings, env: Mapping[str, str], plugins: Path | None, taxonomy: Path | None) -> Settings:
@@ -145,13 +147,19 @@ def _private_group(info: os.stat_result) -> bool:
 
 
 def _read_secret(ref: SecretRef, env: Mapping[str, str], base: Path) -> str:
-    """The secret, or an empty string when its variable or file is not there."""
+    """The secret, or an empty string when its variable or file is not there or holds no text."""
     if ref.env is not None:
         return env.get(ref.env, "").strip()
     try:
-        return (base / (ref.file or Path())).expanduser().read_text("utf-8").strip()
-    except OSError:
+        return config_file.absolute(ref.file or Path(), base).read_text("utf-8-sig").strip()
+    except (OSError, ValueError):
         return ""
+
+
+def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
+    refs = [key.key for key in settings.server.keys]
+    refs += [provider.api_key for provider in settings.providers.values() if provider.api_key is not None]
+    return tuple(config_file.absolute(ref.file, base) for ref in refs if ref.file is not None)
 
 
 def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, warnings: list[Problem]) -> Secrets:
@@ -165,6 +173,10 @@ def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, wa
                 warnings.append(Problem(str(path), 0, f"provider {name!r} has no key: {source} is empty or not there"))
         elif usual.get(name) and env.get(usual[name]):
             keys[name] = env[usual[name]].strip()
+        if not (keys.get(name, "").isascii() and keys.get(name, "").isprintable()):
+            what = "its key is no line of plain ASCII, so no header can carry it"
+            warnings.append(Problem(str(path), 0, f"provider {name!r} has no key: {what}"))
+            del keys[name]
     return Secrets(providers={name: key for name, key in keys.items() if key})
 
 

@@ -148,7 +148,10 @@ async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
 
 @lru_cache(maxsize=256)  # providers times paths
 def _judged_url(text: str, *, allow_private: bool) -> httpx.URL:
-    url = httpx.URL(text)
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as exc:
+        raise UpstreamFailed(502, f"the provider's base_url is no URL: {exc}", stage="not_sent") from None
     _judge_literal(url.host, allow_private=allow_private)
     return url
 

@@ -95,3 +95,39 @@ def test_the_environment_overrides() -> None:
     assert overrides == {"server": {"port": 4000}, "routing": {"default": "mine,m"}}
     config = parse(GOOD, Path("/etc/c.toml"), overrides)
     assert (config.server.port, config.routing.default) == (4000, "mine,m")
+
+
+def test_variables_of_every_type_and_of_rules() -> None:
+    env = {
+        "TERRAPHIM_RULES__COST_GUARD__PRIORITY": "10",
+        "TERRAPHIM_RULES__COST_GUARD__ALLOW_DENY": "true",
+        "TERRAPHIM_RULES__COST_GUARD__GRANT": '["request.last_user"]',
+        "TERRAPHIM_RULES__COST_GUARD__CONFIG__MAX_USD": "0.5",
+        "TERRAPHIM_RULES__COST_GUARD__CONFIG__NOTE": "a, b = c",
+    }
+    config = {"max_usd": 0.5, "note": "a, b = c"}
+    expected = {"priority": 10, "allow_deny": True, "grant": ["request.last_user"], "config": config}
+    assert environment_overrides(env) == {"rules": {"cost_guard": expected}}
+
+
+@pytest.mark.parametrize("names", [("TERRAPHIM_A__B", "TERRAPHIM_A__B__C"), ("TERRAPHIM_A__B__C", "TERRAPHIM_A__B")])
+def test_variables_that_contradict_each_other(names: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match="TERRAPHIM_A__B__C contradicts"):
+        environment_overrides(dict.fromkeys(names, "x"))
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:99999999", "http://a:0", "http://:80", "https://\u0007a"])
+def test_an_address_that_is_no_url(url: str) -> None:
+    escaped = url.replace("\u0007", "\\u0007")
+    found = problems(GOOD.replace("api_key", f'base_url = "{escaped}"\napi_key', 1))
+    assert len(found) == 1
+    assert "base_url" in found[0]
+
+
+@pytest.mark.parametrize("path", ["a\\u0000b", "~no-such-user/x"])
+def test_a_path_that_the_system_does_not_know(path: str) -> None:
+    assert "not a usable path" in problems(f'{GOOD}\n[taxonomy]\ndir = "{path}"\n')[0]
+
+
+def test_toml_that_is_nested_too_deeply() -> None:
+    assert "nested too deeply" in problems("a = " + "[" * 100_000)[0]

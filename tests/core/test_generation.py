@@ -1,12 +1,14 @@
 """Reloading, without a server: what is swapped, what is kept, what is said."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core import settings
+from core import generation, settings
 from core.generation import Generation, Generations, fingerprint
 from core.settings import Loaded
 
@@ -107,3 +109,58 @@ def test_the_fingerprint_is_of_the_files_that_count(folder: Path, load: Callable
     assert fingerprint(loaded) == before
     (folder / "plugins" / "rule.toml").write_text("x")
     assert fingerprint(loaded) != before
+
+
+def test_old_generations_are_let_go(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, _, swaps = made(folder, load)
+    config = folder / "c.toml"
+    text = config.read_text()
+    old = []
+    for threshold in range(1, 21):
+        old.append(weakref.ref(generations.current))
+        config.write_text(text.replace("[plugins]", f"long_context_threshold = {threshold}\n[plugins]"))
+        assert asyncio.run(generations.reload())
+    gc.collect()
+    assert swaps.count("swapped") == 20
+    assert [ref() for ref in old] == [None] * 20
+
+
+def test_a_new_key_in_a_file_is_a_new_configuration(folder: Path, load: Callable[[], Loaded]) -> None:
+    (folder / "key").write_text("first")
+    config = folder / "c.toml"
+    config.write_text(config.read_text() + '[[server.keys]]\nname = "a"\nkey = { file = "key" }\n')
+    generations, _, swaps = made(folder, load)
+    before = fingerprint(generations.current.loaded)
+    (folder / "key").write_text("second")
+    assert fingerprint(generations.current.loaded) != before
+    assert asyncio.run(generations.reload())
+    assert swaps == ["started", "swapped"]
+    assert generations.current.client_keys.name_of({"x-api-key": "second"}) == "a"
+
+
+def test_a_look_that_fails_does_not_end_the_watch(
+    folder: Path, load: Callable[[], Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations, said, swaps = made(folder, load)
+    config = folder / "c.toml"
+    config.write_text(config.read_text().replace('default = "here,a"', 'default = "here,b"'))
+    looks: list[OSError | None] = [OSError("the folder went away"), None, None, None]
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+
+        def look(loaded: Loaded) -> generation.Fingerprint:
+            fault = looks.pop(0)
+            if not looks:
+                loop.call_soon_threadsafe(stop.set)
+            if fault:
+                raise fault
+            return fingerprint(loaded)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(generation, "fingerprint", look)
+        await asyncio.wait_for(generations.watch(stop, look_s=0.05), 10)
+
+    asyncio.run(scenario())
+    assert swaps == ["started", "swapped"]
+    assert any("the folder went away" in str(line.get("problem")) for line in said)

@@ -62,6 +62,35 @@ def test_a_missing_provider_key_is_a_warning_and_a_missing_client_key_a_refusal(
         load(config, env(tmp_path))
 
 
+def test_files_as_windows_editors_write_them(config: Path, tmp_path: Path) -> None:
+    config.write_bytes(b"\xef\xbb\xbf" + CONFIG.replace("\n", "\r\n").encode())
+    (tmp_path / "client.key").write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    assert load(config, env(tmp_path)).secrets.clients == {"s3cret": "laptop"}
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk-\u043a", "sk-a\x00"])
+def test_a_key_that_no_header_can_carry_is_no_key(config: Path, tmp_path: Path, key: str) -> None:
+    loaded = load(config, env(tmp_path, MY_KEY=key))
+    assert loaded.secrets.providers == {}
+    assert "no header can carry it" in str(loaded.warnings)
+    assert key not in str(loaded.warnings)
+
+
+def test_a_key_file_that_is_no_text_is_empty(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "client.key").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="server key 'laptop' is empty"):
+        load(config, env(tmp_path))
+
+
+def test_the_files_of_the_keys_are_known(config: Path, tmp_path: Path) -> None:
+    assert load(config, env(tmp_path)).secret_files == ((tmp_path / "client.key").resolve(),)
+
+
+def test_a_configuration_behind_a_link(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    assert load(tmp_path / "link" / config.name, env(tmp_path)).secrets.clients == {"s3cret": "laptop"}
+
+
 def test_what_others_may_write_is_refused_with_the_mend(config: Path, tmp_path: Path) -> None:
     config.chmod(0o646)
     with pytest.raises(ConfigError, match=f"chmod go-w {config}"):
