@@ -20,6 +20,8 @@ ASSEMBLYSCRIPT = "assemblyscript@0.28.20"
 #: Debian's compiler by its full path: a rustc of rustup's that comes first in PATH lacks the WebAssembly library.
 RUSTC = Path("/usr/bin/rustc")
 RUST_LIBRARY = Path("/usr/lib/rustlib/wasm32-unknown-unknown/lib")
+#: A link of rustc's package into lld's, which that package only recommends.
+RUST_LINKER = Path("/usr/bin/rust-lld")
 RUST_PACKAGES = ("rustc", "libstd-rust-dev-wasm32", "lld")
 
 
@@ -61,10 +63,11 @@ def build_c(source: Path, output: Path) -> None:
 
 def build_rust(source: Path, output: Path) -> None:
     """Rust, with the compiler of the distribution."""
-    if not (RUSTC.exists() and RUST_LIBRARY.exists()):
+    if not (RUSTC.exists() and RUST_LIBRARY.exists() and RUST_LINKER.exists()):
         hint = f"run as root: apt-get install {' '.join(RUST_PACKAGES)}"
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             raise Missing(f"Debian's Rust with its WebAssembly library is not installed; {hint}")
+        install("Debian's package lists", hint, "apt-get", "update", "--quiet")
         install("Rust", hint, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *RUST_PACKAGES)
     run(
         RUSTC, "--edition", "2021", "--target", "wasm32-unknown-unknown", "-O", "-C", "panic=abort", "-C", "lto",
