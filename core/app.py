@@ -18,6 +18,7 @@ from core.generation import Generation, Generations
 from core.logs import LogWriter
 from core.pipeline import Pipeline
 from core.routing.driver import InlineDriver
+from core.schema import UpstreamSettings
 from core.settings import Loaded
 from core.state.memory import MemorySessions
 from core.telemetry import Metrics
@@ -33,8 +34,8 @@ class Proxy:
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
         self._runner = InlineRunner()
+        self._upstream = Upstream(UpstreamSettings())
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped)
-        self._upstream = Upstream(self.generations.current.loaded.settings.upstream)
         pipeline = Pipeline(
             upstream=self._upstream,
             counter=TokenCounter(),
@@ -45,6 +46,7 @@ class Proxy:
         self.asgi: App = DataPlane(self.generations, pipeline, self.metrics, log, web)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
+        self._upstream.use(generation.loaded.settings.upstream)
         with suppress(Fault):  # the rule's calls will say so
             self._runner.prepare(generation.snapshot.rules.rules)
         self.metrics.reloads.labels(outcome).inc()

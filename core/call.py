@@ -17,6 +17,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes | AsyncGenerator[bytes, None]
+    #: A sign of life in the client's dialect, for a stream that is silent.
+    ping: bytes = b""
 
 
 @dataclass

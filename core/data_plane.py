@@ -37,6 +37,8 @@ ROUTE = "/v1/route"
 DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/completions": "openai", ROUTE: ""}
 #: A body must be here after this many seconds.
 BODY_S = 60.0
+#: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.
+PING_S = 15.0
 
 
 def _request_ids() -> Iterator[str]:
@@ -218,10 +220,37 @@ async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
     headers.append((b"cache-control", b"no-cache"))
     async with aclosing(answer.body) as pieces:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        async with _pinging(send, answer.ping) as said:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                said()
     if not exchange.error:  # after an error the connection is cut: a clean end would pass for success
         await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def _pinging(send: Send, ping: bytes, every_s: float = PING_S) -> AsyncGenerator[Callable[[], None], None]:
+    """Sends `ping` after each `every_s` seconds of silence. Call what this gives whenever something was sent."""
+    loop = asyncio.get_running_loop()
+    last = loop.time()
+
+    def said() -> None:
+        nonlocal last
+        last = loop.time()
+
+    async def keep_alive() -> None:
+        while True:
+            await asyncio.sleep(max(0.0, last + every_s - loop.time()))
+            if loop.time() >= last + every_s:
+                said()
+                await send({"type": "http.response.body", "body": ping, "more_body": True})
+
+    task = asyncio.create_task(keep_alive()) if ping else None
+    try:
+        yield said
+    finally:
+        if task is not None:
+            task.cancel()
 
 
 def _headers(headers: dict[str, str], exchange: Exchange) -> Headers:

@@ -17,7 +17,7 @@ from core.dialects.base import Dialect
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
 from core.exchange import Attempt, Candidate, Decision, SessionState
 from core.features import FeatureSettings, extract
-from core.messages import Request, Usage
+from core.messages import Ping, Request, Usage
 from core.resilience import NOT_HERE, Action, after
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
@@ -149,10 +149,13 @@ class Pipeline:
                 return Answer(200, sent_back, await _whole(call, reply, dialect, same=same))
             if reply.headers.get("content-type", "").startswith(relaying.NO_STREAM):
                 raise await relaying.no_stream(reply, dialect)
-            frames = relaying.StreamRelay(reply.chunks, dialect, call.client, call.request)
+            frames = relaying.StreamRelay(
+                reply.chunks, dialect, call.client, request, quiet_s=call.snapshot.settings.upstream.read_s
+            )
             await frames.prime()
             answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), key))
             answer.headers["content-type"] = call.client.stream_type
+            answer.ping = call.client.stream_encoder(request).encode(Ping())
             return answer
 
     async def _settled(self, call: Call, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

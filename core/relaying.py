@@ -1,7 +1,8 @@
 """Between a provider's answer and the client: headers by allow-list, errors, and streams held until they are real."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 
 import msgspec
@@ -15,6 +16,8 @@ from core.upstream import Reply
 
 #: Opening frames wait this long for content, in seconds; then the status is committed without it.
 HOLD_S = 10.0
+#: After the terminal marker the transport's own end is awaited so long, in seconds, that its connection can be reused.
+LINGER_S = 0.5
 #: The largest error body that is read, in bytes.
 MAX_ERROR = 64 * 1024
 #: A shorter key is a word like "none" for a server that wants no real one; words are not redacted.
@@ -96,11 +99,26 @@ class _NoMoreError(Exception):
 
 
 class StreamRelay:
-    """A provider's stream on its way to the client. `prime` first, then iterate."""
+    """A provider's stream on its way to the client. `prime` first, then iterate.
 
-    def __init__(self, chunks: AsyncIterator[bytes], dialect: Dialect, client: Dialect, request: Request) -> None:
+    Pings and comments keep its transport alive, but are no progress: after `quiet_s` seconds of nothing else it fails.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        dialect: Dialect,
+        client: Dialect,
+        request: Request,
+        *,
+        quiet_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.relay = make_relay(dialect, client, request)
         self._chunks = chunks
+        self._quiet_s = quiet_s
+        self._clock = clock
+        self._progress = clock()
         self._held: list[Frame] = []
         self._next: asyncio.Task[bytes] | None = None
         self._ended = False
@@ -133,13 +151,24 @@ class StreamRelay:
             if not done:
                 return None
             self._next = None
-            return self.relay.feed(task.result())
+            return self._feed(task.result())
         except _NoMoreError:
             self._ended = True
             return self.relay.end()
         except asyncio.CancelledError:
             task.cancel()
             raise
+
+    def _feed(self, chunk: bytes) -> list[Frame]:
+        """Frames of a chunk; UpstreamFailed if there has been no progress for too long."""
+        frames = self.relay.feed(chunk)
+        now = self._clock()
+        if any(frame.kind != "ping" for frame in frames):
+            self._progress = now
+        elif now - self._progress > self._quiet_s:
+            what = f"for {self._quiet_s:.0f} s the provider sent nothing but signs of life"
+            raise UpstreamFailed(504, what, stage="cut")
+        return frames
 
     async def _chunk(self) -> bytes:
         """The next chunk; a task cannot raise StopAsyncIteration."""
@@ -155,12 +184,23 @@ class StreamRelay:
                 yield await self._advance(None) or []
             if self._ended:
                 return
-            async for chunk in self._chunks:
-                yield self.relay.feed(chunk)
+            if not self.relay.over:
+                async for chunk in self._chunks:
+                    yield self._feed(chunk)
+                    if self.relay.over:
+                        break
             yield self.relay.end()
+            await self._linger()
         finally:
             if self._next is not None:
                 self._next.cancel()
+
+    async def _linger(self) -> None:
+        """Wait a little for the transport's end; some servers keep the connection open after the last event."""
+        with suppress(TimeoutError, UpstreamFailed):
+            async with asyncio.timeout(LINGER_S):
+                async for _ in self._chunks:
+                    pass
 
 
 def _before_content(error: Frame) -> UpstreamFailed:

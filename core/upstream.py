@@ -9,6 +9,7 @@ loses slots to cancelled requests.
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 #: The largest answer that is not streamed, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
+#: An answer must be whole after so many seconds, however lively it is.
+MAX_ANSWER_S = 3600.0
 #: Connections to all providers at once.
 MAX_CONNECTIONS = 1000
 OWN_HEADERS = {"accept-encoding": "identity", "user-agent": "terraphim-proxy"}
@@ -90,9 +93,13 @@ class Upstream:
     """One transport for each kind of provider: those that may be on a private address, and those that may not."""
 
     def __init__(self, clocks: UpstreamSettings) -> None:
+        self._transports: dict[bool, AiohttpTransport] = {}
+        self.use(clocks)
+
+    def use(self, clocks: UpstreamSettings) -> None:
+        """Requests from now on have these clocks."""
         timeout = httpx.Timeout(clocks.read_s, connect=clocks.connect_s, pool=clocks.connect_s)
         self._extensions = {"timeout": timeout.as_dict()}
-        self._transports: dict[bool, AiohttpTransport] = {}
 
     def _transport(self, *, allow_private: bool) -> AiohttpTransport:
         transport = self._transports.get(allow_private)
@@ -139,9 +146,12 @@ class Upstream:
 
 
 async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    deadline = time.monotonic() + MAX_ANSWER_S
     try:
         async for chunk in response.aiter_raw():
             yield chunk
+            if time.monotonic() > deadline:
+                raise TimeoutError
     except Exception as exc:
         raise classify(exc, answered=True) from exc
 

@@ -28,7 +28,7 @@ __all__ = ["Frame", "FrameKind", "Relay", "make_relay"]
 
 
 class Relay(Protocol):
-    """One stream. After a terminal or an error frame nothing more comes, whatever is fed."""
+    """One stream."""
 
     @property
     def usage(self) -> Usage:
@@ -43,6 +43,11 @@ class Relay(Protocol):
     @property
     def complete(self) -> bool:
         """The provider has said that the answer is whole."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """A terminal or an error frame has been given: nothing more comes, whatever is fed."""
         ...
 
     def feed(self, chunk: bytes) -> list[Frame]: ...
@@ -68,10 +73,10 @@ class _Ending:
 
     def __init__(self, client: Dialect, request: Request) -> None:
         self._encoder = client.stream_encoder(request)
-        self._over = False
+        self.over = False
 
     def fail(self, type: str, message: str) -> bytes:
-        self._over = True
+        self.over = True
         return self._encoder.encode(StreamError(type, message))
 
     def _error(self, error: StreamError) -> Frame:
@@ -102,7 +107,7 @@ class _PassThrough(_Ending):
         return self._scanner.complete
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        if self._over:
+        if self.over:
             return []
         try:
             return self._frames(self._sse.feed(chunk))
@@ -110,19 +115,19 @@ class _PassThrough(_Ending):
             return [self._broken(exc)]
 
     def end(self) -> list[Frame]:
-        if self._over:
+        if self.over:
             return []
         frames = self._frames(self._sse.end())
         if not self.complete and not any(frame.kind == "error" for frame in frames):
             cut = StreamError("api_error", "the provider's stream ended in the middle of the answer")
             frames.append(self._error(cut))
-        self._over = True
+        self.over = True
         return frames
 
     def _frames(self, events: list[sse.Event]) -> list[Frame]:
         frames: list[Frame] = []
         for event in events:
-            if self._over:
+            if self.over:
                 break
             if frame := self._frame(event):
                 frames.append(frame)
@@ -137,12 +142,12 @@ class _PassThrough(_Ending):
             return self._broken(exc)
         kind = scan.kind
         if scan.error:
-            self._over = True
+            self.over = True
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
             data = event.raw if scan.steps else self._encoder.encode(scan.error)
             return Frame("error", data, scan.error.type, scan.error.message)
         if kind == "terminal":
-            self._over = True
+            self.over = True
         elif kind == "content":
             self._content = True
         elif self._content and kind == "opening":
@@ -165,7 +170,7 @@ class _Translation(_Ending):
         return self._decoder.usage
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        if self._over:
+        if self.over:
             return []
         try:
             return self._frames(self._decoder.feed(chunk))
@@ -173,16 +178,16 @@ class _Translation(_Ending):
             return [self._broken(exc)]
 
     def end(self) -> list[Frame]:
-        if self._over:
+        if self.over:
             return []
         frames = self._frames(self._decoder.end())
-        self._over = True
+        self.over = True
         return frames
 
     def _frames(self, events: list[StreamEvent]) -> list[Frame]:
         frames: list[Frame] = []
         for event in events:
-            if self._over:
+            if self.over:
                 break
             frame = self._frame(event)
             if frame.data:
@@ -206,7 +211,7 @@ class _Translation(_Ending):
             case MessageDelta():
                 self.stop_reason = event.stop_reason
             case MessageStop():
-                self.complete = self._over = True
+                self.complete = self.over = True
 
     def _kind(self, event: StreamEvent) -> FrameKind:
         if isinstance(event, Ping):

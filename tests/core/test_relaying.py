@@ -1,6 +1,7 @@
 """What comes back from providers: errors that clients can act on, and nothing of ours in them."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import MappingProxyType
@@ -9,6 +10,7 @@ import pytest
 
 from core import relaying
 from core.dialects import DIALECTS
+from core.dialects.base import Dialect
 from core.errors import UpstreamFailed
 from core.exchange import Exchange
 from core.messages import Message, Request
@@ -89,7 +91,7 @@ def relayed(exchange: Exchange, *parts: bytes) -> bytes:
     """What a client gets of a stream."""
 
     async def run() -> bytes:
-        stream = relaying.StreamRelay(chunks(*parts), ANTHROPIC, ANTHROPIC, REQUEST)
+        stream = relaying.StreamRelay(chunks(*parts), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
         await stream.prime()
         return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
 
@@ -126,3 +128,75 @@ NO_STREAM: list[tuple[bytes, Callable[[UpstreamFailed], bool]]] = [
 @pytest.mark.parametrize(("body", "expected"), NO_STREAM)
 def test_a_page_or_a_whole_answer_in_place_of_a_stream(body: bytes, expected: Callable[[UpstreamFailed], bool]) -> None:
     assert expected(asyncio.run(relaying.no_stream(Reply(200, {}, chunks(body)), ANTHROPIC)))
+
+
+ENDING = (
+    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n'
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+)
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+@pytest.mark.parametrize("client", [ANTHROPIC, OPENAI])
+@pytest.mark.parametrize("opening", [OPENING, OPENING + CONTENT])
+def test_signs_of_life_are_no_progress(client: Dialect, opening: bytes) -> None:
+    """A provider that only pings, a second a time, is given up after `quiet_s`: with an error, never with an end."""
+    seconds = itertools.count()
+
+    async def run() -> bytes:
+        endless = chunks(opening, *[PING] * 1000)
+        stream = relaying.StreamRelay(endless, ANTHROPIC, client, REQUEST, quiet_s=30, clock=lambda: next(seconds))
+        await stream.prime()
+        exchange = Exchange("req_1", "/v1/messages", "anthropic")
+        received = b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
+        assert exchange.error == "cut: after the first byte"
+        return received
+
+    if opening == OPENING:
+        with pytest.raises(UpstreamFailed, match="signs of life") as caught:
+            asyncio.run(run())
+        assert caught.value.status == 504
+    else:
+        received = asyncio.run(run())
+        assert b"signs of life" in received
+        assert received.count(b"ping") < 70
+        assert b"message_stop" not in received
+        assert b"DONE" not in received
+
+
+def test_a_provider_that_never_hangs_up_does_not_keep_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "LINGER_S", 0.01)
+
+    async def open_ended() -> AsyncGenerator[bytes, None]:
+        yield OPENING + CONTENT
+        yield ENDING
+        await asyncio.sleep(600)
+
+    async def run() -> bytes:
+        stream = relaying.StreamRelay(open_ended(), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
+        await stream.prime()
+        exchange = Exchange("req_1", "/v1/messages", "anthropic")
+        async with asyncio.timeout(10):
+            return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
+
+    assert asyncio.run(run()) == OPENING + CONTENT + ENDING
+
+
+def test_a_client_that_leaves_while_a_chunk_is_awaited_leaves_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "HOLD_S", 0.01)
+
+    async def silent() -> AsyncGenerator[bytes, None]:
+        yield OPENING
+        await asyncio.sleep(600)
+
+    async def run() -> int:
+        stream = relaying.StreamRelay(silent(), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
+        await stream.prime()
+        pieces = relaying.pieces(stream, Exchange("req_1", "/v1/messages", "anthropic"), AsyncExitStack(), KEY)
+        assert await anext(pieces) == OPENING
+        await pieces.aclose()
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1

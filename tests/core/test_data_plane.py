@@ -1,0 +1,41 @@
+"""The edge's own pieces; the whole of it is shown by tests/e2e."""
+
+import asyncio
+
+from core import data_plane
+from core.data_plane import Message
+
+
+def test_silence_is_filled_with_pings_and_talk_is_not() -> None:
+    async def run() -> tuple[list[Message], int]:
+        sent: list[Message] = []
+        pinged = asyncio.Event()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            pinged.set()
+
+        async with data_plane._pinging(send, b": ping\n\n", every_s=0.01):
+            await asyncio.wait_for(pinged.wait(), 10)
+        await asyncio.sleep(0)
+        return sent, len(asyncio.all_tasks())
+
+    sent, tasks = asyncio.run(run())
+    assert sent[0] == {"type": "http.response.body", "body": b": ping\n\n", "more_body": True}
+    assert tasks == 1
+
+
+def test_what_was_said_puts_the_ping_off() -> None:
+    async def run() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async with data_plane._pinging(send, b"ping", every_s=600) as said:
+            for _ in range(100):
+                said()
+                await asyncio.sleep(0)
+        return sent
+
+    assert asyncio.run(run()) == []
