@@ -17,9 +17,9 @@ def decode(*messages: Any, **fields: Any) -> Request:
     return DIALECT.decode_request(json.dumps(body).encode())
 
 
-def test_what_claude_code_sends_is_accepted() -> None:
+def claude_code_request() -> Request:
     """FACTS section 6, all of it in one body."""
-    request = decode(
+    return decode(
         {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]},
         {"role": "system", "content": "Plan mode is active", "output_config": {"effort": "low"}},
         {"role": "system", "content": []},
@@ -63,6 +63,10 @@ def test_what_claude_code_sends_is_accepted() -> None:
         container={"id": "c"},
         stream=True,
     )
+
+
+def test_what_claude_code_sends_is_accepted() -> None:
+    request = claude_code_request()
     assert [message.role for message in request.messages] == ["user", "system", "system", "assistant", "user"]
     assert [len(message.content) for message in request.messages] == [1, 1, 0, 5, 5]
     result, search, document, upload, future = request.messages[4].content

@@ -1,0 +1,279 @@
+"""The documentation says what the code says: each name once, nothing else, every link and block good."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+import typer
+from documents import DOCS, Block, anchors, blocks, codes, documents, keys, links, table
+from facts import ROOT
+from pydantic import BaseModel
+
+from core import cli
+from core.config_file import parse
+from core.exchange import Attempt, Candidate, Decision, Exchange, Target
+from core.messages import Usage
+from core.presets import key_variables
+from core.routing.runtime import SCENARIOS
+from core.schema import SecretRef, Settings
+from core.telemetry import Metrics, decision_headers, log_fields
+from wasm_host import abi, manifest
+from wasm_host.answer import judge
+
+CONFIGURATION, OPERATIONS, RULES = DOCS / "configuration.md", DOCS / "operations.md", DOCS / "rules.md"
+TARGET = Target("anthropic", "claude-sonnet-4-5")
+
+
+def all_blocks(*languages: str) -> list[Block]:
+    return [block for path in documents() for block in blocks(path, *languages)]
+
+
+# Settings
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, field) of every setting: NAME and MODEL stand for the keys of mappings, [] for an array of tables."""
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        path = f"{prefix}{name}"
+        inner = section_in(field.annotation)
+        if inner is None:
+            yield (f"{path}.NAME" if name == "rules" else path), field
+        else:
+            keyed = "[]" if name == "keys" else ".MODEL" if name == "models" else ".NAME"
+            yield from leaves(inner, f"{path}." if inner in (field.annotation,) else f"{path}{keyed}.")
+
+
+def section_in(annotation: Any) -> type[BaseModel] | None:
+    """The table that a setting is, or that it is a list or a mapping of."""
+    for part in (annotation, *get_args(annotation)):
+        if isinstance(part, type) and issubclass(part, BaseModel) and part is not SecretRef:
+            return part
+    return None
+
+
+def default_text(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None:
+        return "none"
+    return f"`{msgspec.json.encode(value).decode().replace(',', ', ')}`"
+
+
+def test_every_setting_is_documented_once_with_its_default() -> None:
+    documented = {row[0].strip("`"): row[2] for row in table(CONFIGURATION, "setting")}
+    assert len(documented) == len(table(CONFIGURATION, "setting"))
+    folders = {"plugins.dir": "see [paths](#paths)", "taxonomy.dir": "see [paths](#paths)"}
+    assert documented == {path: default_text(field) for path, field in leaves(Settings)} | folders
+
+
+def test_every_variable_of_the_environment_is_documented_once() -> None:
+    named = keys(CONFIGURATION, "variable")
+    sources = "\n".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
+    read = set(re.findall(r'"((?:TERRAPHIM|XDG|OLLAMA)_[A-Z]+(?:_HOME)?)"', sources)) | set(key_variables().values())
+    assert sorted(named) == sorted(read | {"TERRAPHIM_SECTION__KEY"})
+
+
+def test_every_scenario_is_documented_in_its_order() -> None:
+    assert [row[0] for row in table(CONFIGURATION, "scenario")] == [name for name, _ in SCENARIOS]
+
+
+# Names that leave the proxy
+
+
+def full_exchange() -> Exchange:
+    """An exchange in which everything is known."""
+    decision = Decision("default", "default", (Candidate(TARGET),), "a" * 12)
+    exchange = Exchange("req_1", "/v1/messages", "anthropic", "a" * 64, "laptop", decision, TARGET)
+    exchange.attempts = [Attempt(TARGET, "ok", 1.0)]
+    exchange.usage = Usage(input=1, output=1)
+    exchange.simulated, exchange.status, exchange.error = True, 200, "api_error"
+    return exchange
+
+
+def test_every_header_is_documented_once() -> None:
+    sent = [name.decode() for name, _ in decision_headers(full_exchange())]
+    assert keys(OPERATIONS, "header") == sent
+
+
+def test_every_metric_is_documented_once_with_type_and_labels() -> None:
+    metrics = Metrics()
+    collected = {
+        collector.name + ("_total" if collector.type == "counter" else ""): collector.type
+        for collector in metrics.registry.collect()
+    }
+    rows = table(OPERATIONS, "metric")
+    assert {row[0].strip("`"): row[1] for row in rows} == collected
+    assert len(rows) == len(collected)
+    labels = {
+        metric._name: ", ".join(metric._labelnames) for metric in vars(metrics).values() if hasattr(metric, "_name")
+    }
+    assert {row[0].strip("`").removesuffix("_total"): row[2] for row in rows} == labels
+
+
+def test_every_field_of_a_log_line_is_documented_once() -> None:
+    fields = set(log_fields(full_exchange(), 1.0)) - {"event"}
+    assert sorted(keys(OPERATIONS, "field")) == sorted(fields)
+
+
+def test_every_log_event_is_documented_once() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
+    events = set(re.findall(r'"event": "([a-z_]+)"', sources))
+    outcomes = re.findall(r'_announce\([^)]*, "([a-z]+)"\)', sources)
+    assert sorted(keys(OPERATIONS, "event")) == sorted(events | {f"snapshot_{outcome}" for outcome in outcomes})
+
+
+def commands() -> Iterator[str]:
+    group: Any = typer.main.get_command(cli.app)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from (f"{name} {sub}" for sub in inner) if inner else (name,)
+
+
+def test_every_command_is_documented_once() -> None:
+    assert sorted(keys(OPERATIONS, "command")) == sorted(f"terraphim-proxy {name}" for name in commands())
+
+
+def test_exit_codes_are_documented() -> None:
+    documented = [int(row[0]) for row in table(OPERATIONS, "exit code")]
+    assert documented == [0, cli.EXIT_FAILURE, 2, cli.EXIT_CONFIG]
+
+
+# The contract of rules
+
+
+def test_exports_imports_and_outcomes_are_documented_once() -> None:
+    documented = {codes(row[0])[0]: row[1] for row in table(RULES, "export")}
+    assert documented == {abi.MEMORY: "memory"} | {
+        name: signature_text(signature) for name, signature in (abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS).items()
+    }
+    for (module, name), signature in abi.ALLOWED_IMPORTS.items():
+        assert f"`{module}.{name}`, type {signature_text(signature)}" in RULES.read_text()
+    assert keys(RULES, "code") == list(abi.OUTCOMES)
+
+
+def signature_text(signature: abi.Signature) -> str:
+    params, results = ", ".join(signature.params), ", ".join(signature.results)
+    return f"({params}) -> ({results})"
+
+
+def test_every_limit_is_documented_once_with_its_value() -> None:
+    rows = table(RULES, "limit")
+    settable = {row[0].strip("`"): (int(row[1]), int(row[2])) for row in rows if len(row) == 4}
+    assert settable == {name: tuple(limit) for name, limit in abi.LIMITS.items()}
+    others = {
+        "VERSION",
+        "KIB",
+        "MIB",
+        "PAGE",
+        "LAST_USER_DEFAULT",
+        "COMPILE_NICENESS",
+        "SCORE_MAX",
+        "MESSAGE",
+        "FAIL_STATUS",
+    }
+    fixed = {name: value for name, value in vars(abi).items() if name.isupper() and type(value) is int}
+    documented = {row[0].strip("`"): int(row[1]) for row in rows if len(row) == 3}
+    assert documented == {name: value for name, value in fixed.items() if name not in others}
+    assert len(rows) == len(settable) + len(documented)
+    text = RULES.read_text()
+    for said in (
+        f"0 to {abi.SCORE_MAX}",
+        f"at most {abi.MESSAGE} characters",
+        f"first {abi.LAST_USER_DEFAULT} characters",
+    ):
+        assert said in text
+    assert "status " + ", ".join(map(str, abi.DENY_STATUSES[:-1])) + f" or {abi.DENY_STATUSES[-1]}" in text
+
+
+def test_every_key_of_a_manifest_is_documented_once_with_its_default() -> None:
+    defaults = msgspec.to_builtins(manifest.Settings())
+    defaults["name"] = defaults.pop("title")
+    words = {"routes": "all targets", "input": "the default request", "limits": "the defaults"}
+    documented = {row[0].strip("`"): row[1] for row in table(RULES, "key")}
+    assert documented == {
+        name: words.get(name) or f"`{msgspec.json.encode(value).decode()}`" for name, value in defaults.items()
+    }
+    assert len(table(RULES, "key")) == len(documented)
+
+
+def test_the_request_is_the_contracts_example() -> None:
+    [request] = [block for block in blocks(RULES, "json") if '"abi"' in block.text]
+    assert msgspec.json.decode(request.text) == abi.EXAMPLE
+    assert list(msgspec.json.decode(request.text)["request"]) == list(abi.EXAMPLE["request"])
+
+
+def test_the_answers_are_legal() -> None:
+    [answers] = [block for block in blocks(RULES, "json") if '"abi"' not in block.text]
+    settings = manifest.Settings(allow_deny=True, tags={"team": ("a",)})
+    lines = answers.text.splitlines()
+    assert [judge(line.encode(), settings, frozenset({str(TARGET)}))["code"] for line in lines] == [
+        "route", "abstain", "deny", "error",
+    ]  # fmt: skip
+
+
+# Dependencies
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_every_dependency_is_documented_once_with_its_importers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    rows = table(DOCS / "dependencies.md", "dependency")
+    names = [re.split(r"[^a-zA-Z0-9_-]", entry)[0] for entry in project["dependencies"]]
+    assert [row[0].strip("`") for row in rows] == names
+    modules = {"pyahocorasick": "ahocorasick", "toktok-rs": "toktok"}
+    sources = [path for package in ("core", "wasm_host") for path in sorted((ROOT / package).rglob("*.py"))]
+    imported = {path.relative_to(ROOT).as_posix(): imports(path) for path in sources}
+    for name, _, _, importers in rows:
+        module = modules.get(name.strip("`"), name.strip("`").replace("-", "_"))
+        found = [path for path, modules_of in imported.items() if module in modules_of]
+        if importers.startswith("by name"):
+            [user] = codes(importers)
+            assert (found, f'="{module}"' in (ROOT / user).read_text()) == ([], True), name
+        elif importers == "most modules":
+            assert len(found) > 20, name
+        else:
+            assert codes(importers) == found, name
+
+
+# Links and blocks
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_and_anchors_lead_somewhere(path: Path) -> None:
+    for target, anchor in links(path):
+        assert target.exists(), target
+        assert not anchor or anchor in anchors(target), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("block", all_blocks("toml"), ids=str)
+def test_toml_blocks_are_what_they_seem(block: Block) -> None:
+    data = tomllib.loads(block.text)
+    if "rule" in data or "policy" in data:
+        _, notes = manifest.merge({}, [(str(block), data)])
+        assert notes == ()
+        return
+    text = block.text
+    if "providers" not in data:
+        text += "[providers.anthropic]\n"
+    if "routing" not in data:
+        text += '[routing]\ndefault = "anthropic,claude-sonnet-4-6"\n'
+    for name, rule in parse(text, block.path).rules.items():
+        _, notes = manifest.merge(rule, [])
+        assert notes == (), name
