@@ -224,14 +224,17 @@ def rules_run(
 @taxonomy_app.command("lint")
 def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
     """Shadowed, colliding, too short, generic and duplicate patterns, unknown targets, missing examples."""
+    from core.rolegraph import Taxonomy as Concepts
     from core.rolegraph import lint_report, load_taxonomy
+    from core.routing.snapshot import build
+    from wasm_host.rule import RuleSet
 
-    loaded = _load(config, None, taxonomy)
-    generation = _generation(loaded)
-    providers = loaded.settings.providers
-    open_providers = [name for name, provider in providers.items() if provider.any_model]
-    found = load_taxonomy(loaded.settings.taxonomy.dir or Path())
-    findings = lint_report(found, targets=generation.snapshot.target_names, any_model=open_providers)
+    config_in_force = _load(config, None, taxonomy).settings
+    open_providers = [name for name, provider in config_in_force.providers.items() if provider.any_model]
+    found = load_taxonomy(config_in_force.taxonomy.dir or Path())
+    # Without the taxonomy: its routes make targets of themselves, and none would be unknown.
+    targets = build(config_in_force, Concepts(), RuleSet()).target_names
+    findings = lint_report(found, targets=targets, any_model=open_providers)
     if as_json:
         _print_json([vars(finding) for finding in findings])
     else:

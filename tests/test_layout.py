@@ -1,0 +1,155 @@
+"""The shape of the tree: tests mirror sources, files and functions are small, the pure core is pure."""
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from facts import ROOT
+
+PACKAGES = ("core", "wasm_host")
+FILE_LINES, FUNCTION_LINES = 400, 60
+
+#: Tests without a source file of their name, and why.
+NO_SOURCE = {
+    "wasm_host/test_conformance.py": "runs the modules in wasm_host/conformance, which are text",
+}
+#: Sources without a test file of their name, and the tests that show them instead.
+SHOWN_ELSEWHERE = {
+    "core/dialects/anthropic_*.py": "tests/core/dialects/test_anthropic.py",
+    "core/dialects/openai_*.py": "tests/core/dialects/test_openai_chat.py",
+    "core/dialects/base.py": "tests/test_golden_requests.py",
+    "core/dialects/frames.py": "tests/core/dialects/test_relay.py",
+    "core/dialects/provider_errors.py": "tests/test_golden_answers.py",
+    "core/dialects/readable.py": "tests/test_golden_requests.py",
+    "core/dialects/stops.py": "tests/test_golden_answers.py",
+    "core/dialects/subagent.py": "tests/test_golden_requests.py",
+    "core/dialects/tool_ids.py": "tests/test_golden_requests.py",
+    "core/dialects/usage.py": "tests/test_golden_answers.py",
+    "core/app.py": "tests/e2e/test_first_start.py",
+    "core/call.py": "tests/e2e/test_routing.py",
+    "core/cli_explain.py": "tests/core/test_cli.py",
+    "core/cli_rules.py": "tests/core/test_cli.py",
+    "core/data_plane.py": "tests/e2e/test_bad_input.py",
+    "core/errors.py": "tests/e2e/test_bad_input.py",
+    "core/exchange.py": "tests/core/test_telemetry.py",
+    "core/messages.py": "tests/test_golden_requests.py",
+    "core/models.py": "tests/e2e/test_first_start.py",
+    "core/pipeline.py": "tests/e2e/test_routing.py",
+    "core/rolegraph/model.py": "tests/core/rolegraph/test_load.py",
+    "core/rolegraph/words.py": "tests/core/rolegraph/test_trigger.py",
+    "core/routing/driver.py": "tests/e2e/test_rules_while_serving.py",
+    "core/routing/proposal.py": "tests/core/routing/test_decide.py",
+    "core/schema.py": "tests/core/test_config_file.py",
+    "core/serving.py": "tests/core/test_cli.py",
+    "core/simulate.py": "tests/e2e/test_first_start.py",
+}
+#: The thin shell: everything else is called, and never waits.
+ASYNC = {
+    "core/app.py",
+    "core/data_plane.py",
+    "core/generation.py",
+    "core/pipeline.py",
+    "core/relaying.py",
+    "core/simulate.py",
+    "core/upstream.py",
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text("utf-8")))
+
+
+def tracked() -> list[Path]:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("no git checkout")
+    command = [git, "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "ls-files", "-z"]
+    files = subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\0")
+    return [path for file in files if file and (path := ROOT / file).is_file()]
+
+
+def test_every_test_file_has_its_source() -> None:
+    lonely = []
+    for package in PACKAGES:
+        for test in sorted((ROOT / "tests" / package).rglob("test_*.py")):
+            relative = test.relative_to(ROOT / "tests")
+            source = ROOT / relative.parent / relative.name.removeprefix("test_")
+            if not source.exists() and relative.as_posix() not in NO_SOURCE:
+                lonely.append(relative.as_posix())
+    assert lonely == []
+
+
+def test_every_source_file_has_its_test() -> None:
+    untested = []
+    for source in sources(*PACKAGES):
+        relative = source.relative_to(ROOT)
+        test = ROOT / "tests" / relative.parent / f"test_{relative.name}"
+        elsewhere = [where for glob, where in SHOWN_ELSEWHERE.items() if relative.match(glob)]
+        if relative.name != "__init__.py" and not test.exists() and not elsewhere:
+            untested.append(relative.as_posix())
+    assert untested == []
+
+
+def test_the_exceptions_are_there() -> None:
+    assert [glob for glob in SHOWN_ELSEWHERE if not list(ROOT.glob(glob))] == []
+    assert [where for where in SHOWN_ELSEWHERE.values() if not (ROOT / where).exists()] == []
+    assert [test for test in NO_SOURCE if not (ROOT / "tests" / test).exists()] == []
+
+
+def test_files_and_functions_are_small() -> None:
+    large = []
+    for path in sources(*PACKAGES, "tests", "bench", "tools", "plugins"):
+        if (lines := len(path.read_text("utf-8").splitlines())) > FILE_LINES:
+            large.append(f"{name(path)}: {lines} lines")
+        for node in nodes(path):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > FUNCTION_LINES:
+                    large.append(f"{name(path)}:{node.lineno}: {node.name} has {length} lines")
+    assert large == []
+
+
+def test_only_the_shell_waits() -> None:
+    waits = {
+        name(path) for path in sources(*PACKAGES) if any(isinstance(node, ast.AsyncFunctionDef) for node in nodes(path))
+    }
+    assert waits == ASYNC
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = set()
+    for path in sources(*PACKAGES):
+        for node in nodes(path):
+            named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+            attribute = node.attr if isinstance(node, ast.Attribute) and named else ""
+            imported = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+            if {attribute, *imported} & {"environ", "environb", "getenv", "getenvb"}:
+                readers.add(name(path))
+    assert readers == {"core/settings.py"}
+
+
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    hosts = ("pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "crates.io", "proxy.golang.org")
+    registries = "|".join(rf"\b{host.replace('.', '[.]')}\b" for host in hosts)
+    forbidden = re.compile(rf"{registries}|(?<![\w.$}}])/(?:home|work|root|Users)/\w+")
+    found = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data or path == Path(__file__):
+            continue
+        for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+            if match := forbidden.search(line):
+                found.append(f"{name(path)}:{number}: {match[0]}")
+    assert found == []
