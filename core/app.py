@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from core import __version__, models
 from core.data_plane import App, DataPlane
 from core.dialects import DIALECTS
-from core.errors import ProxyError, public_error, type_of_status
+from core.errors import NotFound, ProxyError, public_error, type_of_status
+from core.exchange import Refusal
 from core.generation import Generation, Generations
 from core.logs import LogWriter
 from core.pipeline import Pipeline
+from core.routing import explicit
 from core.routing.driver import InlineDriver
 from core.schema import UpstreamSettings
 from core.settings import Loaded
@@ -115,6 +117,9 @@ def _web(proxy: Proxy) -> FastAPI:
     def one_model(request: Request) -> JSONResponse:
         _authorised(request, current.current)
         name = request.path_params["name"]
+        found = explicit.parse(current.current.snapshot, name)
+        if isinstance(found, Refusal):
+            raise NotFound(found.message)
         return JSONResponse(models.entry(name, anthropic="anthropic-version" in request.headers))
 
     @web.get("/metrics")

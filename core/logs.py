@@ -3,9 +3,11 @@
 A full pipe must not stop the proxy, so the queue is bounded: what does not fit is dropped and counted.
 """
 
+import logging
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
@@ -50,3 +52,24 @@ class LogWriter:
         except queue.Full:
             return
         self._thread.join(timeout=1)
+
+
+class _Library(logging.Handler):
+    """What libraries log, as lines of ours. Of an exception its type and place: its message may hold a user's words."""
+
+    def __init__(self, log: LogWriter) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = str(record.msg).partition("\n")[0][:200]  # not its arguments, nor asyncio's second line
+        fields: dict[str, object] = {"event": "library", "logger": record.name, "message": said}
+        if record.exc_info and record.exc_info[0]:
+            fields["type"] = record.exc_info[0].__name__
+            fields["where"] = "".join(traceback.format_tb(record.exc_info[2], limit=-4))
+        self._log.log(fields, record.levelname.lower())
+
+
+def take_over(log: LogWriter) -> None:
+    """Send the warnings and errors of all libraries to `log`: theirs would be plain text between its lines."""
+    logging.getLogger().handlers[:] = [_Library(log)]

@@ -10,7 +10,8 @@ import uvicorn
 from core import settings
 from core.app import Proxy
 from core.config_file import LOOPBACK_NAMES
-from core.logs import LogWriter
+from core.http1 import BoundedProtocol
+from core.logs import LogWriter, take_over
 from core.settings import Loaded
 
 BACKLOG = 2048
@@ -24,6 +25,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
         return settings.load(config, env, plugins=plugins, taxonomy=taxonomy, host=host, port=port)
 
     log = LogWriter()
+    take_over(log)
     proxy = Proxy(load, env, log)
     loaded = proxy.generations.current.loaded
     server = loaded.settings.server
@@ -42,7 +44,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
             access_log=False,
             server_header=False,
             lifespan="on",
-            http="httptools",
+            http=BoundedProtocol,
             loop="uvloop",
             ws="none",
             backlog=BACKLOG,

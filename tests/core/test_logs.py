@@ -1,11 +1,12 @@
 import io
+import logging
 import threading
 import time
 from datetime import UTC, datetime
 
 import msgspec
 
-from core.logs import LogWriter
+from core.logs import LogWriter, take_over
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 #: A hang bound, not a measurement.
@@ -88,3 +89,26 @@ def test_one_line_that_cannot_be_written_takes_no_other_with_it() -> None:
     log.close()
     assert log.dropped == 1
     assert msgspec.json.decode(stream.getvalue())["number"] == 1
+
+
+def test_what_libraries_say_becomes_a_line_without_an_exceptions_words() -> None:
+    stream, words = io.StringIO(), "the user's words"
+    log = LogWriter(stream, now=lambda: NOW)
+    root = logging.getLogger()
+    before = root.handlers[:]
+    try:
+        take_over(log)
+        try:
+            raise ValueError("the user's words")
+        except ValueError:
+            logging.getLogger("some.library").exception("Exception in %s", "application")
+        logging.getLogger("some.library").info("not worth a line")
+    finally:
+        root.handlers[:] = before
+    log.close()
+    (line,) = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+    assert (line["event"], line["level"], line["logger"]) == ("library", "error", "some.library")
+    assert line["type"] == "ValueError"
+    assert "test_logs.py" in line["where"]
+    assert line["message"] == "Exception in %s"
+    assert words not in stream.getvalue()
