@@ -129,6 +129,13 @@ def _web(proxy: Proxy) -> FastAPI:
             _authorised(request, current.current)
         return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
 
+    _errors(web)
+    return web
+
+
+def _errors(web: FastAPI) -> None:
+    """Errors in the client's shape here, too."""
+
     @web.exception_handler(HTTPException)
     def http_error(request: Request, exc: HTTPException) -> Response:
         message = f"{request.method} {request.url.path}: {exc.detail}"
@@ -137,8 +144,6 @@ def _web(proxy: Proxy) -> FastAPI:
     @web.exception_handler(ProxyError)
     def proxy_error(request: Request, exc: ProxyError) -> Response:
         return _error(request, *public_error(exc), headers=exc.headers)
-
-    return web
 
 
 def _authorised(request: Request, generation: Generation) -> None:

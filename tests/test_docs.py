@@ -245,7 +245,7 @@ def test_every_dependency_is_documented_once_with_its_importers() -> None:
         found = [path for path, modules_of in imported.items() if module in modules_of]
         if importers.startswith("by name"):
             [user] = codes(importers)
-            assert (found, f'="{module}"' in (ROOT / user).read_text()) == ([], True), name
+            assert (found, module in (ROOT / user).read_text()) == ([], True), name
         elif importers == "most modules":
             assert len(found) > 20, name
         else:
