@@ -7,18 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 import msgspec
 import pytest
 import typer
 from documents import DOCS, Block, anchors, blocks, codes, documents, keys, links, table
 from facts import ROOT
+from proxy import RunningProxy
 from pydantic import BaseModel
 
 from core import cli
 from core.config_file import parse
+from core.data_plane import DATA_PLANE
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
 from core.messages import Usage
 from core.presets import key_variables
+from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parser
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
 from core.telemetry import Metrics, decision_headers, log_fields
@@ -26,6 +30,7 @@ from wasm_host import abi, manifest
 from wasm_host.answer import judge
 
 CONFIGURATION, OPERATIONS, RULES = DOCS / "configuration.md", DOCS / "operations.md", DOCS / "rules.md"
+APP = (ROOT / "core" / "app.py").read_text()
 TARGET = Target("anthropic", "claude-sonnet-4-5")
 
 
@@ -217,6 +222,49 @@ def test_the_answers_are_legal() -> None:
     assert [judge(line.encode(), settings, frozenset({str(TARGET)}))["code"] for line in lines] == [
         "route", "abstain", "deny", "error",
     ]  # fmt: skip
+
+
+# The taxonomy
+
+
+def test_every_directive_is_documented_once() -> None:
+    text = Path(parser.__file__).read_text()
+    [readers] = re.findall(r"_READERS: .*?^}", text, re.MULTILINE | re.DOTALL)
+    read = set(re.findall(r'"([a-z_]+:{2,3})"', readers)) - {"type::"}  # which only warns
+    rows = table(DOCS / "taxonomy.md", "directive")
+    also = [code for row in rows for code in re.findall(r"Also `([a-z_]+::)`", row[2])]
+    assert sorted(keys(DOCS / "taxonomy.md", "directive") + also) == sorted(read)
+
+
+def test_every_kind_of_finding_is_documented_once() -> None:
+    said = re.search(r"`kind` is ([a-z, ]+) or ([a-z]+)", Finding.__doc__ or "")
+    assert said is not None
+    assert [row[0] for row in table(DOCS / "taxonomy.md", "kind")] == [*said[1].split(", "), said[2]]
+
+
+def test_the_example_of_a_concept_is_sound() -> None:
+    [block] = blocks(DOCS / "taxonomy.md", "markdown")
+    taxonomy = build_taxonomy([("use_a_local_model.md", block.text)])
+    assert taxonomy.problems == ()
+    assert lint_report(taxonomy, targets=["ollama,qwen3:8b"]) == []
+    report = examples.test_report(taxonomy)
+    assert (report.checked, report.failures) == (2, ())
+
+
+# Endpoints
+
+
+def test_every_endpoint_is_documented_once(embedded: RunningProxy) -> None:
+    """Each answers something but 404 and 405, and no other path of the program is left out."""
+    documented = keys(OPERATIONS, "endpoint")
+    for entry in documented:
+        method, path = entry.split()
+        body = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        response = httpx.request(method, embedded.url + path, json=body if method == "POST" else None)
+        assert response.status_code == 200, entry
+    named = {path.replace("{name:path}", "NAME") for path in re.findall(r'@web\.[a-z_]+\("([^"]+)"', APP)}
+    assert {entry.split()[1] for entry in documented} == named | set(DATA_PLANE)
+    assert len(documented) == len(named) + len(DATA_PLANE)
 
 
 # Dependencies
