@@ -1,6 +1,7 @@
 """`serve`: one process, one listening socket, one banner."""
 
 import gc
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
     print(banner(loaded, listener.getsockname()[1]), file=sys.stderr, flush=True)
     gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them
     gc.enable()
-    uvicorn.Server(
+    http_server = uvicorn.Server(
         uvicorn.Config(
             proxy.asgi,
             log_config=None,
@@ -50,8 +51,14 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
             backlog=BACKLOG,
             timeout_keep_alive=75,
         )
-    ).run(sockets=[listener])
-    log.close()
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal that ended it once more: by default it would end us before the log is written.
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        http_server.run(sockets=[listener])
+    finally:
+        log.close()
     return 0
 
 

@@ -1,5 +1,6 @@
 """The commands as a user runs them, each in a process of its own with a clean environment."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -7,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from facts import ROOT
-from proxy import PATIENCE_S
+from proxy import PATIENCE_S, running
 
 from core import __version__
 
@@ -141,6 +143,17 @@ def test_a_port_in_use_is_said(cli: Cli) -> None:
         code, _, err = cli("serve", "--config", "config.toml", "--port", str(port))
     assert code == 1
     assert f"error: cannot listen on 127.0.0.1:{port}: Address already in use. Try --port.\n" in err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_serve_after_its_last_log_line(clean_env: dict[str, str], ending: signal.Signals) -> None:
+    with running(clean_env) as proxy:
+        answer = httpx.post(
+            f"{proxy.url}/v1/chat/completions", content=ASK, headers={"content-type": "application/json"}
+        )
+        proxy.process.send_signal(ending)
+        assert proxy.process.wait(PATIENCE_S) == 0
+        assert proxy.wait_for(event="request")["request_id"] == answer.headers["x-terraphim-request-id"]
 
 
 def test_explain_a_file_and_standard_input(cli: Cli, folder: Path) -> None:
