@@ -15,6 +15,7 @@ from wasmtime import Caller, Func, FuncType, InstancePre, Linker, Memory, Module
 
 from wasm_host import abi, engine
 from wasm_host.answer import clean
+from wasm_host.call import call
 
 U32: Final = 0xFFFF_FFFF
 
@@ -162,7 +163,7 @@ class Guest:
         function = self._exports[name] if self._exports is not None else None
         assert isinstance(function, Func)  # noqa: S101 - preflight has seen to it
         try:
-            return function(self._store, *args) or 0
+            return call(self._store, function, args, 0 if name == abi.INITIALIZE else 1)
         except Trap as trap:
             raise _fault(trap) from None
         except wasmtime.WasmtimeError as exc:
