@@ -26,6 +26,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
     "not_here": (Action.NEXT, Action.STOP),
     "later": (Action.NEXT, Action.STOP),
     "server": (Action.NEXT, Action.RETRY, Action.STOP),
+    "silent": (Action.NEXT, Action.STOP),
     "broken": (Action.RETRY, Action.NEXT, Action.STOP),
 }
 
@@ -33,7 +34,8 @@ TABLE: dict[str, tuple[Action, ...]] = {
 def kind(failure: UpstreamFailed) -> str:
     """The row of `TABLE` for a failure."""
     if failure.stage != "answered":
-        return "broken"
+        # Who has waited out a clock does not wait it out again: the client's own clock is running too.
+        return "silent" if failure.status == 504 else "broken"
     if failure.status in FINAL:
         return "final"
     if failure.status in NOT_HERE:

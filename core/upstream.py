@@ -189,12 +189,13 @@ def classify(exc: BaseException, *, answered: bool = False) -> UpstreamFailed:
     forbidden_address = next((c for c in causes if isinstance(c, ForbiddenAddressError)), None)
     if forbidden_address is not None:
         return UpstreamFailed(502, f"the provider's address is refused: {forbidden_address}", stage="not_sent")
+    late = any(isinstance(c, TimeoutError | httpx.TimeoutException) for c in causes)
+    if answered and late:
+        return UpstreamFailed(504, "the provider fell silent in the middle of its answer", stage="cut")
     if answered:
         return UpstreamFailed(502, "the provider's answer broke off", stage="cut")
     if any(isinstance(c, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for c in causes):
         return UpstreamFailed(502, "the provider cannot be reached", stage="not_sent")
-    if any(isinstance(c, TimeoutError | httpx.TimeoutException) for c in causes) and not any(
-        isinstance(c, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError) for c in causes
-    ):
+    if late and not any(isinstance(c, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError) for c in causes):
         return UpstreamFailed(504, "the provider did not answer in time", stage="unknown")
     return UpstreamFailed(502, "the provider closed the connection without an answer", stage="unknown")

@@ -101,7 +101,7 @@ def test_what_libraries_say_becomes_a_line_without_an_exceptions_words() -> None
         try:
             raise ValueError(words)
         except ValueError:
-            logging.getLogger("some.library").exception("Exception in %s", "application")
+            logging.getLogger("some.library").exception("Exception in %s\nfuture: " + words, words)
         logging.getLogger("some.library").info("not worth a line")
     finally:
         root.handlers[:] = before

@@ -16,7 +16,10 @@ from core.resilience import TABLE, Action, after, kind
         (529, "answered", "server"),
         (502, "not_sent", "broken"),
         (502, "cut", "broken"),
-        (504, "unknown", "broken"),
+        (502, "unknown", "broken"),
+        (504, "unknown", "silent"),
+        (504, "cut", "silent"),
+        (504, "answered", "server"),
     ],
 )
 def test_kinds(status: int, stage: str, row: str) -> None:
@@ -36,6 +39,8 @@ def test_kinds(status: int, stage: str, row: str) -> None:
         (502, "not_sent", 1, True, Action.RETRY),
         (502, "not_sent", 0, True, Action.NEXT),
         (502, "cut", 0, False, Action.STOP),
+        (504, "unknown", 1, True, Action.NEXT),
+        (504, "unknown", 1, False, Action.STOP),
     ],
 )
 def test_the_next_move(status: int, stage: str, retries: int, more: bool, action: Action) -> None:

@@ -77,6 +77,36 @@ def test_the_stage_says_how_far_a_request_got(answer: bytes, stage: str) -> None
     assert failed.value.stage == stage
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "stage"),
+    [(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 504, "cut"), (b"HTTP/1.1 200 O", 504, "unknown")],
+)
+def test_silence_is_told_from_a_broken_connection(answer: bytes, status: int, stage: str) -> None:
+    async def ask() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer)
+            await reader.read()  # until the other side gives up
+            writer.close()
+            await writer.wait_closed()
+            closed.set()
+
+        closed = asyncio.Event()
+        upstream = Upstream(UpstreamSettings(read_s=0.2))
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            provider = ProviderSettings(dialect="anthropic", base_url=url, allow_private=True)
+            try:
+                async with upstream.post(provider, "/x", {}, b"{}") as reply:
+                    await reply.body()
+            finally:
+                await upstream.close()
+                await asyncio.wait_for(closed.wait(), 10)
+
+    with pytest.raises(UpstreamFailed) as failed:
+        asyncio.run(ask())
+    assert (failed.value.status, failed.value.stage) == (status, stage)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1"])
 def test_an_address_literal_is_judged_every_time(host: str) -> None:
     provider = ProviderSettings(dialect="anthropic", base_url=f"http://{host}:9")
