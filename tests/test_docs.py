@@ -22,6 +22,7 @@ from core.data_plane import DATA_PLANE
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
 from core.messages import Usage
 from core.presets import key_variables
+from core.resilience import TABLE, Action
 from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parser
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
@@ -88,6 +89,19 @@ def test_every_variable_of_the_environment_is_documented_once() -> None:
 
 def test_every_scenario_is_documented_in_its_order() -> None:
     assert [row[0] for row in table(CONFIGURATION, "scenario")] == [name for name, _ in SCENARIOS]
+
+
+def test_every_kind_of_failure_is_documented_with_what_follows() -> None:
+    words = {
+        Action.RETRY: "once more",
+        Action.NEXT: "the next target",
+        Action.STOP: "error",
+    }
+    order = ("final", "not_here", "server", "silent", "broken")  # "later" stands in the row of "not_here"
+    assert set(order) | {"later"} == set(TABLE)
+    for (_, following), kind in zip(table(CONFIGURATION, "the provider"), order, strict=True):
+        said = [action for action in Action if words[action] in following]
+        assert sorted(said, key=lambda action: following.index(words[action])) == list(TABLE[kind])
 
 
 # Names that leave the proxy
