@@ -29,6 +29,7 @@ class _Message(Struct):
 def decode_response(body: bytes) -> Response:
     """UpstreamFailed if this is no whole message: an error, another shape, or one that never came to its end."""
     try:
+        body.decode()  # a tool's input is kept raw, which the decoder does not look into
         wire = msgspec.json.decode(body, type=_Message)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise _unreadable(str(exc)) from None

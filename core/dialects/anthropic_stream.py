@@ -123,6 +123,7 @@ class Decoder:
         if name not in _HANDLERS:
             return []
         try:
+            wire.data.decode()  # what is kept raw is not looked into by the reader
             event = _read(wire.data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._over = True

@@ -31,6 +31,7 @@ from core.messages import Block, Response, Usage
 def decode_response(body: bytes, new_id: NewId) -> Response:
     """UpstreamFailed if this is no whole completion: an error inside a 200, no choice, no finish_reason."""
     try:
+        body.decode()  # arguments may be kept raw, which the decoder does not look into
         answer = read_answer(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise _unreadable(str(exc)) from None

@@ -88,6 +88,7 @@ class Decoder:
         if wire.data.strip() == DONE:
             return self._done()
         try:
+            wire.data.decode()  # what is kept raw is not looked into by the reader
             answer = read_answer(wire.data)
         except _NOT_JSON:
             return self._failed(UNREADABLE)

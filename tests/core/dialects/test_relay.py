@@ -9,6 +9,7 @@ from neutral import streams
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.dialects.relay import Frame, Relay, make_relay
+from core.errors import UpstreamFailed
 from core.grammar import Grammar
 from core.messages import (
     BlockDelta,
@@ -158,3 +159,19 @@ def test_a_damaged_stream_raises_nothing_and_ends_once(
     ends = [frame.kind for frame in frames if frame.kind in {"terminal", "error"}]
     assert len(ends) <= 1
     assert not ends or frames[-1].kind == ends[0]
+
+
+def test_what_is_not_utf8_inside_a_raw_part_ends_the_stream_as_an_error() -> None:
+    relay = make_relay(ANTHROPIC, OPENAI, REQUEST)
+    start = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"x"}}\n\n'
+    block = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"\x80"}}\n\n'
+    frames = [*relay.feed(start), *relay.feed(block), *relay.end()]
+    assert [frame.kind for frame in frames if frame.kind in {"error", "terminal"}] == ["error"]
+
+
+@pytest.mark.parametrize("name", ["anthropic", "openai"])
+def test_a_whole_answer_that_is_not_utf8_is_no_answer(name: str) -> None:
+    anthropic = b'{"type":"message","id":"m","stop_reason":"end_turn","content":[{"type":"tool_use","input":"\x80"}]}'
+    openai = b'{"choices":[{"finish_reason":"stop","message":{"content":"\x80"}}]}'
+    with pytest.raises(UpstreamFailed):
+        DIALECTS[name].decode_response(anthropic if name == "anthropic" else openai)
