@@ -4,11 +4,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from configs import write_config
 from proxy import RunningProxy, running
 from upstream import Upstream
 from upstream import running as upstream_running
+
+# The same examples each time, so that a red run is the change's fault; HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def _environment(home: Path) -> dict[str, str]:

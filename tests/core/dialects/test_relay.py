@@ -164,7 +164,8 @@ def test_a_damaged_stream_raises_nothing_and_ends_once(
 def test_what_is_not_utf8_inside_a_raw_part_ends_the_stream_as_an_error() -> None:
     relay = make_relay(ANTHROPIC, OPENAI, REQUEST)
     start = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"x"}}\n\n'
-    block = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"\x80"}}\n\n'
+    bad = b'{"type":"content_block_start","index":0,"content_block":{"type":"\x80"}}'
+    block = b"event: content_block_start\ndata: " + bad + b"\n\n"
     frames = [*relay.feed(start), *relay.feed(block), *relay.end()]
     assert [frame.kind for frame in frames if frame.kind in {"error", "terminal"}] == ["error"]
 
