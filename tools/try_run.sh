@@ -5,7 +5,7 @@ port=${PORT:-3456}
 home=$(mktemp -d)
 env -i HOME="$home" PATH="$PATH" TERRAPHIM_DISCOVERY=off TERRAPHIM_SERVER__PORT="$port" make run >"$home/log" 2>&1 &
 serving=$!
-trap 'kill $serving 2>/dev/null; wait $serving 2>/dev/null; rm -rf "$home"' EXIT
+trap 'kill $serving 2>/dev/null; wait $serving 2>/dev/null || :; rm -rf "$home"' EXIT
 ask() { curl -sS --fail-with-body "http://127.0.0.1:$port$1" -H 'content-type: application/json' -d "$2"; }
 tries=0
 until curl -s -o /dev/null "http://127.0.0.1:$port/health"; do
