@@ -1,6 +1,7 @@
 """What travels with a request: its features, the decision, and what happened."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ class Target(NamedTuple):
         return f"{self.provider},{self.model}"
 
     @classmethod
+    @lru_cache(maxsize=4096)  # configured names, parsed for every request
     def parse(cls, text: str) -> "Target":
         """Split at the first comma; ValueError if there is none or a side is empty."""
         provider, comma, model = (part.strip() for part in text.partition(","))
