@@ -141,13 +141,14 @@ def test_only_settings_reads_the_environment() -> None:
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:
-    hosts = ("pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "crates.io", "proxy.golang.org")
-    registries = "|".join(rf"\b{host.replace('.', '[.]')}\b" for host in hosts)
+    # Spelled in two parts, so that this file keeps its own rule.
+    hosts = (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("crates", "io"))
+    registries = "|".join(rf"\b{host}[.]{domain}\b" for host, domain in (*hosts, ("deb[.]debian", "org")))
     forbidden = re.compile(rf"{registries}|(?<![\w.$}}])/(?:home|work|root|Users)/\w+")
     found = []
     for path in tracked():
         data = path.read_bytes()
-        if b"\0" in data or path == Path(__file__):
+        if b"\0" in data:
             continue
         for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
             if match := forbidden.search(line):
