@@ -24,6 +24,7 @@ SHOWN_ELSEWHERE = {
     "core/dialects/base.py": "tests/test_golden_requests.py",
     "core/dialects/frames.py": "tests/core/dialects/test_relay.py",
     "core/dialects/provider_errors.py": "tests/test_golden_answers.py",
+    "core/dialects/wire_decoder.py": "tests/core/dialects/test_relay.py",
     "core/dialects/readable.py": "tests/test_golden_requests.py",
     "core/dialects/stops.py": "tests/test_golden_answers.py",
     "core/dialects/subagent.py": "tests/test_golden_requests.py",

@@ -13,6 +13,7 @@ from core import sse
 from core.dialects.anthropic_blocks import write_block
 from core.dialects.frames import Scan
 from core.dialects.usage import AnthropicUsage, to_anthropic
+from core.dialects.wire_decoder import WireDecoder
 from core.messages import (
     Block,
     BlockDelta,
@@ -88,43 +89,25 @@ def _broken(name: str) -> StreamError:
     return StreamError("api_error", f"the provider sent a {name or 'nameless'} event that is not readable")
 
 
-class Decoder:
+class Decoder(WireDecoder):
     """Anthropic's events to neutral ones. message_delta is given with message_stop, so that there is one of it."""
 
     def __init__(self) -> None:
-        self._sse = sse.Decoder()
-        self.usage = Usage()
+        super().__init__()
         self._stop: tuple[str, str | None] = ("end_turn", None)
         self._tool_used = False
-        self._over = False
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        return self._take(self._sse.feed(chunk))
+    def _ended(self) -> list[StreamEvent]:
+        self._over = True
+        return [CUT]
 
-    def end(self) -> list[StreamEvent]:
-        events = self._take(self._sse.end())
-        if not self._over:
-            self._over = True
-            events.append(CUT)
-        return events
-
-    def _take(self, wire: list[sse.Event]) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
-        for each in wire:
-            if self._over:
-                break
-            events += self._one(each)
-        return events
-
-    def _one(self, wire: sse.Event) -> list[StreamEvent]:
-        if wire.data is None:
-            return [Ping()] if wire.raw.strip() else []
+    def _read(self, wire: sse.Event, data: bytes) -> list[StreamEvent]:
         name = event_name(wire)
         if name not in _HANDLERS:
             return []
         try:
-            wire.data.decode()  # what is kept raw is not looked into by the reader
-            event = _read(wire.data)
+            data.decode()  # what is kept raw is not looked into by the reader
+            event = _read(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._over = True
             return [_broken(name)]

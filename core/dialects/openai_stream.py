@@ -26,6 +26,7 @@ from core.dialects.openai_wire import (
 )
 from core.dialects.stops import finish_reason, stop_reason
 from core.dialects.usage import to_openai
+from core.dialects.wire_decoder import WireDecoder
 from core.messages import (
     BlockDelta,
     BlockStart,
@@ -52,44 +53,26 @@ def usage_of(answer: Answer) -> Usage | None:
     return usage.neutral() if usage else None
 
 
-class Decoder:
+class Decoder(WireDecoder):
     """Chunks to neutral events. Only the choice with index 0 is read: nobody here asks for more than one."""
 
     def __init__(self, new_id: NewId) -> None:
-        self._sse = sse.Decoder()
+        super().__init__()
         self._new_id = new_id
         self._slots = Slots(new_id)
-        self.usage = Usage()
         self._started = False
-        self._over = False
         self._finish: str | None = None
         self._matched: str | None = None
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        return self._take(self._sse.feed(chunk))
+    def _ended(self) -> list[StreamEvent]:
+        return self._done()
 
-    def end(self) -> list[StreamEvent]:
-        events = self._take(self._sse.end())
-        if not self._over:
-            events += self._done()
-        return events
-
-    def _take(self, wire: list[sse.Event]) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
-        for each in wire:
-            if self._over:
-                break
-            events += self._one(each)
-        return events
-
-    def _one(self, wire: sse.Event) -> list[StreamEvent]:
-        if wire.data is None:
-            return [Ping()] if wire.raw.strip() else []
-        if wire.data.strip() == DONE:
+    def _read(self, wire: sse.Event, data: bytes) -> list[StreamEvent]:  # noqa: ARG002  # the data says it all
+        if data.strip() == DONE:
             return self._done()
         try:
-            wire.data.decode()  # what is kept raw is not looked into by the reader
-            answer = read_answer(wire.data)
+            data.decode()  # what is kept raw is not looked into by the reader
+            answer = read_answer(data)
         except _NOT_JSON:
             return self._failed(UNREADABLE)
         if error := error_of(answer):
