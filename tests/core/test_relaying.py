@@ -87,6 +87,14 @@ def test_headers_that_cannot_go_out_are_left_behind() -> None:
     assert headers == {"content-type": "application/json", "anthropic-version": "2023-06-01"}
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_only_named_headers_come_back(same: bool) -> None:
+    limits = {"anthropic-ratelimit-requests-limit": "5", "x-ratelimit-limit-tokens": "9"}
+    kept = {"retry-after": "7", "request-id": "r"}
+    dropped = {"set-cookie": "a=b", "access-control-allow-origin": "*", "server": "x", "content-encoding": "gzip"}
+    assert relaying.response_headers({**kept, **limits, **dropped}, same=same) == (kept | limits if same else kept)
+
+
 def relayed(exchange: Exchange, *parts: bytes) -> bytes:
     """What a client gets of a stream."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from wasm_modules import ROUTE, TARGETS, VIEW, answering, load, running, seeing
+from wasm_modules import ROUTE, TARGETS, VIEW, answering, load, quoted, running, seeing
 
 from wasm_host import abi, guest
 from wasm_host.answer import Outcome
@@ -28,6 +28,13 @@ def codes(rules: RuleSet) -> list[tuple[str, str]]:
 def test_the_first_answer_ends_the_asking(tmp_path: Path) -> None:
     modules = {"a.wat": ABSTAINS, "b.wat": LOOP, "c.wat": answering(ROUTE), "d.wat": answering(ROUTE)}
     assert codes(load(tmp_path, modules)) == [("a", "abstain"), ("b", "fuel"), ("c", "route")]
+
+
+@pytest.mark.parametrize(("size", "code"), [(abi.ANSWER, "route"), (abi.ANSWER + 1, "refused")])
+def test_a_good_answer_of_the_largest_size_and_one_byte_more(tmp_path: Path, size: int, code: str) -> None:
+    far = 2 * 65_536  # beyond what the request is written to
+    rule = running(f"(i64.const {far << 32 | size})", f"(data (i32.const {far}) {quoted(ROUTE.ljust(size))})")
+    assert codes(load(tmp_path, {"a.wat": rule})) == [("a", code)]
 
 
 def test_a_denial_ends_it_too(tmp_path: Path) -> None:

@@ -176,3 +176,19 @@ def test_a_whole_answer_that_is_not_utf8_is_no_answer(name: str) -> None:
     openai = b'{"choices":[{"finish_reason":"stop","message":{"content":"\x80"}}]}'
     with pytest.raises(UpstreamFailed):
         DIALECTS[name].decode_response(anthropic if name == "anthropic" else openai)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "whole"),
+    [
+        (ANTHROPIC, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
+        (OPENAI, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'),
+    ],
+)
+def test_a_decoder_says_nothing_after_the_end(dialect: Dialect, whole: bytes) -> None:
+    late = b'data: {"choices":[{"index":0,"delta":{"content":"late"}}]}\n\nevent: ping\ndata: {"type":"ping"}\n\n'
+    for cut in (0, 1):
+        decoder = dialect.stream_decoder()
+        events = decoder.feed(whole + late) if cut == 0 else decoder.feed(whole) + decoder.feed(late)
+        assert isinstance(events[-1], MessageStop)
+        assert decoder.end() == []
