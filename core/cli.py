@@ -2,32 +2,36 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core import __version__
+from core.cli_common import (
+    EXIT_CONFIG,
+    EXIT_FAILURE,
+    Config,
+    Json,
+    Plugins,
+    Taxonomy,
+    build_generation,
+    load_config,
+    print_json,
+    read_file,
+    refuse,
+)
+from core.cli_rules_app import rules_app
 
 if TYPE_CHECKING:
-    from core.errors import ConfigError, Problem
-    from core.generation import Generation
-    from core.settings import Loaded
-
-EXIT_FAILURE, EXIT_CONFIG = 1, 78
+    from core.errors import Problem
 
 # Plain help: rich would take longer to import than all the rest of `--help`.
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-rules_app = typer.Typer(no_args_is_help=True, help="The WebAssembly rules.")
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 app.add_typer(rules_app, name="rules")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")
-
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
-Plugins = Annotated[Path | None, typer.Option("--plugins", help="Folder of rules; wins over the configuration.")]
-Taxonomy = Annotated[Path | None, typer.Option("--taxonomy", help="Folder of the taxonomy; as --plugins.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
@@ -47,42 +51,6 @@ Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=
 @app.callback()
 def options(version: Version = False) -> None:  # its callback has done it
     """An LLM proxy whose routing its users program: WebAssembly rules, a markdown taxonomy, runtime facts."""
-
-
-def _load(config: Path | None, plugins: Path | None = None, taxonomy: Path | None = None) -> "Loaded":
-    """The configuration, or exit 78 with every problem."""
-    from core import settings
-    from core.errors import ConfigError
-
-    try:
-        return settings.load(config, settings.environ(), plugins=plugins, taxonomy=taxonomy)
-    except ConfigError as exc:
-        _refuse(exc)
-
-
-def _refuse(exc: "ConfigError") -> NoReturn:
-    for problem in exc.problems:
-        print(f"error: {problem}", file=sys.stderr)
-    raise typer.Exit(EXIT_CONFIG)
-
-
-def _generation(loaded: "Loaded") -> "Generation":
-    from core import settings
-    from core.generation import load_generation
-
-    return load_generation(loaded, settings.cache_dir(settings.environ()))
-
-
-def _cache() -> Path:
-    from core import settings
-
-    return settings.cache_dir(settings.environ())
-
-
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 @app.command()
@@ -105,7 +73,7 @@ def serve(
     try:
         code = serving.serve(config, plugins, taxonomy, host, port)
     except ConfigError as exc:
-        _refuse(exc)
+        refuse(exc)
     raise typer.Exit(code)
 
 
@@ -121,7 +89,7 @@ def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = N
     except ConfigError as exc:
         problems, code, summary = exc.problems, EXIT_CONFIG, {}
     else:
-        generation = _generation(loaded)
+        generation = build_generation(loaded)
         problems = [*loaded.warnings, *generation.snapshot.problems]
         code = EXIT_FAILURE if generation.snapshot.problems else 0
         summary = {
@@ -131,7 +99,7 @@ def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = N
             "concepts": len(generation.snapshot.taxonomy.concepts),
         }
     if as_json:
-        _print_json({**summary, "problems": [vars(problem) for problem in problems]})
+        print_json({**summary, "problems": [vars(problem) for problem in problems]})
     else:
         for problem in problems:
             print(problem)
@@ -151,74 +119,14 @@ def explain(
     """Show where a request would go, and why; calls nobody."""
     from core import cli_explain
 
-    body = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
-    loaded = _load(config, plugins, taxonomy)
-    answer = cli_explain.explain(_generation(loaded), body, dialect)
+    body = sys.stdin.buffer.read() if str(file) == "-" else read_file(file)
+    loaded = load_config(config, plugins, taxonomy)
+    answer = cli_explain.explain(build_generation(loaded), body, dialect)
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
         print(cli_explain.text(answer))
     raise typer.Exit(EXIT_FAILURE if "refusal" in answer.get("decision", {}) or "error" in answer else 0)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as exc:
-        print(f"error: {file}: {exc.strerror}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILURE) from None
-
-
-@rules_app.command("list")
-def rules_list(config: Config = None, plugins: Plugins = None, as_json: Json = False) -> None:
-    """The rules in the order in which they are asked, and the files that were refused."""
-    from core import cli_rules
-
-    generation = _generation(_load(config, plugins))
-    rows, problems, remarks = cli_rules.listing(generation)
-    note = cli_rules.hiding(generation)
-    if as_json:
-        _print_json({"rules": rows, "note": note, "problems": [vars(problem) for problem in [*problems, *remarks]]})
-    else:
-        print(cli_rules.table(rows))
-        if note:
-            print(f"note: {note}")
-        for remark in remarks:
-            print(f"note: {remark}")
-        for problem in problems:
-            print(f"refused: {problem}")
-    raise typer.Exit(EXIT_FAILURE if problems else 0)
-
-
-@rules_app.command("inspect")
-def rules_inspect(file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")], as_json: Json = False) -> None:
-    """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
-    from core import cli_rules
-
-    facts, ok = cli_rules.inspect(file, _cache())
-    if as_json:
-        _print_json(facts)
-    else:
-        print(cli_rules.pairs(facts))
-    raise typer.Exit(0 if ok else EXIT_FAILURE)
-
-
-@rules_app.command("run")
-def rules_run(
-    file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")],
-    request: Annotated[Path | None, typer.Option("-i", "--input", help="A request of the ABI (JSON).")] = None,
-    as_json: Json = False,
-) -> None:
-    """Run one rule on one request, in a process of its own: decision, fuel, time, log."""
-    from core import cli_rules
-
-    view = _read(request) if request else b""
-    facts, ok = cli_rules.run(file, view, _cache())
-    if as_json:
-        _print_json(facts)
-    else:
-        print(cli_rules.pairs(facts))
-    raise typer.Exit(0 if ok else EXIT_FAILURE)
 
 
 @taxonomy_app.command("lint")
@@ -229,14 +137,14 @@ def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Jso
     from core.routing.snapshot import build
     from wasm_host.rule import RuleSet
 
-    config_in_force = _load(config, None, taxonomy).settings
+    config_in_force = load_config(config, None, taxonomy).settings
     open_providers = [name for name, provider in config_in_force.providers.items() if provider.any_model]
     found = load_taxonomy(config_in_force.taxonomy.dir or Path())
     # Without the taxonomy: its routes make targets of themselves, and none would be unknown.
     targets = build(config_in_force, Concepts(), RuleSet()).target_names
     findings = lint_report(found, targets=targets, any_model=open_providers)
     if as_json:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         for finding in findings:
             print(finding)
@@ -249,7 +157,7 @@ def taxonomy_test(config: Config = None, taxonomy: Taxonomy = None, as_json: Jso
     """Run every `example::` (must route here) and `not::` (must not) of the taxonomy."""
     from core.rolegraph import load_taxonomy, test_report
 
-    loaded = _load(config, None, taxonomy)
+    loaded = load_config(config, None, taxonomy)
     found = load_taxonomy(loaded.settings.taxonomy.dir or Path())
     if not found.concepts:  # nothing was tested, which is no success
         for problem in found.problems or [f"{loaded.settings.taxonomy.dir}: no concept in this folder"]:
@@ -257,7 +165,7 @@ def taxonomy_test(config: Config = None, taxonomy: Taxonomy = None, as_json: Jso
         raise typer.Exit(EXIT_FAILURE)
     report = test_report(found)
     if as_json:
-        _print_json({"checked": report.checked, "failures": [vars(failure) for failure in report.failures]})
+        print_json({"checked": report.checked, "failures": [vars(failure) for failure in report.failures]})
     else:
         for failure in report.failures:
             print(failure)
@@ -277,7 +185,7 @@ def config_show_path(config: Config = None) -> None:
 @config_app.command("show")
 def config_show(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = None) -> None:
     """The whole configuration in force, defaults included, without secrets (JSON)."""
-    _print_json(_load(config, plugins, taxonomy).settings.model_dump(mode="json"))
+    print_json(load_config(config, plugins, taxonomy).settings.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from facts import ROOT
 from proxy import RunningProxy
 from pydantic import BaseModel
 
-from core import cli
+from core import cli, cli_common
 from core.config_file import parse
 from core.data_plane import DATA_PLANE
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
@@ -162,7 +162,7 @@ def test_every_command_is_documented_once() -> None:
 
 def test_exit_codes_are_documented() -> None:
     documented = [int(row[0]) for row in table(OPERATIONS, "exit code")]
-    assert documented == [0, cli.EXIT_FAILURE, 2, cli.EXIT_CONFIG]
+    assert documented == [0, cli_common.EXIT_FAILURE, 2, cli_common.EXIT_CONFIG]
 
 
 # The contract of rules

@@ -1,0 +1,68 @@
+"""What the commands share: options, loading with errors for people, printing. Imports wait until they are needed."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from core.errors import ConfigError
+    from core.generation import Generation
+    from core.settings import Loaded
+
+EXIT_FAILURE, EXIT_CONFIG = 1, 78
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
+Plugins = Annotated[Path | None, typer.Option("--plugins", help="Folder of rules; wins over the configuration.")]
+Taxonomy = Annotated[Path | None, typer.Option("--taxonomy", help="Folder of the taxonomy; as --plugins.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load_config(config: Path | None, plugins: Path | None = None, taxonomy: Path | None = None) -> "Loaded":
+    """The configuration, or exit 78 with every problem."""
+    from core import settings
+    from core.errors import ConfigError
+
+    try:
+        return settings.load(config, settings.environ(), plugins=plugins, taxonomy=taxonomy)
+    except ConfigError as exc:
+        refuse(exc)
+
+
+def refuse(exc: "ConfigError") -> NoReturn:
+    """Say every mistake of a configuration, and exit 78."""
+    for problem in exc.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    raise typer.Exit(EXIT_CONFIG)
+
+
+def build_generation(loaded: "Loaded") -> "Generation":
+    """Snapshot and all of a loaded configuration."""
+    from core import settings
+    from core.generation import load_generation
+
+    return load_generation(loaded, settings.cache_dir(settings.environ()))
+
+
+def cache_folder() -> Path:
+    """Where compiled modules are kept."""
+    from core import settings
+
+    return settings.cache_dir(settings.environ())
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def read_file(file: Path) -> bytes:
+    """A file's bytes, or exit 1 saying why not."""
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        print(f"error: {file}: {exc.strerror}", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURE) from None
