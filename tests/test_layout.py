@@ -30,6 +30,8 @@ SHOWN_ELSEWHERE = {
     "core/dialects/subagent.py": "tests/test_golden_requests.py",
     "core/dialects/tool_ids.py": "tests/test_golden_requests.py",
     "core/dialects/usage.py": "tests/test_golden_answers.py",
+    "wasm_host/capi.py": "tests/wasm_host/test_native.py",
+    "wasm_host/public.py": "tests/wasm_host/test_paths.py",
     "core/app.py": "tests/e2e/test_first_start.py",
     "core/call.py": "tests/e2e/test_routing.py",
     "core/cli_common.py": "tests/core/test_cli.py",

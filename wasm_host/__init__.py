@@ -4,7 +4,8 @@
 - `child` starts processes that can do little; `compiler` compiles in one of them and keeps artifacts in a cache.
 - `manifest` merges what the author and the operator say of a rule; `projection` is what the rule then gets to see.
 - `registry` turns a folder into an immutable `RuleSet`; `inline` runs its rules; `answer` judges what they say.
-- `guest` is one instance from birth to end, `call` how its functions are called, `engine` the profile of both.
+- `guest` is the life of a call, `wasi` what the guest may ask of the world; `native` and `public` are two ways to the
+  engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
 - `testing` runs one module for its author.
 
 Nothing here imports the proxy: the package could be published alone. Importing it does not load the engine.

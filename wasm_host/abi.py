@@ -44,6 +44,8 @@ OPTIONAL_EXPORTS: Final = {
 }
 #: The whole outside world of a guest: `log(level, ptr, len)`, UTF-8 text, levels as in `LOG_LEVELS`.
 ALLOWED_IMPORTS: Final = {("terraphim", "log"): Signature(("i32", "i32", "i32"), ())}
+#: Fuel that every call of an import costs, and one for each byte that it names: the host's time is the guest's.
+HOST_CALL: Final = 2_000
 LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
 KIB: Final = 1024

@@ -21,8 +21,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from wasm_host import abi, child
+from wasm_host import abi, child, guest, profile
 from wasm_host.binary import Module
+from wasm_host.manifest import Limits
 from wasm_host.preflight import Refusal, preflight
 
 #: Artifacts that are kept; older ones are removed when a new one is written.
@@ -85,14 +86,12 @@ def compile_module(
     source: bytes, *, text: bool, cache: Path, limits: Mapping[str, int] | None = None
 ) -> Compiled | Refusal:
     """Compile `source`, a binary or (`text`) a .wat file, or take it from the `cache` folder (made if missing)."""
-    from wasm_host import engine  # noqa: PLC0415 - loading the engine takes 0.1 s, which only those pay who need it
-
     if refusal := _unsafe_folder(cache):
         return refusal
     digest = hashlib.sha256(source).hexdigest()
     judged = {"module": 0, "memory": 0} | {name: int(value) for name, value in (limits or {}).items()}
     key = hashlib.sha256(f"{_code_identity()} {text} {judged['module']} {judged['memory']}".encode()).hexdigest()[:16]
-    path = cache / f"{digest}-{engine.identity()}-{key}.artifact"
+    path = cache / f"{digest}-{profile.identity()}-{key}.artifact"
     if facts := read_facts(path):
         return Compiled(facts, path)
     reply = _ask_child(source, text=text, limits={name: value for name, value in judged.items() if value})
@@ -108,7 +107,7 @@ def compile_module(
 @cache
 def _code_identity() -> str:
     """Hash of the code that judges modules: what an older version let through is judged again."""
-    names = ("abi", "binary", "preflight", "compiler", "engine", "guest")
+    names = ("abi", "binary", "preflight", "compiler", "engine", "guest", "wasi", "public")
     sources = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in names]
     return hashlib.sha256(b"\0".join(sources)).hexdigest()
 
@@ -223,7 +222,7 @@ def _judge(source: bytes, *, text: bool, limits: Mapping[str, int], allow_cpu: C
     from wasm_host import engine  # noqa: PLC0415 - as above
 
     try:
-        compiled = wasmtime.Module(engine.shared(), data)
+        compiled = wasmtime.Module(engine.for_memory(limits.get("memory", 0)), data)
     except wasmtime.WasmtimeError as exc:
         return _Reply(
             refusal=Refusal("compile", f"the engine refuses the module: {exc}"[:2000], _compile_hint(str(exc)))
@@ -237,14 +236,13 @@ def _compile_hint(message: str) -> str:
 
 def _try(source: bytes, module: Module, compiled: Any, limits: Mapping[str, int]) -> _Reply:
     """Run what the module runs before it is asked, and ask it once."""
-    from wasm_host import engine, guest  # noqa: PLC0415 - as above
+    from wasm_host.public import Public  # noqa: PLC0415 - as above
 
-    budget = {name: limits.get(name, abi.LIMITS[name].default) for name in ("fuel", "memory", "timeout_ms")}
+    budget = Limits(**{name: limits[name] for name in ("fuel", "memory", "timeout_ms") if name in limits})
+    runtime = Public()  # whose choice would cost each child more than the two calls do
     try:
-        prepared = guest.prepare(compiled)
-        with guest.Guest(prepared, **budget) as instance:
-            instance.start()
-            described = _metadata(instance.describe(), abi.DESCRIBE)
+        prepared = runtime.link(compiled, budget.memory)
+        described = _metadata(guest.describe(runtime, prepared, budget), abi.DESCRIBE)
         sections = [content for name, content in module.custom if name == abi.METADATA_SECTION]
         section = _metadata(sections[0] if sections else b"", f"section {abi.METADATA_SECTION}")
     except guest.Fault as fault:
@@ -252,16 +250,16 @@ def _try(source: bytes, module: Module, compiled: Any, limits: Mapping[str, int]
         return _Reply(refusal=Refusal("start", what, "look at its start function, _initialize and rule_v1_describe"))
     except ValueError as exc:
         return _Reply(refusal=Refusal("metadata", str(exc), "metadata is a JSON object of the manifest's keys"))
-    request = msgspec.json.encode(abi.EXAMPLE)
-    with guest.Guest(prepared, **budget) as instance:
-        try:
-            instance.start()
-            code, message = ("answer" if instance.ask(request) else "abstain"), ""
-        except guest.Fault as fault:
-            code, message = fault.code, fault.message
-        smoke = Smoke(code, message, instance.fuel)
-    facts = _facts(source, module, section=section, described=described, smoke=smoke, engine=engine.identity())
+    example, now_ms, seed = msgspec.json.encode(abi.EXAMPLE), abi.EXAMPLE["now_ms"], abi.EXAMPLE["seed"]
+    smoke = _smoke(guest.execute(runtime, prepared, example, budget, now_ms=now_ms, seed=seed))
+    facts = _facts(source, module, section=section, described=described, smoke=smoke, engine=profile.identity())
     return _Reply(facts, bytes(compiled.serialize()))
+
+
+def _smoke(result: guest.Result) -> Smoke:
+    if result.fault:
+        return Smoke(result.fault.code, result.fault.message, result.fuel)
+    return Smoke("answer" if result.answer else "abstain", "", result.fuel)
 
 
 def _metadata(data: bytes, where: str) -> dict[str, Any]:

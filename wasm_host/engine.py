@@ -1,73 +1,147 @@
-"""The engine: one profile, one engine a process, one clock that ends what runs too long.
+"""The engines of this process, and the clock that ends what runs too long.
 
-Compiler and runners must use the same profile, or artifacts do not load; `identity` names it.
+Nearly every rule runs on the pooled engine: its instances live in slots that are reserved once and wiped after use,
+which makes a fresh instance cheap. A rule with more memory than a slot has runs on the other one. Both have the same
+profile, so an artifact loads into either.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from typing import Final
 
 import wasmtime
 
 from wasm_host import abi
+from wasm_host.answer import clean
+from wasm_host.guest import OUT_OF_FUEL, U32, U64, Fault
+from wasm_host.profile import PROFILE, TICK_MS
 
-#: `wasmtime.Config` attributes. What is off is off because no rule needs it and each is attack surface. Traps do not
-#: use signals (the host process has its own handlers), so bounds are checked in code and no guard pages are needed.
-PROFILE: Final[dict[str, bool | int]] = {
-    "consume_fuel": True,
-    "epoch_interruption": True,
-    "max_wasm_stack": abi.STACK,
-    "signals_based_traps": False,
-    "cranelift_nan_canonicalization": True,
-    "wasm_relaxed_simd": False,
-    "wasm_simd": False,
-    "wasm_threads": False,
-    "shared_memory": False,
-    "wasm_memory64": False,
-    "wasm_multi_memory": False,
-    "wasm_gc": False,
-    "gc_support": False,
-    "wasm_function_references": False,
-    "wasm_exceptions": False,
-    "wasm_tail_call": False,
-    "wasm_component_model": False,
-    "parallel_compilation": False,
-    "memory_reservation": abi.LIMITS["memory"].default,
-    "memory_reservation_for_growth": 0,
-    "memory_guard_size": 0,
+try:
+    from wasm_host import capi
+except (ImportError, OSError, ValueError, AttributeError):  # another wasmtime: no pool then
+    capi = None  # type: ignore[assignment]
+
+#: Functions that the host calls, with their types.
+EXPORTS: Final = abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS | {abi.START: abi.Signature((), ())}
+#: Bits of what an export returns, as an unsigned number.
+MASKS: Final = {
+    name: {(): 0, ("i32",): U32, ("i64",): U64}[signature.results] for name, signature in EXPORTS.items()
+}  # fmt: skip
+_TRAPS: Final[dict[int | None, str]] = {
+    code.value: code.name.lower().replace("_", " ") for code in wasmtime.TrapCode
+}  # fmt: skip
+
+#: Instances that can live at once, and so calls.
+SLOTS: Final = 8
+#: Bytes of memory in a slot: what a rule gets unless its operator gives it more.
+SLOT_MEMORY: Final = abi.LIMITS["memory"].default
+#: Bytes at a memory's and a table's begin that are wiped by writing zeros instead of asking the kernel for new pages.
+KEEP_MEMORY: Final = 64 * abi.KIB
+KEEP_TABLE: Final = 4 * abi.KIB
+
+_POOL: Final = {
+    "total_core_instances": SLOTS,
+    "total_memories": SLOTS,
+    "total_tables": SLOTS * abi.TABLES,
+    "total_stacks": 0,  # for asynchronous calls; with the heaps they would reserve 2 GiB of addresses
+    "total_gc_heaps": 0,
+    "max_memories_per_module": 1,
+    "max_tables_per_module": abi.TABLES,
+    "max_unused_warm_slots": SLOTS,
+    "max_core_instance_size": 4 * abi.MIB,  # an entry of 32 bytes for each of 50 000 functions, and room
+    "max_memory_size": SLOT_MEMORY,
+    "table_elements": abi.TABLE_ELEMENTS,
+    "linear_memory_keep_resident": KEEP_MEMORY,
+    "table_keep_resident": KEEP_TABLE,
 }
 
-#: Length of an epoch. A deadline is met within two of them; fuel, the first bound, usually fires before.
-TICK_MS: Final = 10
+
+def for_memory(limit: int) -> wasmtime.Engine:
+    """The engine for rules that may use `limit` bytes of memory; the same one each time."""
+    return _build(pooled=limit <= SLOT_MEMORY and capi is not None)
 
 
 @cache
-def identity() -> str:
-    """Engine version and profile: artifacts of another identity are not loaded."""
-    digest = hashlib.sha256(repr(sorted(PROFILE.items())).encode()).hexdigest()[:12]
-    return f"wasmtime-{version('wasmtime')}-{digest}"
-
-
-@cache
-def shared() -> wasmtime.Engine:
-    """The process's engine, built at the first use."""
+def _build(*, pooled: bool) -> wasmtime.Engine:
     config = wasmtime.Config()
     for name, value in PROFILE.items():
         setattr(config, name, value)
-    return wasmtime.Engine(config)
+    if pooled:
+        _add_pool(config)
+    built = wasmtime.Engine(config)
+    _built.append(built)
+    return built
+
+
+_built: Final[list[wasmtime.Engine]] = []
+
+
+def load(artifact: bytes, memory: int) -> wasmtime.Module:
+    """Machine code that `compiler` made, for a rule with this limit in bytes. `Fault` if it is not this engine's."""
+    try:
+        return wasmtime.Module.deserialize(for_memory(memory), artifact)
+    except wasmtime.WasmtimeError as exc:
+        raise Fault("crash", f"the artifact cannot be loaded: {first_line(str(exc))}") from None
+
+
+def interface(module: wasmtime.Module) -> tuple[frozenset[str], bool]:
+    """Which exports of the contract a module has, and whether it imports nothing. Types were judged by preflight."""
+    exports = frozenset(item.name for item in module.exports if item.name in EXPORTS)
+    return exports, not module.imports
+
+
+def function_type(signature: abi.Signature) -> wasmtime.FuncType:
+    """`signature` as the engine writes it."""
+    params, results = (
+        [getattr(wasmtime.ValType, kind)() for kind in kinds] for kinds in (signature.params, signature.results)
+    )
+    return wasmtime.FuncType(params, results)
+
+
+def trapped(code: int | None) -> Fault:
+    """What a trap means. Its own text is not used: it names the guest's functions and addresses."""
+    if code == wasmtime.TrapCode.OUT_OF_FUEL.value:
+        return Fault("fuel", OUT_OF_FUEL)
+    if code == wasmtime.TrapCode.INTERRUPT.value:
+        return Fault("timeout", "ran longer than its limit")
+    return Fault("trap", _TRAPS.get(code, "unknown trap"))
+
+
+def failed(what: str, message: str) -> Fault:
+    """What an error of the engine's means, which is not a trap."""
+    return Fault("trap", f"{what}: {first_line(message)}")
+
+
+def unlinked(exc: wasmtime.WasmtimeError) -> Fault:
+    """A module that wants what the host does not give: preflight should have refused it."""
+    return Fault("crash", f"the artifact cannot be linked: {first_line(str(exc))}")
+
+
+def first_line(message: str) -> str:
+    """Of an engine's message what a person needs, and no more than an outcome may carry."""
+    return clean(message.partition("\n")[0])[: abi.MESSAGE]
+
+
+def _add_pool(config: wasmtime.Config) -> None:
+    pool = capi.pool_new()
+    for name, value in _POOL.items():
+        capi.POOL_SETTINGS[name](pool, value)
+    capi.pool_use(capi.address(config), pool)
+    capi.pool_delete(pool)
 
 
 class Ticker:
-    """Advances the engine's epoch while calls run, from a daemon thread that sleeps when there are none.
+    """Advances epochs while calls run, from a daemon thread that sleeps when there are none.
 
-    Waking a thread costs more than a call, so it lingers: `touch` before a call is usually one comparison.
+    Waking a thread costs more than a call, so it lingers: `touch` before a call is usually one comparison. Epochs
+    follow the clock: a tick that came late is made up for.
     """
 
     LINGER_S: Final = abi.LIMITS["timeout_ms"].cap / 1000 + 1
+    #: Late ticks that are made up for at once: more end no call, for none has a later deadline.
+    MAKE_UP: Final = abi.LIMITS["timeout_ms"].cap // TICK_MS + 1
 
     def __init__(self, tick: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tick = tick
@@ -97,15 +171,30 @@ class Ticker:
     def _run(self) -> None:
         while True:
             self._wake.wait()
-            while self._recent():
-                time.sleep(TICK_MS / 1000)
-                self._tick()
+            self._follow(self._clock())
             self._wake.clear()
             if self._recent():  # touched between the last look and the clear
                 self._wake.set()
 
+    def _follow(self, begin: float) -> None:
+        done = 0
+        while self._recent():
+            time.sleep(TICK_MS / 1000)
+            due = max(done + 1, int((self._clock() - begin) * 1000 / TICK_MS))
+            for _ in range(min(due - done, self.MAKE_UP)):
+                self._tick()
+            done = due
 
-@cache
-def ticker() -> Ticker:
-    """The shared engine's ticker."""
-    return Ticker(shared().increment_epoch)
+
+def _advance() -> None:
+    for built in _built:
+        built.increment_epoch()
+
+
+#: Everybody's ticker; its thread starts with the first call.
+ticker: Final = Ticker(_advance)
+
+
+def ticks(timeout_ms: int) -> int:
+    """How many epochs from now a call's deadline is: at least `timeout_ms`, at most two ticks more."""
+    return -(-timeout_ms // TICK_MS) + 1

@@ -1,23 +1,17 @@
-"""One instance of a module, from its birth to its end: the only code that touches a guest.
+"""One call of a guest, from its birth to its end, whichever way the engine is spoken to. Pure.
 
-wasmtime's public Python API is used with its traps in mind: pointers are masked to 32 bits and checked here (its own
-reads wrap around), the host function never raises (its exceptions land in one global slot), and a store is always
-closed (a trapped one is not freed otherwise).
+A `Runtime` is a way to the engine (`native` and `public` are the two); it opens an `Instance`: fresh, under limits,
+closed after the call. `execute` leads it through the life of a call that `abi` describes. What a guest hands over is a
+stranger's: pointers and lengths are taken as u32 and checked against the memory's size at that moment.
 """
 
-import threading
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol
 
-import wasmtime
-from wasmtime import Caller, Func, FuncType, InstancePre, Linker, Memory, Module, Store, Trap, TrapCode, ValType
-
-from wasm_host import abi, engine
-from wasm_host.answer import clean
-from wasm_host.call import call
+from wasm_host import abi
 
 U32: Final = 0xFFFF_FFFF
+U64: Final = 0xFFFF_FFFF_FFFF_FFFF
+OUT_OF_FUEL: Final = "executed more instructions than its limit"
 
 
 class Fault(Exception):
@@ -29,159 +23,164 @@ class Fault(Exception):
         self.message = message
 
 
-class _Log(threading.local):
-    """Where the running guest's log goes; a host function has no other way to know whose call it serves."""
+class Exited(Fault):
+    """The guest ended its program, with this status."""
 
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-        self.room = 0
-
-
-_log = _Log()
+    def __init__(self, status: int) -> None:
+        super().__init__("error", f"exited with code {status}")
+        self.status = status
 
 
-def _host_log(caller: Caller, level: int, pointer: int, length: int) -> None:
-    """`terraphim.log`: keeps what fits, ignores what cannot be read, raises nothing."""
-    if _log.room <= 0:
-        return
-    try:
-        memory = caller.get(abi.MEMORY)
-        start, count = pointer & U32, length & U32
-        if not isinstance(memory, Memory) or start + count > memory.data_len(caller):
-            return
-        name = abi.LOG_LEVELS[level] if 0 <= level < len(abi.LOG_LEVELS) else "info"
-        text = bytes(memory.read(caller, start, start + min(count, _log.room))) if count else b""
-        line = f"{name}: {clean(text.decode(errors='replace'))}".encode()[: _log.room]
-        _log.room -= len(line) + 1
-        _log.lines.append(line)
-    except Exception:  # noqa: BLE001 - a guest must not be able to make the host fail
-        _log.room = 0
+class OutOfBounds(Exception):
+    """Bytes that are not in the guest's memory, and its size."""
+
+    def __init__(self, pointer: int, length: int, size: int) -> None:
+        super().__init__(f"bytes {pointer} to {pointer + length} of a memory of {size}")
 
 
-def _linker() -> Linker:
-    linker = Linker(engine.shared())
-    for (module, name), signature in abi.ALLOWED_IMPORTS.items():
-        params = [getattr(ValType, kind)() for kind in signature.params]
-        linker.define_func(module, name, FuncType(params, []), _host_log, access_caller=True)
-    return linker
-
-
-_LINKER: list[Linker] = []
-
-
-def prepare(module: Module) -> InstancePre:
-    """The module with its imports resolved, ready for many instances. `WasmtimeError` if an import is not ours."""
-    if not _LINKER:
-        _LINKER.append(_linker())
-    return _LINKER[0].instantiate_pre(module)
-
-
-class Guest:
-    """A fresh instance under limits (instructions, bytes, milliseconds); a context manager that frees it.
-
-    `Fault` from every method. `log` and `fuel` may be read at any time before the end.
-    """
-
-    def __init__(self, prepared: InstancePre, *, fuel: int, memory: int, timeout_ms: int) -> None:
-        self._prepared = prepared
-        self._limit = fuel
-        self._store = Store(engine.shared())
-        self._store.set_fuel(fuel)
-        self._store.set_epoch_deadline(-(-timeout_ms // engine.TICK_MS) + 1)
-        self._store.set_limits(memory, abi.TABLE_ELEMENTS, 1, abi.TABLES, 1)
-        self._exports: Mapping[str, object] | None = None
-        _log.lines = []
-        _log.room = abi.LOG
-
-    def __enter__(self) -> "Guest":
-        engine.ticker().touch()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._store.close()
+class Limits(Protocol):
+    """Instructions, bytes of memory, milliseconds."""
 
     @property
-    def fuel(self) -> int:
-        """Instructions executed so far, in wasmtime's unit."""
-        return self._limit - self._store.get_fuel()
-
+    def fuel(self) -> int: ...
     @property
-    def log(self) -> str:
-        return b"\n".join(_log.lines).decode(errors="ignore")
+    def memory(self) -> int: ...
+    @property
+    def timeout_ms(self) -> int: ...
+
+
+class Memory(Protocol):
+    """A guest's linear memory. Pointers and lengths are unsigned; `OutOfBounds`."""
+
+    def check(self, pointer: int, length: int) -> None:
+        """`OutOfBounds` unless these bytes exist."""
+
+    def read(self, pointer: int, length: int) -> bytes: ...
+    def write(self, pointer: int, data: bytes) -> None: ...
+
+
+class Instance(Memory, Protocol):
+    """A fresh instance, for one call. Its figures may be asked until `close`."""
 
     def start(self) -> None:
-        """Instantiate (which runs the start function) and initialise the language's runtime."""
-        try:
-            self._exports = self._prepared.instantiate(self._store).exports(self._store)
-        except Trap as trap:
-            raise _fault(trap) from None
-        except wasmtime.WasmtimeError as exc:
-            raise Fault("trap", f"cannot be instantiated: {_first_line(exc)}") from None
-        if abi.INITIALIZE in self._exports:
-            self._call(abi.INITIALIZE)
+        """Instantiate, which runs the start function. `Fault`."""
 
-    def ask(self, request: bytes) -> bytes:
-        """The answer's bytes to a request's; empty if the rule abstains."""
-        pointer = self._call(abi.ALLOC, len(request)) & U32
-        if not pointer:
-            raise Fault("error", f"alloc({len(request)}) returned 0: no room for the request")
-        self._memory_range(pointer, len(request), abi.ALLOC)
-        self._memory.write(self._store, request, pointer)
-        return self._answer(abi.ROUTE, pointer, len(request))
+    def call(self, name: str, *args: int) -> int:
+        """Call an export with i32s; its result, unsigned, 0 if it has none. `Fault`."""
 
-    def describe(self) -> bytes:
-        """The metadata that the module returns; empty if it has none."""
-        exports = self._exports
-        return self._answer(abi.DESCRIBE) if exports is not None and abi.DESCRIBE in exports else b""
+    def fuel(self) -> int:
+        """Instructions so far, and what host calls were charged."""
 
-    @property
-    def _memory(self) -> Memory:
-        memory = self._exports[abi.MEMORY] if self._exports is not None else None
-        assert isinstance(memory, Memory)  # noqa: S101 - preflight has seen to it
-        return memory
+    def pages(self) -> int:
+        """Memory, in pages of 64 KiB."""
 
-    def _memory_range(self, pointer: int, length: int, who: str) -> None:
-        size = self._memory.data_len(self._store)
-        if pointer + length > size:
-            raise Fault("refused", f"{who} named bytes {pointer} to {pointer + length} of a memory of {size}")
+    def log(self) -> str: ...
 
-    def _answer(self, name: str, *args: int) -> bytes:
-        packed = self._call(name, *args)
-        if not packed:
-            return b""
-        pointer, length = (packed >> 32) & U32, packed & U32
-        if not length:
-            raise Fault("refused", f"{name} returned a pointer with length 0; return 0 to abstain")
-        if length > abi.ANSWER:
-            raise Fault("refused", f"{name} returned {length} bytes, the limit is {abi.ANSWER}")
-        self._memory_range(pointer, length, name)
-        return bytes(self._memory.read(self._store, pointer, pointer + length))
+    def output(self) -> bytes:
+        """What a command wrote to its standard output."""
 
-    def _call(self, name: str, *args: int) -> int:
-        function = self._exports[name] if self._exports is not None else None
-        assert isinstance(function, Func)  # noqa: S101 - preflight has seen to it
-        try:
-            return call(self._store, function, args, 0 if name == abi.INITIALIZE else 1)
-        except Trap as trap:
-            raise _fault(trap) from None
-        except wasmtime.WasmtimeError as exc:
-            raise Fault("trap", f"{name}: {_first_line(exc)}") from None
+    def close(self) -> None: ...
 
 
-def _first_line(exc: Exception) -> str:
-    return clean(str(exc).partition("\n")[0])[: abi.MESSAGE]
+class Prepared(NamedTuple):
+    """A module that was loaded and linked: the runtime's own, exports of the contract, whether it imports nothing."""
+
+    code: Any
+    exports: frozenset[str]
+    pure: bool
 
 
-def _fault(trap: Trap) -> Fault:
-    """The outcome code of a trap. Its own text is not used: it names the guest's functions and addresses."""
+class Runtime(Protocol):
+    """A way to the engine. A `Prepared` belongs to the runtime that made it, and may be used by several threads."""
+
+    name: str
+
+    def prepare(self, artifact: bytes, memory: int) -> Prepared:
+        """Load machine code that `compiler` made; `memory` is the rule's limit in bytes. `Fault`."""
+
+    def open(self, prepared: Prepared, request: bytes, limits: Limits, now_ms: int, seed: int) -> Instance: ...
+
+
+class Result(NamedTuple):
+    """What came of a call: the answer (empty: abstains) or a fault; instructions, memory in pages, log."""
+
+    answer: bytes
+    fault: Fault | None
+    fuel: int
+    pages: int
+    log: str
+
+
+def execute(
+    runtime: Runtime, prepared: Prepared, request: bytes, limits: Limits, *, now_ms: int = 0, seed: int = 0
+) -> Result:
+    """Ask a fresh instance for the answer to `request`. `now_ms` and `seed` are its clock and randomness.
+
+    The same arguments give the same answer, instructions and log, unless the deadline ends it. Raises nothing of the
+    guest's.
+    """
+    instance = runtime.open(prepared, request, limits, now_ms, seed)
     try:
-        code = trap.trap_code
-    except ValueError:  # a code newer than the Python wrapper
-        code = None
-    if code is TrapCode.OUT_OF_FUEL:
-        return Fault("fuel", "executed more instructions than its limit")
-    if code is TrapCode.INTERRUPT:
-        return Fault("timeout", "ran longer than its limit")
-    return Fault("trap", code.name.lower().replace("_", " ") if code else "unknown trap")
+        answer, fault = b"", None
+        try:
+            _begin(instance, prepared.exports)
+            answer = _ask(instance, request) if abi.ROUTE in prepared.exports else _run(instance)
+        except Fault as exc:
+            fault = exc
+        return Result(answer, fault, instance.fuel(), instance.pages(), instance.log())
+    finally:
+        instance.close()
+
+
+def describe(runtime: Runtime, prepared: Prepared, limits: Limits) -> bytes:
+    """The metadata that a fresh instance returns, empty if it has none. `Fault`, also of what runs before."""
+    instance = runtime.open(prepared, b"", limits, 0, 0)
+    try:
+        _begin(instance, prepared.exports)
+        return _returned(instance, abi.DESCRIBE) if abi.DESCRIBE in prepared.exports else b""
+    finally:
+        instance.close()
+
+
+def _begin(instance: Instance, exports: frozenset[str]) -> None:
+    instance.start()
+    if abi.INITIALIZE in exports and abi.ROUTE in exports:
+        instance.call(abi.INITIALIZE)
+
+
+def _ask(instance: Instance, request: bytes) -> bytes:
+    """A reactor's answer."""
+    length = len(request)
+    pointer = instance.call(abi.ALLOC, length)
+    if not pointer:
+        raise Fault("error", f"alloc({length}) returned 0: no room for the request")
+    try:
+        instance.write(pointer, request)
+    except OutOfBounds as exc:
+        raise Fault("refused", f"{abi.ALLOC} named {exc}") from None
+    return _returned(instance, abi.ROUTE, pointer, length)
+
+
+def _returned(instance: Instance, name: str, *args: int) -> bytes:
+    packed = instance.call(name, *args)
+    if not packed:
+        return b""
+    pointer, length = packed >> 32, packed & U32
+    if not length:
+        raise Fault("refused", f"{name} returned a pointer with length 0; return 0 to abstain")
+    if length > abi.ANSWER:
+        raise Fault("refused", f"{name} returned {length} bytes, the limit is {abi.ANSWER}")
+    try:
+        return instance.read(pointer, length)
+    except OutOfBounds as exc:
+        raise Fault("refused", f"{name} named {exc}") from None
+
+
+def _run(instance: Instance) -> bytes:
+    """A command's answer: what it wrote, if it ended well."""
+    try:
+        instance.call(abi.START)
+    except Exited as exc:
+        if exc.status:
+            raise
+    return instance.output()

@@ -5,30 +5,33 @@ Every call has a fresh instance, fuel, a deadline and a memory limit; nothing th
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from wasmtime import InstancePre, Module
-
-from wasm_host import abi, engine, guest
-from wasm_host.answer import Illegal, Outcome, judge
+from wasm_host.answer import Outcome, conclude
 from wasm_host.compiler import read_artifact
+from wasm_host.guest import Fault, Prepared, Result, execute
 from wasm_host.projection import project
 from wasm_host.rule import Rule
+
+_NOTHING: Final = Result(b"", None, 0, 0, "")
 
 
 class InlineRunner:
     """Asks rules in order. May be used by several threads at once. `clock` gives nanoseconds."""
 
     def __init__(self, *, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        from wasm_host import paths  # noqa: PLC0415 - the engine is loaded by who runs rules
+
         self._clock = clock
-        self._ready: dict[str, InstancePre] = {}
+        self._runtime = paths.serving().runtime
+        self._ready: dict[tuple[str, int], Prepared] = {}
 
     def prepare(self, rules: Iterable[Rule]) -> None:
         """Load these rules' machine code, and forget all other: call it when a new set is about to serve.
 
         Without it, code is loaded by the first call. `guest.Fault` if an artifact cannot be loaded.
         """
-        self._ready = {rule.sha256: self._load(rule) for rule in rules}
+        self._ready = {_key(rule): self._load(rule) for rule in rules}
 
     def run(self, rules: Sequence[Rule], view: Mapping[str, Any], targets: frozenset[str]) -> list[Outcome]:
         """One outcome for each rule that was asked, in order; the last one decides, or none does. Never raises.
@@ -51,40 +54,28 @@ class InlineRunner:
         try:
             if rule.view_key not in requests:
                 requests[rule.view_key] = project(rule.plan, view, rule.config)
-            fields = self._call(rule, requests[rule.view_key], targets)
+            result = self._call(rule, requests[rule.view_key], view)
+        except Fault as fault:
+            result = _NOTHING._replace(fault=fault)
         except Exception as exc:  # noqa: BLE001 - a rule's fault must never be a request's
-            fields = {"code": "crash", "message": f"the host failed: {type(exc).__name__}"}
-        if fields["code"] in abi.FAULTS and rule.settings.fail == "deny":
-            fields |= {"deny_status": abi.FAIL_STATUS, "deny_message": f"rule {rule.name} failed"}
-        return Outcome(
-            rule=rule.name,
-            micros=(self._clock() - begin) // 1000,
-            saw_text=rule.plan.saw_text,
-            shadow=rule.settings.mode == "shadow",
-            **fields,
-        )
+            result = _NOTHING._replace(fault=Fault("crash", f"the host failed: {type(exc).__name__}"))
+        return conclude(rule, result, targets, (self._clock() - begin) // 1000)
 
-    def _call(self, rule: Rule, request: bytes | None, targets: frozenset[str]) -> dict[str, Any]:
+    def _call(self, rule: Rule, request: bytes | None, view: Mapping[str, Any]) -> Result:
         if request is None:
-            return {
-                "code": "skipped",
-                "message": f"oversize: the request is over {rule.plan.limit} bytes for this rule",
-            }
-        limits = rule.settings.limits
-        prepared = self._ready.get(rule.sha256) or self._ready.setdefault(rule.sha256, self._load(rule))
-        with guest.Guest(prepared, fuel=limits.fuel, memory=limits.memory, timeout_ms=limits.timeout_ms) as instance:
-            try:
-                instance.start()
-                fields = judge(instance.ask(request), rule.settings, targets)
-            except guest.Fault as fault:
-                fields = {"code": fault.code, "message": fault.message}
-            except Illegal as exc:
-                fields = {"code": "refused", "message": str(exc)}
-            return fields | {"fuel": instance.fuel, "log": instance.log}
+            raise Fault("skipped", f"oversize: the request is over {rule.plan.limit} bytes for this rule")
+        key = _key(rule)
+        prepared = self._ready.get(key) or self._ready.setdefault(key, self._load(rule))
+        now_ms, seed = view.get("now_ms", 0), view.get("seed", 0)
+        return execute(self._runtime, prepared, request, rule.settings.limits, now_ms=now_ms, seed=seed)
 
-    @staticmethod
-    def _load(rule: Rule) -> InstancePre:
+    def _load(self, rule: Rule) -> Prepared:
         code = read_artifact(rule.compiled.artifact)
         if code is None:
-            raise guest.Fault("crash", f"the artifact of rule {rule.name} is gone or damaged: reload the plugins")
-        return guest.prepare(Module.deserialize(engine.shared(), code))
+            raise Fault("crash", f"the artifact of rule {rule.name} is gone or damaged: reload the plugins")
+        return self._runtime.prepare(code, rule.settings.limits.memory)
+
+
+def _key(rule: Rule) -> tuple[str, int]:
+    """One module may serve rules with different limits, which may need different engines."""
+    return rule.sha256, rule.settings.limits.memory

@@ -7,6 +7,7 @@ import pytest
 
 from wasm_host import abi
 from wasm_host.inline import InlineRunner
+from wasm_host.manifest import Limits
 from wasm_host.registry import load_rules
 from wasm_host.rule import Rule
 
@@ -60,14 +61,12 @@ def test_what_others_write_does_not_count(rule: Rule, text: str) -> None:
 
 
 def test_a_request_of_any_legal_size_fits(rule: Rule) -> None:
-    from wasm_host import guest  # noqa: PLC0415 - the engine is only needed here
+    from wasm_host import compiler, guest, paths  # noqa: PLC0415 - the engine is only needed here
 
-    prepared = InlineRunner._load(rule)
+    code, runtime, limits = compiler.read_artifact(rule.compiled.artifact), paths.serving().runtime, Limits()
+    assert code
+    prepared = runtime.prepare(code, limits.memory)
     for size, fits in ((1, True), (abi.LIMITS["request"].cap, True), (abi.LIMITS["request"].cap + 1, False)):
-        with guest.Guest(prepared, fuel=200_000_000, memory=abi.LIMITS["memory"].default, timeout_ms=2000) as instance:
-            instance.start()
-            if fits:
-                assert instance.ask(b"x" * size) == b""
-            else:
-                with pytest.raises(guest.Fault, match="no room"):
-                    instance.ask(b"x" * size)
+        result = guest.execute(runtime, prepared, b"x" * size, limits)
+        assert result.answer == b""
+        assert "no room" in result.fault.message if result.fault else fits

@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import wasmtime
 from hypothesis import HealthCheck, settings
 
-from wasm_host import abi
+from wasm_host import abi, engine
+from wasm_host.guest import Result, Runtime, execute
+from wasm_host.manifest import Limits
+from wasm_host.native import Native
+from wasm_host.public import Public
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 
 CONFORMANCE = Path(abi.__file__).parent / "conformance"
 TARGETS = frozenset({"a,b", "c,d"})
+RUNTIMES: tuple[Runtime, ...] = (Native(), Public())
 VIEW: dict[str, Any] = abi.EXAMPLE | {"targets": [{"name": name} for name in sorted(TARGETS)]}
 ROUTE = '{"route":"a,b"}'
 #: Generated cases: the same in every run, however slow the machine is.
@@ -34,6 +40,18 @@ def seeing() -> str:
     """A rule that logs the request it was given, and abstains."""
     call = "(call $log (i32.const 2) (local.get 0) (local.get 1)) (i64.const 0)"
     return running(call).replace("(module", '(module (import "terraphim" "log" (func $log (param i32 i32 i32)))', 1)
+
+
+def artifact(text: str, memory: int = 0) -> bytes:
+    """Machine code of a module, as the compiler would keep it."""
+    return bytes(wasmtime.Module(engine.for_memory(memory), text).serialize())
+
+
+def asked(runtime: Runtime, text: str, request: bytes = b"{}", **limits: int) -> Result:
+    """What a module's code does with a request."""
+    budget = Limits(**{"timeout_ms": 2000, **limits})
+    prepared = runtime.prepare(artifact(text, budget.memory), budget.memory)
+    return execute(runtime, prepared, request, budget, now_ms=VIEW["now_ms"], seed=VIEW["seed"])
 
 
 def quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-;; outcome: timeout
+;; outcome: fuel
 ;; Spends the host's time instead of its own.
 (module
   (import "terraphim" "log" (func $log (param i32 i32 i32)))

@@ -1,0 +1,93 @@
+"""Which way to the engine serves: the fast one, if it is there and does what the public one does."""
+
+from functools import cache
+from typing import Final, NamedTuple
+
+import wasmtime
+
+from wasm_host import abi, engine
+from wasm_host.guest import Result, Runtime, execute
+from wasm_host.public import Public
+
+
+class Serving(NamedTuple):
+    """The runtime that serves; `path` is its name, `reason` why it is not the fast one (empty if it is)."""
+
+    runtime: Runtime
+    reason: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.runtime.name
+
+
+#: A rule that does what the first byte of its request says, so that one module asks everything.
+_REACTOR: Final = f"""(module
+  (import "terraphim" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1 3)
+  (global $heap (mut i32) (i32.const 1024))
+  (data (i32.const 16) "answer")
+  (func $deep (result i32) (i32.add (call $deep) (i32.const 1)))
+  (func (export "{abi.INITIALIZE}") (global.set $heap (i32.const 2048)))
+  (func (export "{abi.ALLOC}") (param $length i32) (result i32)
+    (select (i32.const 0) (global.get $heap) (i32.gt_u (local.get $length) (i32.const 64))))
+  (func (export "{abi.ROUTE}") (param $at i32) (param $length i32) (result i64) (local $what i32)
+    (local.set $what (i32.load8_u (local.get $at)))
+    (if (i32.eq (local.get $what) (i32.const {ord("a")})) (then (return (i64.const {16 << 32 | 6}))))
+    (if (i32.eq (local.get $what) (i32.const {ord("t")})) (then unreachable))
+    (if (i32.eq (local.get $what) (i32.const {ord("d")})) (then (drop (i32.div_u (i32.const 1) (i32.const 0)))))
+    (if (i32.eq (local.get $what) (i32.const {ord("o")})) (then (return (i64.const -1))))
+    (if (i32.eq (local.get $what) (i32.const {ord("p")})) (then (return (i64.const {65_532 << 32 | 5}))))
+    (if (i32.eq (local.get $what) (i32.const {ord("l")})) (then
+      (call $log (i32.const 3) (i32.const 16) (i32.const 6))
+      (call $log (i32.const -1) (i32.const -1) (i32.const 2))))
+    (if (i32.eq (local.get $what) (i32.const {ord("f")})) (then (loop $again (br $again))))
+    (if (i32.eq (local.get $what) (i32.const {ord("s")})) (then (drop (call $deep))))
+    (if (i32.eq (local.get $what) (i32.const {ord("g")})) (then (drop (memory.grow (i32.const 2)))))
+    (i64.const 0)))"""
+_REQUESTS: Final = tuple(what.encode() for what in ("a", "n", "t", "d", "o", "p", "l", "f", "s", "g", "x" * 65))
+
+
+class _Limits(NamedTuple):
+    fuel: int = 100_000
+    memory: int = abi.LIMITS["memory"].default
+    timeout_ms: int = abi.LIMITS["timeout_ms"].cap
+
+
+@cache
+def serving() -> Serving:
+    """Chosen at the first use, which takes some milliseconds; the same ever after."""
+    public = Public()
+    try:
+        from wasm_host.native import Native  # noqa: PLC0415 - it may be what this wasmtime does not allow
+
+        native = Native()
+        difference = compare(native, public)
+    except Exception as exc:  # noqa: BLE001 - whatever is wrong with the fast way, the other one serves
+        difference = f"cannot be used: {type(exc).__name__}: {exc}"[:200]
+    return Serving(public, f"native {difference}") if difference else Serving(native)
+
+
+def compare(one: Runtime, other: Runtime) -> str:
+    """How two runtimes differ on modules made for it; empty if they do not."""
+    limits = _Limits()
+    for text, requests in _PROBES:
+        artifact = bytes(wasmtime.Module(engine.for_memory(limits.memory), text).serialize())
+        prepared = [runtime.prepare(artifact, limits.memory) for runtime in (one, other)]
+        for request in requests:
+            results = [
+                _plain(execute(runtime, module, request, limits, now_ms=1, seed=2))
+                for runtime, module in zip((one, other), prepared, strict=True)
+            ]
+            if results[0] != results[1]:
+                return f"answers {results[0]} where {other.name} answers {results[1]}"
+    return ""
+
+
+def _plain(result: Result) -> tuple[object, ...]:
+    """A result as values that can be compared."""
+    fault = result.fault
+    return (*result._replace(fault=None), fault and (fault.code, fault.message))
+
+
+_PROBES: Final = ((_REACTOR, _REQUESTS),)
