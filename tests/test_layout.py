@@ -51,6 +51,7 @@ SHOWN_ELSEWHERE = {
     "core/schema.py": "tests/core/test_config_file.py",
     "core/serving.py": "tests/core/test_cli.py",
     "core/simulate.py": "tests/e2e/test_first_start.py",
+    "wasm_host/linux.py": "tests/wasm_host/test_hardening.py",
 }
 #: The thin shell: everything else is called, and never waits.
 ASYNC = {

@@ -6,6 +6,7 @@
 - `registry` turns a folder into an immutable `RuleSet`; `inline` runs its rules; `answer` judges what they say.
 - `guest` is the life of a call, `wasi` what the guest may ask of the world; `native` and `public` are two ways to the
   engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
+- `hardening` is what a process gives up before it runs a guest; `seccomp` its filter, `linux` the calls for it.
 - `testing` runs one module for its author.
 
 Nothing here imports the proxy: the package could be published alone. Importing it does not load the engine.

@@ -1,0 +1,351 @@
+"""What holds machine code that escaped from the engine: each attack of `escape` against each layer, on this kernel."""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+from attacks import ATTACKS
+from facts import ROOT
+
+from wasm_host import hardening, linux
+
+PATIENCE_S = 60
+PATHS = [str(ROOT), str(Path(__file__).parent)]
+NOBODY = 65534
+#: As the user of the tests, and as an unprivileged one.
+USERS = sorted({os.getuid(), os.getuid() or NOBODY})
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are Linux's")
+
+
+def landlock_version() -> int:
+    try:
+        return linux.landlock_version()
+    except OSError:
+        return 0
+
+
+LANDLOCK = landlock_version()
+needs_landlock = pytest.mark.skipif(LANDLOCK == 0, reason="this kernel has no Landlock")
+
+
+def python(
+    code: str, *args: str, stdin: str = "", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a process with nothing of ours; the packages and the tests' helpers can be imported."""
+    boot = f"import sys; sys.path[:0] = {PATHS}\n{code}"
+    return subprocess.run(
+        [sys.executable, "-I", "-c", boot, *args],
+        input=stdin, env=env or {}, cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+
+@cache
+def outcomes(layers: str, uid: int) -> dict[str, str]:
+    """What came of every attack: `reached`, the error's name, or the signal that ended the attacker."""
+    names = msgspec.json.encode(list(ATTACKS)).decode()
+    done = python("import escape; escape.main(sys.argv[1], int(sys.argv[2]))", layers, str(uid), stdin=names)
+    assert done.returncode == 0, done.stderr
+    return dict(msgspec.json.decode(line, type=tuple[str, str]) for line in done.stdout.splitlines())
+
+
+def possible(attack: str, uid: int) -> None:
+    """An attack that fails without any layer shows nothing."""
+    if (found := outcomes("none", uid)[attack]) != "reached":
+        pytest.skip(f"impossible here for user {uid} without any layer: {found}")
+
+
+#: How the layers hold these off, if not with EPERM or SIGSYS.
+OTHERWISE = {"inherited_file": {"EBADF"}, "load_library": {"failed"}, "import_module": {"failed"}}
+
+
+@pytest.mark.parametrize("uid", USERS)
+@pytest.mark.parametrize("attack", ATTACKS)
+@needs_landlock
+def test_nothing_can_be_reached(attack: str, uid: int) -> None:
+    possible(attack, uid)
+    assert outcomes("all", uid)[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@needs_landlock
+def test_nothing_can_be_reached_from_a_thread_that_was_there_before(attack: str) -> None:
+    possible(attack, USERS[0])
+    assert outcomes("thread", USERS[0])[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_seccomp_alone_leaves_only_what_is_open_already(attack: str) -> None:
+    possible(attack, USERS[0])
+    held = outcomes("seccomp", USERS[0])[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
+    assert held != (attack == "inherited_file")
+
+
+#: What Landlock holds off by itself, since the version of its ABI. It says nothing of metadata, sockets but TCP, open
+#: descriptors, starting processes and the rest of the kernel.
+LANDLOCK_HOLDS = {
+    "read_file": 1, "write_file": 1, "make_file": 1, "nameless_file": 1, "file_by_open_folder": 1, "openat2": 1,
+    "own_memory_file": 1, "shared_memory_file": 1, "list_folder": 1, "rename": 1, "remove": 1, "make_folder": 1,
+    "symbolic_link": 1, "hard_link": 1, "fifo": 1, "truncate": 3, "load_library": 1, "import_module": 1,
+    "posix_messages": 1, "execute": 1, "execute_from_memory": 1, "spawn": 1, "trace": 1, "read_memory": 1,
+    "write_memory": 1, "memory_file": 1, "environment_file": 1, "take_descriptor": 1, "compare": 1, "mount": 1,
+    "other_namespace": 1, "connect_tcp": 4, "connect_abstract": 6, "send_elsewhere": 6, "signal_prey": 6,
+    "signal_thread": 6, "signal_thread_only": 6, "signal_queue": 6, "signal_by_descriptor": 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", LANDLOCK_HOLDS)
+@needs_landlock
+def test_landlock_alone_keeps_from_files_and_processes(attack: str) -> None:
+    if LANDLOCK_HOLDS[attack] > LANDLOCK:
+        pytest.skip(f"needs version {LANDLOCK_HOLDS[attack]} of Landlock's ABI, this kernel has {LANDLOCK}")
+    possible(attack, USERS[0])
+    assert outcomes("landlock", USERS[0])[attack] in {"EACCES", "EPERM", "failed"}
+
+
+@pytest.mark.parametrize("attack", ["read_memory", "write_memory", "memory_file", "environment_file", "trace"])
+def test_a_protected_process_is_closed_to_others_of_its_user(attack: str) -> None:
+    uid = USERS[-1]
+    possible(attack, uid)
+    assert outcomes("protected", uid)[attack] in {"EPERM", "EACCES"}
+
+
+# What the kernel says of a hardened process
+
+
+LOCKED = """
+import os, threading
+from wasm_host import hardening
+reader, writer = os.pipe()
+saying = os.dup(1)
+thread = threading.Thread(target=os.read, args=(reader, 1), daemon=True)
+layers = hardening.apply([reader, writer, saying], start=thread.start)
+os.write(saying, repr(layers).encode() + b"\\n")
+os.read(reader, 1)
+"""
+
+
+def test_the_kernel_agrees() -> None:
+    boot = f"import sys; sys.path[:0] = {PATHS}\n{LOCKED}"
+    command = [sys.executable, "-I", "-c", boot]
+    with subprocess.Popen(command, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            proc = Path(f"/proc/{process.pid}")
+            threads = [status(task / "status") for task in (proc / "task").iterdir()]
+            limits = (proc / "limits").read_text()
+        finally:
+            process.kill()
+    assert len(threads) == 2
+    for thread in threads:
+        assert thread["NoNewPrivs"] == "1"
+        assert thread["Seccomp"] == "2"
+        assert {int(thread[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
+        assert "0" not in thread["Uid"].split()
+        if os.getuid() == 0:
+            assert int(thread["CapBnd"], 16) == 0
+            assert (thread["Uid"].split(), thread["Groups"]) == ([str(NOBODY)] * 4, "")
+    for name, value in (("processes", 0), ("core file size", 0), ("open files", hardening.DESCRIPTORS),
+                        ("address space", hardening.ADDRESS_SPACE)):  # fmt: skip
+        assert f"Max {name} ".ljust(26) + f"{value:<21}" * 2 in limits
+
+
+def status(path: Path) -> dict[str, str]:
+    pairs = (line.partition(":") for line in path.read_text().splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def test_only_what_is_kept_stays_open() -> None:
+    code = """
+import os
+from wasm_host import hardening
+saying = os.dup(1)
+opened = [os.open("/", 0), os.dup(0)]
+hardening._BEFORE["descriptors"].take([saying])
+numbers = [number for number in (0, 1, 2, *opened) if os.path.lexists(f"/proc/self/fd/{number}")]
+left = {number: os.readlink(f"/proc/self/fd/{number}") for number in numbers}
+os.write(saying, repr((left, os.getcwd())).encode())
+"""
+    done = python(code)
+    assert done.stdout == repr((dict.fromkeys(range(3), "/dev/null"), "/")), done.stderr
+
+
+# Whether what cannot be had is said
+
+
+def layers_of(code: str, env: dict[str, str] | None = None) -> dict[str, str]:
+    done = python(
+        f"{code}\nimport os, msgspec; from wasm_host import hardening, seccomp; saying = os.dup(1)\n"
+        "os.write(saying, msgspec.json.encode(hardening.apply([saying])))",
+        env=env,
+    )
+    return msgspec.json.decode(done.stdout, type=dict[str, str])
+
+
+def missing(layers: dict[str, str]) -> dict[str, str]:
+    return {name: state for name, state in layers.items() if state != hardening.ON}
+
+
+@needs_landlock
+def test_all_layers_hold_here() -> None:
+    found = hardening.supported()
+    assert missing(found) == {}
+    assert set(found) == set(hardening.LACKS)
+    assert hardening.promised(found)
+
+
+def test_a_process_started_with_an_environment() -> None:
+    found = layers_of("", {"API_KEY": "sk-canary"})
+    assert found["environment"] == "the process was started with an environment"
+    assert not hardening.promised(found | {"proxy_memory": hardening.ON})
+
+
+def test_threads_that_were_there_before() -> None:
+    code = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    expected = dict.fromkeys(
+        ["landlock"] + ["capabilities"] * (os.getuid() == 0), "1 other threads were started before"
+    )
+    assert missing(layers_of(code)).items() >= expected.items()
+
+
+MACHINE = """
+import os, types
+from wasm_host import hardening
+os.uname = lambda: types.SimpleNamespace(machine={machine!r}, sysname={system!r})
+"""
+
+
+def test_a_machine_without_a_table() -> None:
+    assert layers_of(MACHINE.format(machine="m68k", system="Linux"))["seccomp"] == "no table of system calls for m68k"
+
+
+def test_another_system() -> None:
+    found = layers_of(MACHINE.format(machine="arm64", system="Darwin"))
+    assert set(found.values()) == {"needs Linux"}
+    assert not hardening.promised(found)
+
+
+def test_a_kernel_that_refuses() -> None:
+    code = (
+        "from wasm_host import linux\n"
+        "def refuse(*_): raise OSError(38, 'Function not implemented')\n"
+        "linux.landlock = linux.seccomp = refuse"
+    )
+    expected = {"landlock": "Function not implemented", "seccomp": "Function not implemented"}
+    assert missing(layers_of(code)) == expected
+
+
+@pytest.mark.parametrize("name", ["landlock", "seccomp"])
+def test_a_call_that_does_nothing_is_noticed(name: str) -> None:
+    """As under an emulator of system calls that says yes to everything."""
+    found = layers_of("from wasm_host import linux; linux.landlock = linux.seccomp = lambda *_: None")
+    assert found[name] == "files can still be opened"
+
+
+def test_a_probe_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    found = hardening.supported()
+    assert set(found) == set(hardening.LACKS)
+    assert all(state.startswith("the probe failed (status 1): ") for state in found.values())
+
+
+@pytest.mark.parametrize("name", sorted(hardening.LACKS))
+def test_the_promise_needs_every_layer(name: str) -> None:
+    every = dict.fromkeys(hardening.LACKS, hardening.ON)
+    assert hardening.promised(every)
+    assert not hardening.promised(every | {name: "no"})
+    assert not hardening.promised({key: state for key, state in every.items() if key != name})
+
+
+def test_aborting_still_says_so() -> None:
+    done = python("import os; from wasm_host import hardening; hardening.apply([]); os.abort()")
+    assert done.returncode == -signal.SIGABRT
+
+
+# The engine must not notice
+
+
+ENGINE = '''
+import os, threading, time
+import wasmtime
+from wasmtime import _ffi as ffi
+from wasm_host import hardening
+
+TEXT = """(module (import "h" "log" (func $log (param i32))) (memory (export "memory") 4) (data (i32.const 65000) "x")
+  (func (export "add") (param i32) (result i32) (call $log (local.get 0)) (i32.store8 (i32.const 65536) (i32.const 1))
+    (i32.add (local.get 0) (i32.load8_u (i32.const 65000))))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "trap") (param i32) (result i32) unreachable)
+  (func (export "loop") (param i32) (result i32) (loop $l (br $l)) (i32.const 0)))"""
+
+def new_engine(pooling):
+    config = wasmtime.Config()
+    config.consume_fuel = config.epoch_interruption = True
+    config.signals_based_traps = config.parallel_compilation = False
+    config.memory_guard_size, config.memory_reservation = 0, 16 << 20
+    if pooling:
+        pool = ffi.wasmtime_pooling_allocation_config_new()
+        ffi.wasmtime_pooling_allocation_config_total_memories_set(pool, 8)
+        ffi.wasmtime_pooling_allocation_config_max_memory_size_set(pool, 16 << 20)
+        ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), pool)
+        ffi.wasmtime_pooling_allocation_config_delete(pool)
+    return wasmtime.Engine(config)
+
+def tick(engine):
+    while True:
+        time.sleep(0.002)
+        engine.increment_epoch()
+
+heard = []
+def run(engine, code, name, argument, fuel=10**6):
+    module = wasmtime.Module.deserialize(engine, code)
+    linker = wasmtime.Linker(engine)
+    linker.define_func("h", "log", wasmtime.FuncType([wasmtime.ValType.i32()], []), heard.append)
+    store = wasmtime.Store(engine)
+    store.set_fuel(fuel)
+    store.set_epoch_deadline(10)
+    try:
+        return linker.instantiate(store, module).exports(store)[name](store, argument)
+    except wasmtime.Trap as trap:
+        return trap.trap_code.name
+    finally:
+        store.close()
+
+engines = {pooling: new_engine(pooling) for pooling in (False, True)}
+codes = {pooling: wasmtime.Module(engine, TEXT).serialize() for pooling, engine in engines.items()}
+saying = os.dup(1)
+
+def start():
+    for engine in engines.values():
+        threading.Thread(target=tick, args=(engine,), daemon=True).start()
+
+layers = hardening.apply([saying], start=start)
+engines["late"], codes["late"] = new_engine(False), codes[False]
+said = []
+for key, engine in engines.items():
+    calls = [("add", 41), ("grow", 100), ("trap", 0), ("loop", 0)]
+    said.append([run(engine, codes[key], *call) for call in calls * 2])
+    if key != "late":
+        said[-1].append(run(engine, codes[key], "loop", 0, fuel=10**15))
+os.write(saying, repr([said, heard]).encode())
+'''
+
+
+def test_the_engine_works_behind_all_layers() -> None:
+    """Machine code from bytes, both allocators, memory images, host functions, traps, fuel, and a clock in a thread."""
+    done = python(ENGINE)
+    calls = [121, 4, "UNREACHABLE", "OUT_OF_FUEL"]
+    calls[0] = 41 + ord("x")
+    said = [[*calls * 2, "INTERRUPT"]] * 2 + [calls * 2]
+    assert done.stdout == repr([said, [41] * 6]), done.stderr
+
+
+def test_the_documented_machines_have_tables() -> None:
+    assert platform.machine() not in {"x86_64", "aarch64"} or "no table" not in hardening.supported()["seccomp"]
