@@ -63,7 +63,7 @@ def protect_parent() -> str:
 
 def supported() -> dict[str, str]:
     """What `apply` and `protect_parent` achieve on this machine, found out in a process of its own."""
-    done = child.run("wasm_host.hardening", [], b"", timeout_s=10)
+    done = child.run("wasm_host.hardening", [], b"", timeout_s=30)
     if done.status != 0:
         last = (done.stderr.strip().splitlines() or [done.reason])[-1]
         return dict.fromkeys(LACKS, f"the probe failed (status {done.status}): {last}")

@@ -62,6 +62,18 @@ def syscall(number: int, *args: Any) -> int:
     return checked(LIBC.syscall(ctypes.c_long(number), *(ctypes.c_long(a) if isinstance(a, int) else a for a in args)))
 
 
+def shared_memory_file(prey: Prey) -> None:
+    path = f"/dev/shm/escape-{prey.pid}"  # noqa: S108
+    os.open(path, os.O_CREAT | os.O_RDWR)
+    Path(path).unlink()
+
+
+def posix_messages(prey: Prey) -> None:
+    name = f"/escape-{prey.pid}".encode()
+    call("mq_open", name, os.O_CREAT | os.O_RDWR, 0o600, None)
+    call("mq_unlink", name)
+
+
 def openat2(prey: Prey) -> None:
     how = struct.pack("=QQQ", os.O_RDONLY, 0, 0)
     syscall(437, -100, prey.file.encode(), how, len(how))
@@ -204,7 +216,7 @@ FILES: Final[dict[str, Attack]] = {
     "open_by_handle": open_by_handle,
     "own_memory_file": lambda _: os.open("/proc/self/mem", os.O_RDWR),
     "own_descriptor_again": lambda _: os.open("/proc/self/fd/0", os.O_RDONLY),
-    "shared_memory_file": lambda prey: os.open(f"/dev/shm/escape-{prey.pid}", os.O_CREAT | os.O_RDWR),  # noqa: S108
+    "shared_memory_file": shared_memory_file,
     "list_folder": lambda _: list(Path("/").iterdir()),
     "stat": lambda prey: Path(prey.file).stat(),
     "access": lambda prey: call("access", prey.file.encode(), 0),
@@ -239,10 +251,10 @@ TALK: Final[dict[str, Attack]] = {
     "accept_on_kept": accept_on_kept,
     "send_elsewhere": send_elsewhere,
     "pass_descriptor": lambda prey: socket.send_fds(socket.socket(fileno=prey.kept), [b"x"], [0]),
-    "system_v_memory": lambda _: call("shmget", 0, 4096, 0o1600),
-    "system_v_messages": lambda _: call("msgget", 0, 0o1600),
-    "system_v_semaphores": lambda _: call("semget", 0, 1, 0o1600),
-    "posix_messages": lambda prey: call("mq_open", f"/escape-{prey.pid}".encode(), os.O_CREAT | os.O_RDWR, 0o600, None),
+    "system_v_memory": lambda _: call("shmctl", call("shmget", 0, 4096, 0o1600), 0, None),
+    "system_v_messages": lambda _: call("msgctl", call("msgget", 0, 0o1600), 0, None),
+    "system_v_semaphores": lambda _: call("semctl", call("semget", 0, 1, 0o1600), 0, 0),
+    "posix_messages": posix_messages,
     "type_into_terminal": type_into_terminal,
 }
 PROCESSES: Final[dict[str, Attack]] = {
