@@ -66,3 +66,11 @@ def read_file(file: Path) -> bytes:
     except OSError as exc:
         print(f"error: {file}: {exc.strerror}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILURE) from None
+
+
+def existing(path: Path) -> Path:
+    """`path` if something is there, or exit 1 saying that nothing is."""
+    if not path.exists():
+        print(f"error: {path}: No such file or folder", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURE)
+    return path

@@ -1,6 +1,7 @@
-"""`rules list | inspect | run`: what the rules are and what one would do. No guest runs in this process."""
+"""`rules list | inspect | run | bench | test`: what the rules are and what one does. No guest runs in this process."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,16 @@ import msgspec
 
 from core.errors import Problem
 from core.generation import Generation
-from wasm_host import testing
+from core.rolegraph import load_taxonomy
+from core.routing.snapshot import build
+from core.settings import Loaded
+from wasm_host import examination, testing
+from wasm_host.examination import Check
 from wasm_host.preflight import Refusal
+from wasm_host.rule import RuleSet
 
+#: Hostile requests that failed, and characters of a request, that `rules test` prints for a person.
+HOSTILE_SHOWN, SEEN_SHOWN = 3, 400
 COLUMNS = ("name", "priority", "mode", "pure", "sees", "bytes", "sha256")
 
 
@@ -68,30 +76,114 @@ def _cell(column: str, row: Mapping[str, Any]) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
-def inspect(file: Path, cache: Path) -> tuple[dict[str, Any], bool]:
+def operators(loaded: Loaded) -> dict[str, dict[str, Any]]:
+    """The operator's tables `[rules.NAME]`."""
+    return {name: dict(table) for name, table in loaded.settings.rules.items()}
+
+
+def target_names(loaded: Loaded) -> frozenset[str] | None:
+    """The configured targets, those of the taxonomy included; None where there is no configuration of the user's."""
+    if loaded.path is None:
+        return None
+    taxonomy = load_taxonomy(loaded.settings.taxonomy.dir or Path())
+    return build(loaded.settings, taxonomy, RuleSet()).target_names
+
+
+def inspect(file: Path, cache: Path, operator: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     """Everything known of a module; or why it is refused, and False."""
-    rule = testing.inspect(file, cache=cache)
+    rule = testing.inspect(file, cache=cache, operator=operator)
     if isinstance(rule, Refusal):
-        return _refusal(rule), False
+        return refusal_facts(file, rule), False
     return testing.facts_of(rule), True
 
 
-def run(file: Path, request: bytes, cache: Path) -> tuple[dict[str, Any], bool]:
+def read_view(request: bytes) -> dict[str, Any]:
+    """A request of the ABI. ValueError if it is no JSON object."""
+    try:
+        return msgspec.json.decode(request or b"{}", type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise ValueError(f"the request is not a JSON object: {exc}") from None
+
+
+def run(
+    file: Path, request: bytes, cache: Path, operator: Mapping[str, Any], targets: Iterable[str] = ()
+) -> tuple[dict[str, Any], bool]:
     """What the module does with a request of the ABI (what it lacks comes from the ABI's example)."""
     try:
-        view = msgspec.json.decode(request or b"{}", type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        return {"refused": "request", "message": f"the request is not a JSON object: {exc}"}, False
-    report = testing.run(file, view, cache=cache)
+        view = read_view(request)
+    except ValueError as exc:
+        return {"refused": "request", "message": str(exc), "hint": "write the fields of the ABI's request"}, False
+    report = testing.run(file, view, cache=cache, operator=operator, targets=targets)
     if isinstance(report, Refusal):
-        return _refusal(report), False
+        return refusal_facts(file, report), False
     facts: dict[str, Any] = msgspec.to_builtins(report.outcome)
     used = {key: value for key, value in facts.items() if value not in ("", None, {}, False) and key != "micros"}
-    return used | {"micros": list(report.micros), "percent": report.percent, "saw": report.request}, True
+    used |= {"micros": [nanos // 1000 for nanos in report.nanos], "percent": report.percent, "saw": report.request}
+    return used | ({"notes": list(report.notes)} if report.notes else {}), True
 
 
-def _refusal(refusal: Refusal) -> dict[str, Any]:
-    return {"refused": refusal.code, "message": refusal.message, "hint": refusal.hint}
+def bench(
+    file: Path, request: bytes, cache: Path, operator: Mapping[str, Any], calls: int
+) -> tuple[dict[str, Any], bool]:
+    """How long calls of the module take, each in a fresh instance, in a process of their own."""
+    try:
+        view = read_view(request)
+    except ValueError as exc:
+        return {"refused": "request", "message": str(exc), "hint": "write the fields of the ABI's request"}, False
+    report = testing.run(file, view, cache=cache, operator=operator, calls=calls)
+    if isinstance(report, Refusal):
+        return refusal_facts(file, report), False
+    outcome, warm = report.outcome, report.nanos[1:]
+    if not warm:
+        what = f"{file}: rule {outcome.rule} was not called: {outcome.code}, {outcome.message}"
+        return {"refused": outcome.code, "message": what, "hint": "see: rules run"}, False
+    facts = {"rule": outcome.rule, "code": outcome.code, "calls": len(warm), "fuel": outcome.fuel}
+    inline = {f"p{percent}": testing.percentile(warm, percent) / 1000 for percent in (50, 99)}
+    facts |= {"request_bytes": len(report.request.encode()), "micros": {"fresh_inline": inline}}
+    return facts | {"calls_per_second": round(1e9 * len(warm) / sum(warm)), "percent": report.percent}, True
+
+
+def examine(file: Path, cache: Path, operator: Mapping[str, Any]) -> list[Check] | Refusal:
+    """The checks of `rules test`."""
+    return examination.examine(file, cache=cache, operator=operator)
+
+
+def report_lines(checks: Sequence[Check]) -> list[str]:
+    """A line a check, with what to do where it failed. Hostile requests that passed share one line, and so do all but
+    the first that failed: a rule often fails them all alike.
+    """
+    hostile = [check for check in checks if check.kind == "hostile"]
+    failed = [check for check in hostile if not check.ok]
+    lines = [_check_line(check) for check in checks if check.kind == "case"]
+    if ends := Counter(check.outcome.code for check in hostile if check.ok and check.outcome):
+        lines.append(f"ok    hostile {ends.total()} requests: " + ", ".join(f"{n} {code}" for code, n in ends.items()))
+    lines += [_check_line(check) for check in failed[:HOSTILE_SHOWN]]
+    if len(failed) > HOSTILE_SHOWN:
+        lines.append(f"FAIL  hostile {len(failed) - HOSTILE_SHOWN} more: see --json")
+    return lines + [_check_line(check) for check in checks if check.kind == "same"]
+
+
+def _check_line(check: Check) -> str:
+    outcome = check.outcome
+    said = "" if outcome is None else f"{outcome.code} {outcome.route or outcome.reason}".rstrip()
+    line = f"{'ok  ' if check.ok else 'FAIL'}  {check.kind:<7} {check.name}{': ' if said else ''}{said}"
+    if check.ok:
+        return line
+    log = f"\n      log: {outcome.log}" if outcome is not None and outcome.log else ""
+    saw = f"\n      it saw: {check.request[:SEEN_SHOWN]}" if check.request else ""
+    return f"{line}\n      {check.message}{saw}{log}"
+
+
+def tally(checks: Sequence[Check]) -> dict[str, int]:
+    """How many passed and failed."""
+    passed = sum(check.ok for check in checks)
+    return {"passed": passed, "failed": len(checks) - passed}
+
+
+def refusal_facts(file: Path, refusal: Refusal) -> dict[str, Any]:
+    """Why a module is not run, with what to do."""
+    hint = refusal.hint or f"see: terraphim-proxy rules check {file}"
+    return {"refused": refusal.code, "file": str(file), "rule": file.stem, "message": refusal.message, "hint": hint}
 
 
 def pairs(facts: Mapping[str, Any], indent: str = "") -> str:

@@ -1,7 +1,7 @@
 """`terraphim-proxy rules …`: the commands; what they do is in `cli_rules` and `wasm_host`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -12,10 +12,17 @@ from core.cli_common import (
     Plugins,
     build_generation,
     cache_folder,
+    existing,
     load_config,
     print_json,
     read_file,
 )
+
+Module = Annotated[Path, typer.Argument(help="A .wasm or .wat file.")]
+Request = Annotated[Path | None, typer.Option("-i", "--input", help="A request of the ABI (JSON).")]
+ConfigIfAny = Annotated[
+    Path | None, typer.Option("--config", help="Apply this configuration's [rules.NAME]; without it, none.")
+]
 
 rules_app = typer.Typer(no_args_is_help=True, help="The WebAssembly rules.")
 
@@ -41,30 +48,97 @@ def rules_list(config: Config = None, plugins: Plugins = None, as_json: Json = F
     raise typer.Exit(EXIT_FAILURE if problems else 0)
 
 
+@rules_app.command("check")
+def rules_check(
+    path: Annotated[Path, typer.Argument(help="A .wasm or .wat file, or a folder of them.")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """What is wrong with a rule, and what to do about it: module, manifest, targets, answer to the example."""
+    from core import cli_rules
+    from wasm_host import checking
+
+    loaded = load_config(config)
+    findings = checking.check(
+        existing(path), cli_rules.operators(loaded), cache=cache_folder(), targets=cli_rules.target_names(loaded)
+    )
+    errors = sum(finding.error for finding in findings)
+    if as_json:
+        print_json({"findings": findings, "errors": errors, "warnings": len(findings) - errors})
+    else:
+        for finding in findings:
+            print(finding)
+        print(f"{path}: {errors} errors, {len(findings) - errors} warnings")
+    raise typer.Exit(EXIT_FAILURE if errors else 0)
+
+
 @rules_app.command("inspect")
-def rules_inspect(file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")], as_json: Json = False) -> None:
+def rules_inspect(file: Module, config: Config = None, as_json: Json = False) -> None:
     """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
     from core import cli_rules
 
-    facts, ok = cli_rules.inspect(file, cache_folder())
+    operator = cli_rules.operators(load_config(config)).get(file.stem, {})
+    _show(cli_rules.inspect(file, cache_folder(), operator), as_json=as_json)
+
+
+@rules_app.command("test")
+def rules_test(file: Module, config: ConfigIfAny = None, as_json: Json = False) -> None:
+    """Run the manifest's cases, hostile requests, and everything a second time: equal bytes, equal fuel."""
+    from core import cli_rules
+    from wasm_host.preflight import Refusal
+
+    operator = {} if config is None else cli_rules.operators(load_config(config)).get(file.stem, {})
+    checks = cli_rules.examine(file, cache_folder(), operator)
+    if isinstance(checks, Refusal):
+        _show((cli_rules.refusal_facts(file, checks), False), as_json=as_json)
+        return
+    counts = cli_rules.tally(checks)
     if as_json:
-        print_json(facts)
+        print_json({**counts, "checks": checks})
     else:
-        print(cli_rules.pairs(facts))
-    raise typer.Exit(0 if ok else EXIT_FAILURE)
+        print("\n".join(cli_rules.report_lines(checks)))
+        print(f"{file}: {counts['passed']} passed, {counts['failed']} failed")
+    raise typer.Exit(EXIT_FAILURE if counts["failed"] else 0)
 
 
 @rules_app.command("run")
 def rules_run(
-    file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")],
-    request: Annotated[Path | None, typer.Option("-i", "--input", help="A request of the ABI (JSON).")] = None,
+    file: Module,
+    request: Request = None,
+    config: Config = None,
+    grant: Annotated[list[str] | None, typer.Option(help="A field to grant beside the operator's, repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Run one rule on one request, in a process of its own: decision, fuel, time, log."""
+    """Run one rule on one request, in a process of its own: decision, fuel, time, log, what it saw."""
     from core import cli_rules
 
     view = read_file(request) if request else b""
-    facts, ok = cli_rules.run(file, view, cache_folder())
+    operator = cli_rules.operators(load_config(config)).get(file.stem, {})
+    operator["grant"] = [*operator.get("grant", []), *(grant or [])]
+    _show(cli_rules.run(file, view, cache_folder(), operator), as_json=as_json)
+
+
+@rules_app.command("bench")
+def rules_bench(
+    file: Module,
+    request: Request = None,
+    config: Config = None,
+    calls: Annotated[int, typer.Option(min=2, max=100_000, help="How many calls.")] = 2000,
+    as_json: Json = False,
+) -> None:
+    """How long one rule takes on one request: percentiles of fresh calls, in a process of their own."""
+    from core import cli_rules
+
+    view = read_file(request) if request else b""
+    operator = cli_rules.operators(load_config(config)).get(file.stem, {})
+    _show(cli_rules.bench(file, view, cache_folder(), operator, calls), as_json=as_json)
+
+
+def _show(result: tuple[dict[str, Any], bool], *, as_json: bool) -> NoReturn:
+    """Print facts, and exit 0 if they are good."""
+    from core import cli_rules
+
+    facts, ok = result
     if as_json:
         print_json(facts)
     else:

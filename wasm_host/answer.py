@@ -4,6 +4,7 @@ An answer is data from a stranger: its size is limited before it comes here, its
 what the contract names is looked at. Unknown keys are ignored, for versions to come.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -118,6 +119,22 @@ def judge(data: bytes, settings: Settings, targets: frozenset[str]) -> dict[str,
     except (msgspec.DecodeError, RecursionError):
         raise Illegal("the answer is not JSON") from None
     return _choose(answer, settings, targets)
+
+
+def unknown_keys(data: bytes) -> list[str]:
+    """Keys of a legal answer that the contract does not know, with what was probably meant: for the rule's author."""
+    answer = msgspec.json.decode(data or b"{}", type=dict[str, Any])
+    shapes: tuple[tuple[str, Any, type[Struct]], ...] = (
+        ("", answer, _Answer), ("deny.", answer.get("deny"), _Deny), ("error.", answer.get("error"), _Error),
+    )  # fmt: skip
+    return [
+        f"{where}{clean(key)[:80]}" + (f" (did you mean {where}{close[0]}?)" if close else "")
+        for where, given, shape in shapes
+        if isinstance(given, dict)
+        for key in given
+        if key not in shape.__struct_fields__
+        for close in [difflib.get_close_matches(key, shape.__struct_fields__, 1)]
+    ]
 
 
 def _choose(answer: _Answer, settings: Settings, targets: frozenset[str]) -> dict[str, Any]:

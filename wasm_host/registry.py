@@ -176,10 +176,7 @@ class _Loader:
 def _rule(name: str, compiled: Compiled, settings: Settings, plan: Plan, notes: tuple[str, ...]) -> Rule:
     config = msgspec.json.encode(settings.config, order="sorted")
     view = msgspec.json.encode([plan, settings.config], order="sorted")
-    remarks = [*notes, *(f"{path} is declared but not granted: the rule does not see it" for path in plan.ungranted)]
-    smoke = compiled.facts.smoke
-    if smoke.code in abi.FAULTS:
-        remarks.append(f"the example request ends in {smoke.code}: {smoke.message}")
+    remarks = [*notes, *load_notes(compiled, plan)]
     return Rule(
         name=name,
         compiled=compiled,
@@ -189,6 +186,15 @@ def _rule(name: str, compiled: Compiled, settings: Settings, plan: Plan, notes: 
         view_key=hashlib.sha256(view).hexdigest()[:16],
         notes=tuple(remarks),
     )
+
+
+def load_notes(compiled: Compiled, plan: Plan) -> list[str]:
+    """Remarks that do not come from a manifest's own words: what is not granted, how the example request ended."""
+    notes = [f"{path} is declared but not granted: the rule does not see it" for path in plan.ungranted]
+    smoke = compiled.facts.smoke
+    if smoke.code in abi.FAULTS:
+        notes.append(f"the example request ends in {smoke.code}: {smoke.message}")
+    return notes
 
 
 def _byte_limits(operator: Mapping[str, Any]) -> dict[str, int]:

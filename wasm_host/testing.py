@@ -1,53 +1,42 @@
 """For authors of rules: what a module is, and what it does with one request.
 
-Neither runs a guest in the caller's process: `inspect` compiles in the compiler's child, `run` asks in another one.
+No guest runs in the caller's process: `inspect` compiles in the compiler's child, requests are asked in `trial`'s.
 """
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from wasm_host import abi, child
-from wasm_host.answer import Outcome
+from wasm_host import abi, trial
+from wasm_host.answer import Illegal, Outcome, judge
+from wasm_host.casework import complete, target_names
 from wasm_host.compiler import Facts
 from wasm_host.preflight import Refusal
+from wasm_host.projection import project
 from wasm_host.registry import load_file
 from wasm_host.rule import Rule
+from wasm_host.trial import Reply
 
-#: CPU seconds and address space of the child that asks: more than any rule may use.
-_CPU_S: Final = 10
-_MEMORY: Final = abi.COMPILE_MEMORY
-_CALLS_MAX: Final = 10_000
+#: The most calls of one request, for a measurement.
+CALLS_MAX: Final = 100_000
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """What a rule did with a request. `percent` relates what was used to the limits of fuel, request and time.
 
-    `micros` are those of each call in order (the first one also loads the code); `request` is what the rule saw.
+    `nanos` are those of each call in order, without loading the code; `request` is what the rule saw, and
+    `answer` what it said before it was judged.
     """
 
     outcome: Outcome
-    micros: tuple[int, ...]
+    nanos: tuple[int, ...]
     percent: dict[str, float]
     request: str
+    answer: bytes
     notes: tuple[str, ...]
-
-
-class _Task(Struct):
-    rule: Rule
-    view: dict[str, Any]
-    targets: frozenset[str]
-    calls: int
-
-
-class _Done(Struct):
-    outcome: Outcome
-    micros: tuple[int, ...]
-    request: bytes | None
 
 
 def inspect(path: Path, *, cache: Path, operator: Mapping[str, Any] | None = None) -> Rule | Refusal:
@@ -66,76 +55,94 @@ def run(
 ) -> Report | Refusal:
     """Ask the module at `path` for its decision on `request`, `calls` times, each in a fresh instance.
 
-    `request` has the shape of `abi.EXAMPLE`; what it lacks is taken from there. Without `targets`, those in the request
-    and in the rule's `routes` are the ones that it may name.
+    `request` has the shape of `abi.EXAMPLE`; what it lacks is taken from there, and its `config` is laid over the
+    operator's. The rule may name the `targets`, and those in the request or, where it has none, in its `routes`.
     """
-    rule = inspect(path, cache=cache, operator=operator)
+    own = {"config": request["config"]} if request.get("config") else {}
+    rule = inspect(path, cache=cache, operator=overlay(operator or {}, own))
     if isinstance(rule, Refusal):
         return rule
-    view = complete(request)
-    named = frozenset(targets) or frozenset(str(target.get("name")) for target in view["targets"]) | frozenset(
-        rule.settings.routes or ()
+    view = complete(request, {*targets, *(rule.settings.routes or ())})
+    seen = project(rule.plan, view, rule.config)
+    reply = Reply()
+    if seen is not None:
+        [reply] = trial.ask([trial.question(rule, seen, view, calls=max(1, min(calls, CALLS_MAX)))])
+    return _report(rule, seen, reply, target_names(view) | frozenset(targets))
+
+
+def overlay(operator: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The operator's table with `table` laid over it, `config` key by key."""
+    merged = {**operator, **table}
+    below, above = operator.get("config"), table.get("config")
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        merged["config"] = {**below, **above}
+    return merged
+
+
+def outcome_of(rule: Rule, reply: Reply | None, targets: frozenset[str]) -> Outcome:
+    """The reply, judged; None stands for a request that was too large to be shown to the rule."""
+    if reply is None:
+        return Outcome(rule=rule.name, code="skipped", message=f"the request is over {rule.plan.limit} bytes")
+    fields: dict[str, Any] = {"code": reply.fault, "message": reply.message}
+    if not reply.fault:
+        try:
+            fields = judge(reply.answer, rule.settings, targets)
+        except Illegal as exc:
+            fields = {"code": "refused", "message": str(exc)}
+    return Outcome(
+        rule=rule.name,
+        fuel=reply.fuel,
+        log=reply.log,
+        micros=min(reply.nanos, default=0) // 1000,
+        saw_text=rule.plan.saw_text,
+        shadow=rule.settings.mode == "shadow",
+        **fields,
     )
-    task = _Task(rule, view, named, max(1, min(calls, _CALLS_MAX)))
-    done = child.run("wasm_host.testing", [], msgspec.msgpack.encode(task, enc_hook=str), timeout_s=60)
-    if done.status != 0:
-        return Refusal(done.reason, f"the rule took its process with it (status {done.status})", "report this module")
-    return _report(rule, msgspec.msgpack.decode(done.stdout, type=_Done))
 
 
-def complete(request: Mapping[str, Any]) -> dict[str, Any]:
-    """`request` with everything that it lacks taken from the example, field by field in `request`."""
-    view = abi.EXAMPLE | dict(request)
-    given = request.get("request")
-    view["request"] = abi.EXAMPLE["request"] | (dict(given) if isinstance(given, Mapping) else {})
-    return view
-
-
-def _report(rule: Rule, done: _Done) -> Report:
+def _report(rule: Rule, seen: bytes | None, reply: Reply, targets: frozenset[str]) -> Report:
     limits = rule.settings.limits
-    seen = done.request or b""
+    outcome = outcome_of(rule, None if seen is None else reply, targets)
     return Report(
-        outcome=done.outcome,
-        micros=done.micros,
+        outcome=outcome,
+        nanos=reply.nanos,
         percent={
-            "fuel": round(100 * done.outcome.fuel / limits.fuel, 2),
-            "request": round(100 * len(seen) / rule.plan.limit, 2),
-            "time": round(100 * min(done.micros) / (limits.timeout_ms * 1000), 2),
+            "fuel": round(100 * reply.fuel / limits.fuel, 2),
+            "request": round(100 * len(seen or b"") / rule.plan.limit, 2),
+            "time": round(100 * min(reply.nanos, default=0) / (limits.timeout_ms * 1_000_000), 2),
         },
-        request=seen.decode(errors="replace"),
+        request=(seen or b"").decode(errors="replace"),
+        answer=reply.answer,
         notes=rule.notes,
     )
 
 
-def _child_main() -> None:
-    """The child: a `_Task` on stdin, a `_Done` on stdout."""
-    child.restrain(memory=_MEMORY, cpu_s=_CPU_S)
-    from wasm_host.inline import InlineRunner  # noqa: PLC0415 - the engine is loaded under the limits
-    from wasm_host.projection import project  # noqa: PLC0415 - as above
-
-    task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Task, dec_hook=lambda kind, value: kind(value))
-    runner, micros = InlineRunner(), []
-    for _ in range(task.calls):
-        [outcome] = runner.run([task.rule], task.view, task.targets)
-        micros.append(outcome.micros)
-    done = _Done(outcome, tuple(micros), project(task.rule.plan, task.view, task.rule.config))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(done))
+def percentile(values: Sequence[int], percent: float) -> int:
+    """The smallest of the values that at least `percent` per cent of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-len(ordered) * percent // 100) - 1)]
 
 
 def facts_of(rule: Rule) -> dict[str, Any]:
-    """Everything known of a rule as plain values, for printing: facts, settings, what it sees, notes."""
+    """Everything known of a rule as plain values, for printing: facts, settings, what it sees, limits, notes."""
     facts: Facts = rule.compiled.facts
     return {
         "name": rule.name,
         "pure": facts.pure,
         "facts": msgspec.to_builtins(facts),
-        "settings": msgspec.to_builtins(rule.settings),
+        "artifact_bytes": rule.compiled.artifact.stat().st_size,
+        "settings": {key: value for key, value in msgspec.to_builtins(rule.settings).items() if key != "limits"},
+        "limits": limits_of(rule),
         "sees": sorted(rule.plan.wants()),
         "ungranted": list(rule.plan.ungranted),
-        "request_limit": rule.plan.limit,
         "notes": list(rule.notes),
     }
 
 
-if __name__ == "__main__":
-    _child_main()
+def limits_of(rule: Rule) -> dict[str, dict[str, int]]:
+    """Each settable limit: what is in force for this rule, the default, and the most an operator may set."""
+    force = msgspec.to_builtins(rule.settings.limits) | {"request": rule.plan.limit}
+    return {
+        name: {"in_force": force[name], "default": limit.default, "cap": limit.cap}
+        for name, limit in abi.LIMITS.items()
+    }

@@ -2,15 +2,12 @@
 
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from command import Cli
 from facts import ROOT
 from proxy import PATIENCE_S, running
 
@@ -53,26 +50,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "plugins" / "wasm-demo.wat").write_text(DEMO.read_text())
     (tmp_path / "taxonomy" / "frugal_choice.md").write_text(CONCEPT)
     return tmp_path
-
-
-class Cli:
-    """Runs commands in a folder of their own."""
-
-    def __init__(self, env: Mapping[str, str], cwd: Path) -> None:
-        self.env, self.cwd = dict(env), cwd
-
-    def __call__(self, *args: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
-        """Exit code, stdout, stderr."""
-        command = [sys.executable, "-I", "-m", "core.cli", *map(str, args)]
-        done = subprocess.run(
-            command, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=PATIENCE_S, check=False
-        )
-        assert b"Traceback" not in done.stderr
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    def json(self, *args: str | Path, stdin: bytes = b"") -> tuple[int, Any]:
-        code, out, _ = self(*args, "--json", stdin=stdin)
-        return code, msgspec.json.decode(out)
 
 
 @pytest.fixture
@@ -194,36 +171,6 @@ def test_rules_are_listed_with_what_was_refused_and_what_hides_them(cli: Cli, fo
     assert "broken.wat: the text is not valid" in out
     code, found = cli.json("rules", "list", "--config", "config.toml")
     assert (code, [(rule["name"], rule["priority"]) for rule in found["rules"]]) == (1, [("wasm-demo", 7)])
-
-
-def test_a_module_is_inspected(cli: Cli, folder: Path) -> None:
-    code, out, _ = cli("rules", "inspect", DEMO)
-    assert code == 0
-    assert "pure: true" in out
-    assert "rule_v1_route: (i32, i32) -> (i64)" in out
-    refused = folder / "no_route.wat"
-    refused.write_text('(module (memory (export "memory") 1))')
-    code, found = cli.json("rules", "inspect", refused)
-    assert (code, found["refused"]) == (1, "export")
-    assert "rule_v1_alloc" in found["message"]
-    assert cli("rules", "inspect", "nothing.wat")[0] == 1
-
-
-def test_a_module_is_run(cli: Cli, folder: Path) -> None:
-    request = folder / "request.json"
-    request.write_text('{"request": {"model": "wasm-demo"}}')
-    code, out, _ = cli("rules", "run", DEMO, "-i", request)
-    assert code == 0
-    assert out.startswith("rule: wasm-demo\ncode: route\nroute: anthropic,claude-sonnet-4-5\nreason: wasm_demo\n")
-    code, found = cli.json("rules", "run", DEMO)
-    assert (code, found["code"]) == (0, "abstain")
-    loop = ROOT / "wasm_host" / "conformance" / "hostile" / "loop.wat"
-    code, found = cli.json("rules", "run", loop)
-    assert (code, found["code"]) == (0, "fuel")
-    request.write_text("[]")
-    code, found = cli.json("rules", "run", DEMO, "-i", request)
-    assert (code, found["refused"]) == (1, "request")
-    assert cli("rules", "run", DEMO, "-i", "nothing.json")[0] == 1
 
 
 def test_the_taxonomy_is_linted(cli: Cli, folder: Path) -> None:

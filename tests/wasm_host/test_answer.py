@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from wasm_modules import patient
 
 from wasm_host import abi
-from wasm_host.answer import Illegal, Outcome, clean, judge
+from wasm_host.answer import Illegal, Outcome, clean, judge, unknown_keys
 from wasm_host.manifest import Settings
 
 TARGETS = frozenset({"a,b", "c,d"})
@@ -119,3 +119,18 @@ def test_only_enforced_answers_decide() -> None:
 def test_clean_text_is_printable_and_as_long(text: str) -> None:
     assert clean(text).isprintable()
     assert len(clean(text)) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (b"", []),
+        (b'{"route":"a,b","reason":"x","score":1,"tags":{"anything":"x"}}', []),
+        (b'{"route":"a,b","reson":"x"}', ["reson (did you mean reason?)"]),
+        (b'{"abstain":true,"zzz":1}', ["zzz"]),
+        (b'{"deny":{"status":429,"mesage":"x"}}', ["deny.mesage (did you mean deny.message?)"]),
+        (b'{"error":{"kode":"x"}}', ["error.kode (did you mean error.code?)"]),
+    ],
+)
+def test_unknown_keys_are_named_for_the_author(data: bytes, keys: list[str]) -> None:
+    assert unknown_keys(data) == keys
