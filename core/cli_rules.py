@@ -137,9 +137,14 @@ def bench(
     if not warm:
         what = f"{file}: rule {outcome.rule} was not called: {outcome.code}, {outcome.message}"
         return {"refused": outcome.code, "message": what, "hint": "see: rules run"}, False
-    facts = {"rule": outcome.rule, "code": outcome.code, "calls": len(warm), "fuel": outcome.fuel}
+    facts = {"rule": outcome.rule, "code": outcome.code, "calls": len(warm), "engine": report.path}
     inline = {f"p{percent}": testing.percentile(warm, percent) / 1000 for percent in (50, 99)}
-    facts |= {"request_bytes": len(report.request.encode()), "micros": {"fresh_inline": inline}}
+    facts |= {
+        "fuel": outcome.fuel,
+        "pages": outcome.pages,
+        "request_bytes": len(report.request.encode()),
+        "micros": {"fresh_inline": inline},
+    }
     return facts | {"calls_per_second": round(1e9 * len(warm) / sum(warm)), "percent": report.percent}, True
 
 

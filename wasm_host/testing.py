@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from wasm_host import abi, trial
-from wasm_host.answer import Illegal, Outcome, judge
+from wasm_host.answer import Outcome, conclude
 from wasm_host.casework import complete, target_names
 from wasm_host.compiler import Facts
 from wasm_host.preflight import Refusal
@@ -25,10 +25,10 @@ CALLS_MAX: Final = 100_000
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a rule did with a request. `percent` relates what was used to the limits of fuel, request and time.
+    """What a rule did with a request. `percent` relates what was used to its limits.
 
     `nanos` are those of each call in order, without loading the code; `request` is what the rule saw, and
-    `answer` what it said before it was judged.
+    `answer` what it said before it was judged. `path` is the way to the engine that served.
     """
 
     outcome: Outcome
@@ -36,6 +36,7 @@ class Report(Struct, frozen=True, kw_only=True):
     percent: dict[str, float]
     request: str
     answer: bytes
+    path: str
     notes: tuple[str, ...]
 
 
@@ -81,23 +82,9 @@ def overlay(operator: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, 
 
 def outcome_of(rule: Rule, reply: Reply | None, targets: frozenset[str]) -> Outcome:
     """The reply, judged; None stands for a request that was too large to be shown to the rule."""
-    if reply is None:
-        return Outcome(rule=rule.name, code="skipped", message=f"the request is over {rule.plan.limit} bytes")
-    fields: dict[str, Any] = {"code": reply.fault, "message": reply.message}
-    if not reply.fault:
-        try:
-            fields = judge(reply.answer, rule.settings, targets)
-        except Illegal as exc:
-            fields = {"code": "refused", "message": str(exc)}
-    return Outcome(
-        rule=rule.name,
-        fuel=reply.fuel,
-        log=reply.log,
-        micros=min(reply.nanos, default=0) // 1000,
-        saw_text=rule.plan.saw_text,
-        shadow=rule.settings.mode == "shadow",
-        **fields,
-    )
+    message = f"oversize: the request is over {rule.plan.limit} bytes for this rule"
+    reply = reply or Reply(fault="skipped", message=message)
+    return conclude(rule, reply.result(), targets, min(reply.nanos, default=0) // 1000)
 
 
 def _report(rule: Rule, seen: bytes | None, reply: Reply, targets: frozenset[str]) -> Report:
@@ -108,11 +95,13 @@ def _report(rule: Rule, seen: bytes | None, reply: Reply, targets: frozenset[str
         nanos=reply.nanos,
         percent={
             "fuel": round(100 * reply.fuel / limits.fuel, 2),
+            "memory": round(100 * reply.pages * abi.PAGE / limits.memory, 2),
             "request": round(100 * len(seen or b"") / rule.plan.limit, 2),
             "time": round(100 * min(reply.nanos, default=0) / (limits.timeout_ms * 1_000_000), 2),
         },
         request=(seen or b"").decode(errors="replace"),
         answer=reply.answer,
+        path=reply.path,
         notes=rule.notes,
     )
 

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from wasm_host import abi, child
+from wasm_host.compiler import read_artifact
+from wasm_host.guest import Fault, Prepared, Result, Runtime, execute
 from wasm_host.rule import Rule
 
 #: Calls of one child may take so many seconds together, by the rule's own deadline; its CPU limit is above.
@@ -39,14 +41,17 @@ class Question(Struct, frozen=True):
 class Reply(Struct, frozen=True, kw_only=True):
     """What a module did: a fault's outcome code, or the answer's bytes (empty: it abstained).
 
-    `fuel` and `log` are those of the last call; `nanos` are of each call, without loading the code.
+    `fuel`, `pages` (of 64 KiB) and `log` are those of the last call; `nanos` are of each call, without loading the
+    code. `path` names the way to the engine that served.
     """
 
     fault: str = ""
     message: str = ""
     answer: bytes = b""
     fuel: int = 0
+    pages: int = 0
     log: str = ""
+    path: str = ""
     nanos: tuple[int, ...] = ()
 
     @property
@@ -54,7 +59,12 @@ class Reply(Struct, frozen=True, kw_only=True):
         """What must be the same whenever the same request is asked; empty where time or the process ended it."""
         if self.fault in ("timeout", "crash"):
             return ()
-        return (self.fault, self.message, self.answer, self.fuel, self.log)
+        return (self.fault, self.message, self.answer, self.fuel, self.pages, self.log)
+
+    def result(self) -> Result:
+        """The same as the runners' result of a call."""
+        fault = Fault(self.fault, self.message) if self.fault else None
+        return Result(self.answer, fault, self.fuel, self.pages, self.log)
 
 
 def question(rule: Rule, request: bytes, view: Mapping[str, Any] = abi.EXAMPLE, *, calls: int = 1) -> Question:
@@ -112,53 +122,47 @@ def _replies(data: bytes) -> list[Reply]:
 def _child_main() -> None:
     """The child: a list of `Question` on stdin, each one's `Reply` on stdout as soon as it is known."""
     child.restrain(memory=_MEMORY, cpu_s=abi.COMPILE_CPU_MAX)
+    from wasm_host import paths  # noqa: PLC0415 - the engine is loaded under the limits, and only in the child
+
     questions = msgspec.msgpack.decode(
         sys.stdin.buffer.read(), type=list[Question], dec_hook=lambda kind, value: kind(value)
     )
-    prepared: dict[Path, Any] = {}
+    runtime = paths.serving().runtime
+    prepared: dict[tuple[Path, int], Prepared] = {}
     for asked in questions:
-        data = msgspec.msgpack.encode(_ask_one(asked, prepared))
+        key = asked.artifact, asked.memory
+        if key not in prepared:
+            prepared[key] = runtime.prepare(_code(asked.artifact), asked.memory)
+        data = msgspec.msgpack.encode(_ask_one(asked, runtime, prepared[key]))
         sys.stdout.buffer.write(len(data).to_bytes(4, "little") + data)
         sys.stdout.buffer.flush()
 
 
-def _ask_one(asked: Question, prepared: dict[Path, Any]) -> Reply:
-    if asked.artifact not in prepared:
-        prepared[asked.artifact] = _load(asked.artifact)
-    nanos: list[int] = []
-    until = time.perf_counter() + _BUDGET_S
-    reply = Reply()
-    while len(nanos) < asked.calls and (not nanos or time.perf_counter() < until):
-        begin = time.perf_counter_ns()
-        reply = _call(asked, prepared[asked.artifact])
-        nanos.append(time.perf_counter_ns() - begin)
-    return msgspec.structs.replace(reply, nanos=tuple(nanos))
-
-
-def _call(asked: Question, prepared: Any) -> Reply:
-    """One call in a fresh instance."""
-    from wasm_host import guest  # noqa: PLC0415 - the engine is loaded under the limits, and only in the child
-
-    with guest.Guest(prepared, fuel=asked.fuel, memory=asked.memory, timeout_ms=asked.timeout_ms) as instance:
-        fault, message, answer = "", "", b""
-        try:
-            instance.start()
-            answer = instance.ask(asked.request)
-        except guest.Fault as exc:
-            fault, message = exc.code, exc.message
-        return Reply(fault=fault, message=message, answer=answer, fuel=instance.fuel, log=instance.log)
-
-
-def _load(artifact: Path) -> Any:
-    from wasmtime import Module  # noqa: PLC0415 - as above
-
-    from wasm_host import engine, guest  # noqa: PLC0415 - as above
-    from wasm_host.compiler import read_artifact  # noqa: PLC0415 - as above
-
+def _code(artifact: Path) -> bytes:
     code = read_artifact(artifact)
     if code is None:
         raise SystemExit(f"the artifact {artifact.name} is gone or damaged")
-    return guest.prepare(Module.deserialize(engine.shared(), code))
+    return code
+
+
+def _ask_one(asked: Question, runtime: Runtime, prepared: Prepared) -> Reply:
+    nanos: list[int] = []
+    until = time.perf_counter() + _BUDGET_S
+    while not nanos or (len(nanos) < asked.calls and time.perf_counter() < until):
+        begin = time.perf_counter_ns()
+        result = execute(runtime, prepared, asked.request, asked, now_ms=asked.now_ms, seed=asked.seed)
+        nanos.append(time.perf_counter_ns() - begin)
+    fault = result.fault
+    return Reply(
+        fault=fault.code if fault else "",
+        message=fault.message if fault else "",
+        answer=result.answer,
+        fuel=result.fuel,
+        pages=result.pages,
+        log=result.log,
+        path=runtime.name,
+        nanos=tuple(nanos),
+    )
 
 
 if __name__ == "__main__":

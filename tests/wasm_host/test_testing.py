@@ -27,7 +27,9 @@ def test_run_reports_the_decision_and_what_it_took(tmp_path: Path) -> None:
     assert done.outcome.fuel > 0
     assert len(done.nanos) == 3
     assert done.answer == ROUTE.encode()
-    assert set(done.percent) == {"fuel", "request", "time"}
+    assert set(done.percent) == {"fuel", "memory", "request", "time"}
+    assert done.percent["memory"] == 1.95  # five pages of 256
+    assert done.path in ("native", "public")
     assert 0 < done.percent["request"] <= 100
 
 
