@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG := $(wildcard config.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plugins bench test-plugins test-model lock clean
+.PHONY: help run test check plugins bench conformance test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-model: $(VENV)/.model ## Answers of a real small model through both fronts
 
 bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, requests/s, start-up, memory
 	@sh tools/clean_env.sh $(BIN)/python -m bench
+
+conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modules, and what came of them
+	@sh tools/clean_env.sh $(BIN)/python -m prove.conformance
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

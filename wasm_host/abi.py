@@ -28,7 +28,9 @@ class Signature(NamedTuple):
     results: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
+        # A stranger's type may be megabytes long, and is quoted in messages.
+        params, results = (", ".join(kinds[:9]) + ", …" * (len(kinds) > 9) for kinds in self)
+        return f"({params}) -> ({results})"
 
 
 #: Function exports a reactor must have. `alloc`: length -> pointer, 0 refuses. `route`: pointer, length -> answer as

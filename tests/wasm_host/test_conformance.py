@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wasm_modules import CONFORMANCE, TARGETS, VIEW
 
+from prove.vectors import FOLDER, TARGETS, VIEW, Vector, vectors
 from wasm_host import abi, compiler
 from wasm_host.compiler import Compiled, compile_module
 from wasm_host.inline import InlineRunner
@@ -16,14 +16,9 @@ from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 
 RUNNER = InlineRunner()
-CASES = sorted(CONFORMANCE.rglob("*.wat"))
-RUNNING = [path for path in CASES if path.parent.name != "refused"]
-REFUSED = [path for path in CASES if path.parent.name == "refused"]
-
-
-def expected(path: Path) -> tuple[str, str]:
-    kind, _, code = path.read_text().partition("\n")[0].removeprefix(";; ").partition(": ")
-    return kind, code
+CASES = vectors()
+RUNNING = [vector for vector in CASES if vector.group != "refused"]
+REFUSED = [vector for vector in CASES if vector.group == "refused"]
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +32,26 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RuleSet]:
     cache = tmp_path_factory.mktemp("inline")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "_ask_child", partial(compiler._judge, allow_cpu=lambda _seconds: None))
-        return {name: load_rules(CONFORMANCE / name, {}, cache=cache) for name in ("good", "hostile")}
+        return {name: load_rules(FOLDER / name, {}, cache=cache) for name in ("good", "hostile")}
 
 
 @pytest.fixture(scope="module")
-def compiled(cache: Path) -> dict[Path, Compiled | Refusal]:
+def compiled(cache: Path) -> dict[Vector, Compiled | Refusal]:
     with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda path: compile_module(path.read_bytes(), text=True, cache=cache), REFUSED)
+        results = pool.map(lambda vector: compile_module(vector.path.read_bytes(), text=True, cache=cache), REFUSED)
         return dict(zip(REFUSED, results, strict=True))
 
 
 def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 60
-    assert len({path.stem for path in CASES}) == len(CASES)
+    assert len({vector.path.stem for vector in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("path", RUNNING, ids=lambda path: path.stem)
-def test_outcome(path: Path, loaded: dict[str, RuleSet]) -> None:
-    kind, code = expected(path)
+@pytest.mark.parametrize("vector", RUNNING, ids=str)
+def test_outcome(vector: Vector, loaded: dict[str, RuleSet]) -> None:
+    path, kind, code = vector
     assert kind == "outcome"
-    [rule] = [rule for rule in loaded[path.parent.name].rules if rule.name == path.stem]
+    [rule] = [rule for rule in loaded[vector.group].rules if rule.name == path.stem]
     for _ in range(2):
         [outcome] = RUNNER.run([rule], VIEW, TARGETS)
         assert (outcome.code, outcome.rule) == (code, path.stem), outcome.message
@@ -65,13 +60,12 @@ def test_outcome(path: Path, loaded: dict[str, RuleSet]) -> None:
         assert "\n" not in outcome.log or path.stem.startswith("log_loop")
 
 
-@pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
-def test_refusal(path: Path, compiled: dict[Path, Compiled | Refusal]) -> None:
-    kind, code = expected(path)
-    assert kind == "load"
-    result = compiled[path]
+@pytest.mark.parametrize("vector", REFUSED, ids=str)
+def test_refusal(vector: Vector, compiled: dict[Vector, Compiled | Refusal]) -> None:
+    assert vector.kind == "load"
+    result = compiled[vector]
     assert isinstance(result, Refusal)
-    assert result.code == code, result
+    assert result.code == vector.code, result
     assert result.message
     assert result.hint
 

@@ -7,7 +7,8 @@ from typing import Any
 import wasmtime
 from hypothesis import HealthCheck, settings
 
-from wasm_host import abi, engine
+from prove import encode, vectors
+from wasm_host import engine
 from wasm_host.guest import Result, Runtime, execute
 from wasm_host.manifest import Limits
 from wasm_host.native import Native
@@ -15,10 +16,9 @@ from wasm_host.public import Public
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 
-CONFORMANCE = Path(abi.__file__).parent / "conformance"
-TARGETS = frozenset({"a,b", "c,d"})
 RUNTIMES: tuple[Runtime, ...] = (Native(), Public())
-VIEW: dict[str, Any] = abi.EXAMPLE | {"targets": [{"name": name} for name in sorted(TARGETS)]}
+CONFORMANCE, TARGETS, VIEW = vectors.FOLDER, vectors.TARGETS, vectors.VIEW
+leb, wasm_name, wasm_section = encode.leb, encode.wasm_name, encode.wasm_section
 ROUTE = '{"route":"a,b"}'
 #: Generated cases: the same in every run, however slow the machine is.
 patient = settings(derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,25 +57,6 @@ def asked(runtime: Runtime, text: str, request: bytes = b"{}", **limits: int) ->
 def quoted(text: str) -> str:
     """`text` as a string of the text format."""
     return '"' + "".join(f"\\{byte:02x}" for byte in text.encode()) + '"'
-
-
-def leb(value: int) -> bytes:
-    """Unsigned LEB128."""
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def wasm_section(number: int, content: bytes) -> bytes:
-    """A section of the binary format."""
-    return bytes([number]) + leb(len(content)) + content
-
-
-def wasm_name(text: str) -> bytes:
-    """A name of the binary format."""
-    return leb(len(text.encode())) + text.encode()
 
 
 def load(

@@ -1,0 +1,7 @@
+"""What is promised of the rule host, tried on it: large volumes, fixed seeds, real processes.
+
+- `encode` writes binaries; `bombs` makes modules that are expensive to judge, `damaged` files that are no longer whole,
+  `smith` generated and mutated modules, `mutants` bytes for the preflight.
+- `loading` compiles modules and counts CPU; `asking` is a child that asks rules; `vectors` reads what a vector expects.
+- `conformance` runs all of these and prints what came of it.
+"""
