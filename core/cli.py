@@ -108,6 +108,19 @@ def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = N
 
 
 @app.command()
+def doctor(config: Config = None, plugins: Plugins = None, as_json: Json = False) -> None:
+    """What this machine gives to keep rules apart from the proxy, and what it lacks."""
+    from core import cli_doctor, settings
+
+    report = cli_doctor.examine(config, settings.environ(), plugins=plugins)
+    if as_json:
+        print_json(report)
+    else:
+        print(cli_doctor.text(report))
+    raise typer.Exit(cli_doctor.exit_code(report))
+
+
+@app.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="A request body (JSON); - for standard input.")],
     config: Config = None,

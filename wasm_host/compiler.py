@@ -86,7 +86,7 @@ def compile_module(
     source: bytes, *, text: bool, cache: Path, limits: Mapping[str, int] | None = None
 ) -> Compiled | Refusal:
     """Compile `source`, a binary or (`text`) a .wat file, or take it from the `cache` folder (made if missing)."""
-    if refusal := _unsafe_folder(cache):
+    if refusal := unsafe_folder(cache):
         return refusal
     digest = hashlib.sha256(source).hexdigest()
     judged = {"module": 0, "memory": 0} | {name: int(value) for name, value in (limits or {}).items()}
@@ -112,7 +112,8 @@ def _code_identity() -> str:
     return hashlib.sha256(b"\0".join(sources)).hexdigest()
 
 
-def _unsafe_folder(folder: Path) -> Refusal | None:
+def unsafe_folder(folder: Path) -> Refusal | None:
+    """Why machine code must not be kept in `folder`, which is made if it is missing; None if it may."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = folder.lstat()

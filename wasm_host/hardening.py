@@ -10,7 +10,7 @@ all threads, and lets none be started, so it goes last. Whatever needs a file (i
 import os
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,8 +20,8 @@ import msgspec
 from wasm_host import abi, child, linux, seccomp
 
 ON: Final = "on"
-#: Bytes of address space: the engine's pool of memories reserves much more than it uses.
-ADDRESS_SPACE: Final = 8 * 1024 * abi.MIB
+#: Bytes of address space: the engine's pool reserves more than it uses, and hundreds of modules may be loaded.
+ADDRESS_SPACE: Final = 4 * 1024 * abi.MIB
 #: Open descriptors: the engine keeps one for each module's memory image.
 DESCRIPTORS: Final = 1024
 #: "nobody", for a worker whose parent is root.
@@ -70,7 +70,7 @@ def supported() -> dict[str, str]:
     return msgspec.msgpack.decode(done.stdout, type=dict[str, str])
 
 
-def promised(layers: dict[str, str]) -> bool:
+def promised(layers: Mapping[str, str]) -> bool:
     """Whether an escape from the engine finds nothing, where these `layers` are."""
     return all(layers.get(name) == ON for name in PROMISED)
 

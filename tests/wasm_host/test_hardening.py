@@ -201,6 +201,20 @@ def test_all_layers_hold_here() -> None:
     assert hardening.promised(found)
 
 
+def test_the_c_librarys_environment_is_emptied() -> None:
+    code = """
+import ctypes, os
+from wasm_host import hardening
+os.putenv("API_KEY", "sk-canary")
+getenv = ctypes.CDLL(None).getenv
+getenv.restype = ctypes.c_char_p
+saying, before = os.dup(1), getenv(b"API_KEY")
+hardening.apply([saying])
+os.write(saying, repr((before, getenv(b"API_KEY"))).encode())
+"""
+    assert python(code).stdout == "(b'sk-canary', None)"
+
+
 def test_a_process_started_with_an_environment() -> None:
     found = layers_of("", {"API_KEY": "sk-canary"})
     assert found["environment"] == "the process was started with an environment"
@@ -272,79 +286,41 @@ def test_aborting_still_says_so() -> None:
 # The engine must not notice
 
 
-ENGINE = '''
-import os, threading, time
+ENGINE = """
+import os
 import wasmtime
-from wasmtime import _ffi as ffi
-from wasm_host import hardening
+from types import SimpleNamespace
+from wasm_host import engine, hardening, native, paths, public
+from wasm_host.guest import execute
+from wasm_modules import answering, running
 
-TEXT = """(module (import "h" "log" (func $log (param i32))) (memory (export "memory") 4) (data (i32.const 65000) "x")
-  (func (export "add") (param i32) (result i32) (call $log (local.get 0)) (i32.store8 (i32.const 65536) (i32.const 1))
-    (i32.add (local.get 0) (i32.load8_u (i32.const 65000))))
-  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
-  (func (export "trap") (param i32) (result i32) unreachable)
-  (func (export "loop") (param i32) (result i32) (loop $l (br $l)) (i32.const 0)))"""
-
-def new_engine(pooling):
-    config = wasmtime.Config()
-    config.consume_fuel = config.epoch_interruption = True
-    config.signals_based_traps = config.parallel_compilation = False
-    config.memory_guard_size, config.memory_reservation = 0, 16 << 20
-    if pooling:
-        pool = ffi.wasmtime_pooling_allocation_config_new()
-        ffi.wasmtime_pooling_allocation_config_total_memories_set(pool, 8)
-        ffi.wasmtime_pooling_allocation_config_max_memory_size_set(pool, 16 << 20)
-        ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), pool)
-        ffi.wasmtime_pooling_allocation_config_delete(pool)
-    return wasmtime.Engine(config)
-
-def tick(engine):
-    while True:
-        time.sleep(0.002)
-        engine.increment_epoch()
-
-heard = []
-def run(engine, code, name, argument, fuel=10**6):
-    module = wasmtime.Module.deserialize(engine, code)
-    linker = wasmtime.Linker(engine)
-    linker.define_func("h", "log", wasmtime.FuncType([wasmtime.ValType.i32()], []), heard.append)
-    store = wasmtime.Store(engine)
-    store.set_fuel(fuel)
-    store.set_epoch_deadline(10)
-    try:
-        return linker.instantiate(store, module).exports(store)[name](store, argument)
-    except wasmtime.Trap as trap:
-        return trap.trap_code.name
-    finally:
-        store.close()
-
-engines = {pooling: new_engine(pooling) for pooling in (False, True)}
-codes = {pooling: wasmtime.Module(engine, TEXT).serialize() for pooling, engine in engines.items()}
+TEXTS = [answering("hello"), running("unreachable"), running("(loop $l (br $l)) (i64.const 0)"),
+         running("(drop (memory.grow (i32.const 100))) (i64.const 0)"),
+         running("(call $log (i32.const 1) (i32.const 8) (i32.const 1)) (i64.const 0)").replace(
+             "(module", '(module (import "terraphim" "log" (func $log (param i32 i32 i32)))', 1)]
+SMALL, LARGE = 1 << 24, 1 << 28  # on the pooled engine, and on the other one
+codes = [bytes(wasmtime.Module(engine.for_memory(SMALL), text).serialize()) for text in TEXTS]
 saying = os.dup(1)
-
-def start():
-    for engine in engines.values():
-        threading.Thread(target=tick, args=(engine,), daemon=True).start()
-
-layers = hardening.apply([saying], start=start)
-engines["late"], codes["late"] = new_engine(False), codes[False]
-said = []
-for key, engine in engines.items():
-    calls = [("add", 41), ("grow", 100), ("trap", 0), ("loop", 0)]
-    said.append([run(engine, codes[key], *call) for call in calls * 2])
-    if key != "late":
-        said[-1].append(run(engine, codes[key], "loop", 0, fuel=10**15))
-os.write(saying, repr([said, heard]).encode())
-'''
+layers = hardening.apply([saying], start=paths.serving)
+serving = paths.serving()
+said = [serving.path, *sorted(set(layers.values()))]
+for memory, fuel in ((SMALL, 10**6), (LARGE, 10**6), (SMALL, 10**15)):
+    limits = SimpleNamespace(fuel=fuel, memory=memory, timeout_ms=20)
+    for code in codes:
+        prepared = serving.runtime.prepare(code, memory)
+        [once, again] = [execute(serving.runtime, prepared, b"{}", limits, now_ms=1, seed=2) for _ in range(2)]
+        said.append((again.fault.code if again.fault else again.answer, again.pages, again.log))
+os.write(saying, repr(said).encode())
+"""
 
 
+@needs_landlock
 def test_the_engine_works_behind_all_layers() -> None:
-    """Machine code from bytes, both allocators, memory images, host functions, traps, fuel, and a clock in a thread."""
+    """Code from bytes, on an engine that was there and on a new one; traps, fuel, growth, log, a clock in a thread."""
     done = python(ENGINE)
-    calls = [121, 4, "UNREACHABLE", "OUT_OF_FUEL"]
-    calls[0] = 41 + ord("x")
-    said = [[*calls * 2, "INTERRUPT"]] * 2 + [calls * 2]
-    assert done.stdout == repr([said, [41] * 6]), done.stderr
+    calls = [(b"hello", 5, ""), ("trap", 5, ""), ("fuel", 5, ""), (b"", 105, ""), (b"", 5, "debug:  ")]
+    slow = [*calls[:2], ("timeout", 5, ""), *calls[3:]]
+    assert done.stdout == repr(["native", "on", *calls, *calls, *slow]), done.stderr
 
 
 def test_the_documented_machines_have_tables() -> None:

@@ -1,0 +1,125 @@
+"""`doctor`: what this machine gives to keep rules apart from the proxy. It asks nobody and runs no rule."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from msgspec import Struct
+
+from core import settings
+from core.cli_common import EXIT_CONFIG, EXIT_FAILURE
+from core.errors import ConfigError
+from wasm_host import hardening
+from wasm_host.compiler import unsafe_folder
+
+PROMISE = (
+    "An escape finds nothing: machine code that got out of the engine would reach no file, socket, process or key."
+)
+#: A worker is kept apart from the proxy; a rule in the proxy's own process is not, whatever the machine gives.
+APART = "process"
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at: `state` says what was found, `hint` what its lack means or what to do."""
+
+    name: str
+    ok: bool
+    state: str
+    hint: str = ""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything that was found. `promised`: an escape from the engine finds nothing here; `promise` says it."""
+
+    python: str
+    system: str
+    engine: str
+    isolation: str
+    settings: tuple[Finding, ...]
+    layers: tuple[Finding, ...]
+    promised: bool
+    promise: str
+
+
+def examine(config: Path | None, env: Mapping[str, str], *, plugins: Path | None = None) -> Report:
+    """Look at everything; a broken configuration is a finding like any other."""
+    found, isolation = _configuration(config, env, plugins)
+    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env))))
+
+
+def assemble(layers: Mapping[str, str], isolation: str, found: tuple[Finding, ...]) -> Report:
+    """The report on these layers and findings. Pure but for the names of what runs here."""
+    promised = isolation == APART and hardening.promised(layers)
+    return Report(
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        engine=f"wasmtime {version('wasmtime')}",
+        isolation=isolation,
+        settings=found,
+        layers=tuple(
+            Finding(name, state == hardening.ON, state, "" if state == hardening.ON else hardening.LACKS[name])
+            for name, state in layers.items()
+        ),
+        promised=promised,
+        promise=PROMISE if promised else f"Not promised: {_why_not(layers, isolation)}.",
+    )
+
+
+def exit_code(report: Report) -> int:
+    """0 if everything holds, 78 if the configuration cannot be used, else 1."""
+    if any(finding.name == "configuration" and not finding.ok for finding in report.settings):
+        return EXIT_CONFIG
+    good = report.promised and all(finding.ok for finding in (*report.settings, *report.layers))
+    return 0 if good else EXIT_FAILURE
+
+
+def text(report: Report) -> str:
+    """The report for people."""
+    lines = [f"python {report.python}, {report.system}, {report.engine}", "", "settings"]
+    lines += map(_line, report.settings)
+    lines += ["", "layers around a worker"]
+    lines += map(_line, report.layers)
+    return "\n".join([*lines, "", report.promise])
+
+
+def _line(finding: Finding) -> str:
+    mark = "ok     " if finding.ok else "MISSING"
+    said = f"  {mark}  {finding.name.replace('_', ' '):<14}  {finding.state}"
+    return f"{said}\n{'':27}{finding.hint}" if finding.hint else said
+
+
+def _why_not(layers: Mapping[str, str], isolation: str) -> str:
+    if isolation != APART:
+        return f'rules run in the proxy\'s own process (plugins.isolation = "{isolation}")'
+    missing = [name for name in hardening.LACKS if layers.get(name) != hardening.ON]
+    return f"these layers are missing: {', '.join(missing)}"
+
+
+def _configuration(
+    config: Path | None, env: Mapping[str, str], plugins: Path | None
+) -> tuple[tuple[Finding, ...], str]:
+    """Whether configuration and plugins folder may be used (others must not be able to write them); the isolation."""
+    try:
+        loaded = settings.load(config, env, plugins=plugins)
+    except ConfigError as exc:
+        return tuple(Finding("configuration", ok=False, state=str(problem)) for problem in exc.problems), "unknown"
+    chosen = loaded.settings.plugins
+    folder = chosen.dir or Path()
+    rules = (
+        Finding("plugins", ok=True, state=str(folder))
+        if folder.is_dir()
+        else Finding("plugins", ok=False, state=f"{folder} is no folder", hint="make it, or set plugins.dir")
+    )
+    source = str(loaded.path or "none (the embedded default)")
+    apart = chosen.isolation == APART
+    kept = Finding(
+        "isolation", ok=apart, state=chosen.isolation, hint="" if apart else f'set plugins.isolation = "{APART}"'
+    )
+    return (Finding("configuration", ok=True, state=source), rules, kept), chosen.isolation
+
+
+def _cache(folder: Path) -> Finding:
+    if refusal := unsafe_folder(folder):
+        return Finding("cache", ok=False, state=refusal.message, hint=refusal.hint)
+    return Finding("cache", ok=True, state=str(folder))

@@ -1,0 +1,103 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from proxy import PATIENCE_S
+
+from core.cli_doctor import PROMISE, Finding, Report, assemble, examine, exit_code, text
+from wasm_host import hardening
+
+ALL = dict.fromkeys(hardening.LACKS, hardening.ON)
+GOOD = (Finding("configuration", ok=True, state="config.toml"), Finding("cache", ok=True, state="cache"))
+
+
+def command(env: dict[str, str], *args: str | Path) -> tuple[int, str]:
+    """Exit code and stdout of `doctor`."""
+    line = [sys.executable, "-I", "-m", "core.cli", "doctor", *map(str, args)]
+    done = subprocess.run(line, env=env, cwd="/", capture_output=True, timeout=PATIENCE_S, check=False)
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode()
+
+
+def found(report: Report | dict[str, Any], name: str) -> Finding:
+    whole = msgspec.convert(report, Report, from_attributes=True)
+    return next(finding for finding in (*whole.settings, *whole.layers) if finding.name == name)
+
+
+def test_the_promise_is_made_where_everything_holds() -> None:
+    report = assemble(ALL, "process", GOOD)
+    assert (report.promised, report.promise, exit_code(report)) == (True, PROMISE, 0)
+    assert text(report).endswith(PROMISE)
+    assert "MISSING" not in text(report)
+
+
+@pytest.mark.parametrize("name", sorted(hardening.LACKS))
+def test_a_missing_layer_is_named_with_its_reason_and_meaning(name: str) -> None:
+    report = assemble(ALL | {name: "Function not implemented"}, "process", GOOD)
+    assert (report.promised, exit_code(report)) == (False, 1)
+    assert report.promise == f"Not promised: these layers are missing: {name}."
+    shown = text(report)
+    assert f"MISSING  {name.replace('_', ' '):<14}  Function not implemented\n" in shown
+    assert shown.count("MISSING") == 1
+    assert hardening.LACKS[name] in shown
+    assert PROMISE not in shown
+
+
+def test_nothing_is_promised_for_rules_in_the_proxys_process() -> None:
+    report = assemble(ALL, "inline", GOOD)
+    assert (report.promised, exit_code(report)) == (False, 1)
+    assert 'rules run in the proxy\'s own process (plugins.isolation = "inline")' in report.promise
+
+
+def test_a_bad_folder_does_not_touch_the_promise() -> None:
+    report = assemble(ALL, "process", (*GOOD, Finding("plugins", ok=False, state="/x is no folder", hint="make it")))
+    assert (report.promised, exit_code(report)) == (True, 1)
+    assert "make it" in text(report)
+
+
+def test_the_command_says_what_is_here(clean_env: dict[str, str]) -> None:
+    code, out = command(clean_env, "--json")
+    report = msgspec.json.decode(out, type=Report)
+    assert {finding.name: finding.state for finding in report.layers} == hardening.supported()
+    assert report.python == sys.version.partition(" ")[0]
+    assert report.engine.startswith("wasmtime 50.")
+    assert found(report, "cache").state == f"{clean_env['HOME']}/.cache/terraphim-proxy"
+    assert code == exit_code(report)
+    plain_code, plain = command(clean_env)
+    assert plain_code == code
+    assert plain.rstrip("\n") == text(report)
+
+
+def test_a_cache_folder_that_others_can_write(clean_env: dict[str, str]) -> None:
+    cache = Path(clean_env["HOME"]) / ".cache" / "terraphim-proxy"
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    finding = found(examine(None, clean_env), "cache")
+    assert (finding.ok, finding.hint) == (False, f"run: chmod 700 {cache}")
+
+
+def test_a_plugins_folder_that_others_can_write(clean_env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    folder.chmod(0o777)
+    report = examine(None, clean_env, plugins=folder)
+    finding = found(report, "configuration")
+    assert exit_code(report) == 78
+    assert finding.state == f"{folder}: may be written by other users (run: chmod go-w {folder})"
+
+
+def test_a_plugins_folder_that_is_not_there(clean_env: dict[str, str], tmp_path: Path) -> None:
+    finding = found(examine(None, clean_env, plugins=tmp_path / "none"), "plugins")
+    assert (finding.ok, finding.hint) == (False, "make it, or set plugins.dir")
+
+
+def test_a_configuration_that_cannot_be_used(clean_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[server]\nprot = 1\n")
+    code, out = command(clean_env, "--config", tmp_path / "config.toml")
+    assert code == 78
+    assert "MISSING  configuration" in out
+    assert "prot" in out
+    assert "layers around a worker" in out
