@@ -173,9 +173,24 @@ def test_exports_imports_and_outcomes_are_documented_once() -> None:
     assert documented == {abi.MEMORY: "memory"} | {
         name: signature_text(signature) for name, signature in (abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS).items()
     }
+    assert (
+        f"exports `memory` and `{abi.START}`, type {signature_text(abi.COMMAND_EXPORTS[abi.START])}"
+        in RULES.read_text()
+    )
     for (module, name), signature in abi.ALLOWED_IMPORTS.items():
         assert f"`{module}.{name}`, type {signature_text(signature)}" in RULES.read_text()
     assert keys(RULES, "code") == list(abi.OUTCOMES)
+
+
+def test_every_function_of_wasi_is_documented_once() -> None:
+    """By its name, or else by its family."""
+    named = [name for row in table(RULES, "WASI function") for name in codes(row[0])]
+    assert len(named) == len(set(named))
+    families = [name.removesuffix("*") for name in named if name.endswith("*")]
+    rest = [name for name in abi.WASI_IMPORTS if name not in named]
+    assert {name for name in named if not name.endswith("*")} == abi.WASI_IMPORTS.keys() - set(rest)
+    assert all(sum(name.startswith(family) for family in families) == 1 for name in rest)
+    assert all(any(name.startswith(family) for name in rest) for family in families)
 
 
 def signature_text(signature: abi.Signature) -> str:

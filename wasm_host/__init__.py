@@ -4,8 +4,8 @@
 - `child` starts processes that can do little; `compiler` compiles in one of them and keeps artifacts in a cache.
 - `manifest` merges what the author and the operator say of a rule; `projection` is what the rule then gets to see.
 - `registry` turns a folder into an immutable `RuleSet`; `inline` runs its rules; `answer` judges what they say.
-- `guest` is the life of a call, `wasi` what the guest may ask of the world; `native` and `public` are two ways to the
-  engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
+- `guest` is the life of a call, `world` what it sees of the outside, `wasi` how it asks; `native` and `public` are two
+  ways to the engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
 - `hardening` is what a process gives up before it runs a guest; `seccomp` its filter, `linux` the calls for it.
 - `testing` runs one module for its author.
 

@@ -3,8 +3,10 @@
 Version 1 may grow fields and optional exports; nothing in it is removed or changes its meaning. The version is part
 of the exports' names, so that the host knows it without running the guest.
 
-Life of a call, all in one fresh instance: start function, `_initialize`, `rule_v1_alloc(len)`, the host writes the
-request there as UTF-8 JSON, `rule_v1_route(ptr, len)`, the host reads the answer and drops the instance.
+Life of a call, all in one fresh instance. A reactor: start function, `_initialize`, `rule_v1_alloc(len)`, the host
+writes the request there as UTF-8 JSON, `rule_v1_route(ptr, len)`, the host reads the answer and drops the instance. A
+command: start function, `_start`, which reads the request from its standard input and writes the answer to its standard
+output. A module that could be both is a reactor.
 """
 
 from typing import Any, Final, NamedTuple
@@ -44,8 +46,30 @@ OPTIONAL_EXPORTS: Final = {
     DESCRIBE: Signature((), ("i64",)),
     INITIALIZE: Signature((), ()),
 }
-#: The whole outside world of a guest: `log(level, ptr, len)`, UTF-8 text, levels as in `LOG_LEVELS`.
+#: A command's one function.
+COMMAND_EXPORTS: Final = {START: Signature((), ())}
+#: The outside world of a guest: `log(level, ptr, len)`, UTF-8 text, levels as in `LOG_LEVELS`.
 ALLOWED_IMPORTS: Final = {("terraphim", "log"): Signature(("i32", "i32", "i32"), ())}
+#: Or WASI preview 1, whose functions are all there, with these types; what they answer is in `wasi`.
+WASI: Final = "wasi_snapshot_preview1"
+_ERRNO: Final = ("i32",)
+WASI_IMPORTS: Final = {
+    name: Signature(tuple("i32" if kind == "i" else "i64" for kind in kinds), () if name == "proc_exit" else _ERRNO)
+    for name, kinds in {
+        "args_get": "ii", "args_sizes_get": "ii", "environ_get": "ii", "environ_sizes_get": "ii",
+        "clock_res_get": "ii", "clock_time_get": "iIi", "fd_advise": "iIIi", "fd_allocate": "iII", "fd_close": "i",
+        "fd_datasync": "i", "fd_fdstat_get": "ii", "fd_fdstat_set_flags": "ii", "fd_fdstat_set_rights": "iII",
+        "fd_filestat_get": "ii", "fd_filestat_set_size": "iI", "fd_filestat_set_times": "iIIi", "fd_pread": "iiiIi",
+        "fd_prestat_get": "ii", "fd_prestat_dir_name": "iii", "fd_pwrite": "iiiIi", "fd_read": "iiii",
+        "fd_readdir": "iiiIi", "fd_renumber": "ii", "fd_seek": "iIii", "fd_sync": "i", "fd_tell": "ii",
+        "fd_write": "iiii", "path_create_directory": "iii", "path_filestat_get": "iiiii",
+        "path_filestat_set_times": "iiiiIIi", "path_link": "iiiiiii", "path_open": "iiiiiIIii",
+        "path_readlink": "iiiiii", "path_remove_directory": "iii", "path_rename": "iiiiii", "path_symlink": "iiiii",
+        "path_unlink_file": "iii", "poll_oneoff": "iiii", "proc_exit": "i", "proc_raise": "i", "random_get": "ii",
+        "sched_yield": "", "sock_accept": "iii", "sock_recv": "iiiiii", "sock_send": "iiiii", "sock_shutdown": "ii",
+    }.items()
+}  # fmt: skip
+IMPORTS: Final = ALLOWED_IMPORTS | {(WASI, name): signature for name, signature in WASI_IMPORTS.items()}
 #: Fuel that every call of an import costs, and one for each byte that it names: the host's time is the guest's.
 HOST_CALL: Final = 2_000
 LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")

@@ -24,7 +24,7 @@ from msgspec import Struct
 from wasm_host import abi, child, guest, profile
 from wasm_host.binary import Module
 from wasm_host.manifest import Limits
-from wasm_host.preflight import Refusal, preflight
+from wasm_host.preflight import Refusal, preflight, shape
 
 #: Artifacts that are kept; older ones are removed when a new one is written.
 CACHE_ENTRIES: Final = 128
@@ -41,7 +41,8 @@ class Smoke(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What is known of a module. Sizes are bytes, memory is in bytes, `exports` maps names to types.
+    """What is known of a module. Sizes are bytes, memory is in bytes, `exports` maps names to types, `shape` is
+    `reactor` or `command`.
 
     `section` and `described` are the author's metadata, from the custom section and from `rule_v1_describe`.
     """
@@ -52,6 +53,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     code_size: int
     data_size: int
     functions: int
+    shape: str
     imports: tuple[str, ...]
     exports: dict[str, str]
     memory: int
@@ -107,7 +109,7 @@ def compile_module(
 @cache
 def _code_identity() -> str:
     """Hash of the code that judges modules: what an older version let through is judged again."""
-    names = ("abi", "binary", "preflight", "compiler", "engine", "guest", "wasi", "public")
+    names = ("abi", "binary", "preflight", "compiler", "engine", "guest", "world", "wasi", "public")
     sources = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in names]
     return hashlib.sha256(b"\0".join(sources)).hexdigest()
 
@@ -282,6 +284,7 @@ def _facts(source: bytes, module: Module, **rest: Any) -> Facts:
         code_size=module.code_size,
         data_size=module.data_size,
         functions=len(module.functions),
+        shape=shape({export.name for export in module.exports}),
         imports=tuple(f"{item.module}.{item.name}" for item in module.imports),
         exports={export.name: functions.get(export.name, export.kind) for export in module.exports},
         memory=memory.minimum * abi.PAGE,

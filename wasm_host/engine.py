@@ -24,7 +24,7 @@ except (ImportError, OSError, ValueError, AttributeError):  # another wasmtime: 
     capi = None  # type: ignore[assignment]
 
 #: Functions that the host calls, with their types.
-EXPORTS: Final = abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS | {abi.START: abi.Signature((), ())}
+EXPORTS: Final = abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS | abi.COMMAND_EXPORTS
 #: Bits of what an export returns, as an unsigned number.
 MASKS: Final = {
     name: {(): 0, ("i32",): U32, ("i64",): U64}[signature.results] for name, signature in EXPORTS.items()

@@ -17,7 +17,8 @@ import wasmtime
 from wasm_host import abi, capi, engine
 from wasm_host.capi import ITEM, VAL, VAL_STEP
 from wasm_host.guest import U32, U64, Fault, Limits, OutOfBounds, Prepared
-from wasm_host.wasi import FUNCTIONS, Function, World, world_for
+from wasm_host.wasi import ANSWERS
+from wasm_host.world import Function, World, world_for
 
 _MEMORY: Final = abi.MEMORY.encode()
 #: Of each export: its name, its length, how many values it takes or gives, and which bits of the first are its result.
@@ -185,8 +186,8 @@ _callbacks: Final[list[Any]] = []
 @cache
 def _linker(of: wasmtime.Engine) -> wasmtime.Linker:
     linker = wasmtime.Linker(of)
-    for (module, name), signature in abi.ALLOWED_IMPORTS.items():
-        callback = capi.CALLBACK(_callback(FUNCTIONS[module, name], signature))
+    for (module, name), signature in abi.IMPORTS.items():
+        callback = capi.CALLBACK(_callback(ANSWERS[module, name], signature))
         _callbacks.append(callback)
         kind = engine.function_type(signature)
         error = capi.define_func(

@@ -47,6 +47,39 @@ _REACTOR: Final = f"""(module
     (i64.const 0)))"""
 _REQUESTS: Final = tuple(what.encode() for what in ("a", "n", "t", "d", "o", "p", "l", "f", "s", "g", "x" * 65))
 
+#: Answers with the randomness, the time and the errno of bad pointers that WASI gave it, and says so.
+_WASI: Final = f"""(module
+  (import "{abi.WASI}" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "{abi.WASI}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "{abi.WASI}" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "{abi.WASI}" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "\\10\\00\\00\\00\\20\\00\\00\\00")
+  (func (export "{abi.ALLOC}") (param i32) (result i32) (i32.const 1024))
+  (func (export "{abi.ROUTE}") (param $at i32) (param $length i32) (result i64)
+    (i32.store (i32.const 32) (call $random (i32.const 16) (i32.const 8)))
+    (i32.store (i32.const 36) (call $clock (i32.const 1) (i64.const 0) (i32.const 24)))
+    (i32.store (i32.const 40) (call $random (i32.const -1) (i32.const 2)))
+    (i32.store (i32.const 44) (call $write (i32.const 2) (i32.const 64) (i32.const 1) (i32.const 128)))
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const {ord("e")})) (then (call $exit (i32.const 3))))
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const {ord("r")})) (then
+      (loop $again (drop (call $random (i32.const 0) (i32.const 4096))) (br $again))))
+    (i64.const {16 << 32 | 32})))"""
+#: Answers with what it is asked, and ends as the first byte says.
+_COMMAND: Final = f"""(module
+  (import "{abi.WASI}" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "{abi.WASI}" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "{abi.WASI}" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\\00\\01\\00\\00\\00\\10\\00\\00")
+  (func (export "{abi.START}")
+    (drop (call $read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 20)))
+    (loop $again
+      (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 32)))
+      (br_if $again (i32.eq (i32.load8_u (i32.const 256)) (i32.const {ord("l")}))))
+    (if (i32.ne (i32.load8_u (i32.const 256)) (i32.const {ord("n")})) (then
+      (call $exit (i32.and (i32.load8_u (i32.const 256)) (i32.const 7)))))))"""
+
 
 class _Limits(NamedTuple):
     fuel: int = 100_000
@@ -90,4 +123,8 @@ def _plain(result: Result) -> tuple[object, ...]:
     return (*result._replace(fault=None), fault and (fault.code, fault.message))
 
 
-_PROBES: Final = ((_REACTOR, _REQUESTS),)
+_PROBES: Final = (
+    (_REACTOR, _REQUESTS),
+    (_WASI, (b"answer", b"exit", b"random")),
+    (_COMMAND, (b"normal", b"0", b"3", b"l" * 1000)),
+)

@@ -5,7 +5,7 @@ it looks at the type of an export with `v128`. So names, types, imports and limi
 refusal says what is wrong, where, and what the author can do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -14,12 +14,14 @@ from wasm_host.abi import Signature
 
 NUMERIC = frozenset({"i32", "i64", "f32", "f64"})
 
+_ONLY = f"a rule may import nothing but terraphim.log and {abi.WASI}"
 _IMPORT_HINTS = {
-    "wasi_snapshot_preview1": "rules run without WASI: build a reactor for a freestanding target"
-    " (C: -target wasm32-freestanding; Rust: wasm32-unknown-unknown) and do not use files, clocks, randomness or stdio",
+    abi.WASI: "preview 1 has no function of this name",
+    "wasi_unstable": "this is WASI from before preview 1: build with a newer SDK",
     "env": "build so that nothing is left undefined (AssemblyScript: --use abort= ; C and Rust: do not allow undefined"
     " symbols); a memory must be exported, not imported",
     "wbg": "build without wasm-bindgen: plain extern functions are enough",
+    "wasi": "build a core module for WASI preview 1 (wasm32-wasip1), not a component",
     "terraphim": "the only function there is log(level i32, ptr i32, len i32)",
 }
 
@@ -49,6 +51,11 @@ def preflight(data: bytes, limits: Mapping[str, int] | None = None) -> binary.Mo
     except binary.Malformed as exc:
         return _malformed(exc)
     return next(_faults(module, allowed), None) or module
+
+
+def shape(exports: Container[str]) -> str:
+    """`reactor` or `command`, by the names of the exports; what is neither lacks something of a reactor."""
+    return "command" if abi.START in exports and abi.ROUTE not in exports else "reactor"
 
 
 def _malformed(exc: binary.Malformed) -> Refusal:
@@ -90,9 +97,9 @@ def _feature(what: str, kind: str) -> Refusal:
 def _import_faults(module: binary.Module) -> Iterator[Refusal]:
     for item in module.imports:
         label = f"{item.module[:80]}.{item.name[:80]}"
-        expected = abi.ALLOWED_IMPORTS.get((item.module, item.name))
+        expected = abi.IMPORTS.get((item.module, item.name))
         if expected is None or item.kind != "function":
-            hint = _IMPORT_HINTS.get(item.module, "a rule may import nothing but terraphim.log")
+            hint = _IMPORT_HINTS.get(item.module.partition(":")[0], _ONLY)
             yield Refusal("import", f"imports {item.kind} {label}, which the host does not give", hint)
         elif item.type != expected:
             yield Refusal("import", f"imports {label} as {item.type}", f"its type is {expected}")
@@ -104,16 +111,11 @@ def _shape_faults(module: binary.Module) -> Iterator[Refusal]:
         yield Refusal(
             "limit", f"{len(exports)} exports, the limit is {abi.EXPORTS}", "export only the rule's functions"
         )
-    if abi.ROUTE not in exports and abi.START in exports:
-        yield Refusal(
-            "command",
-            "the module is a command (_start reads stdin); this version runs reactors only",
-            f"export memory, {abi.ALLOC} and {abi.ROUTE} instead of a main function",
-        )
-    for name, expected in (abi.REQUIRED_EXPORTS | abi.OPTIONAL_EXPORTS).items():
+    required = abi.COMMAND_EXPORTS if shape(exports) == "command" else abi.REQUIRED_EXPORTS
+    for name, expected in (required | abi.OPTIONAL_EXPORTS).items():
         export = exports.get(name)
         if export is None:
-            if name in abi.REQUIRED_EXPORTS:
+            if name in required:
                 yield Refusal("export", f"does not export the function {name}", f"add it, with the type {expected}")
         elif export.kind != "function":
             yield Refusal("export", f"exports {name} as a {export.kind}", f"it is a function {expected}")

@@ -12,7 +12,8 @@ import wasmtime
 
 from wasm_host import abi, engine
 from wasm_host.guest import U32, U64, Limits, OutOfBounds, Prepared
-from wasm_host.wasi import FUNCTIONS, Function, World, world_for
+from wasm_host.wasi import ANSWERS
+from wasm_host.world import Function, World, world_for
 
 _turn: Final = threading.Lock()
 #: World and store of the call whose turn it is.
@@ -108,8 +109,8 @@ def _host_function(function: Function, signature: abi.Signature) -> Callable[...
 @cache
 def _linker(of: wasmtime.Engine) -> wasmtime.Linker:
     linker = wasmtime.Linker(of)
-    for (module, name), signature in abi.ALLOWED_IMPORTS.items():
-        serve = _host_function(FUNCTIONS[module, name], signature)
+    for (module, name), signature in abi.IMPORTS.items():
+        serve = _host_function(ANSWERS[module, name], signature)
         linker.define_func(module, name, engine.function_type(signature), serve, access_caller=True)
     return linker
 

@@ -25,7 +25,7 @@ from wasm_host.rule import Problem, Rule, RuleSet
 SUFFIXES: Final = (".wasm", ".wat")
 #: Refusals that depend on the bytes alone, and are not worth finding out twice.
 _REMEMBERED: Final = frozenset(
-    {"not_wasm", "malformed", "component", "command", "import", "export", "feature", "text", "compile", "start", "cpu"}
+    {"not_wasm", "malformed", "component", "import", "export", "feature", "text", "compile", "start", "cpu"}
 )
 _NAME: Final = re.compile(abi.NAME_PATTERN)
 _MANIFEST_SIZE: Final = 64 * abi.KIB

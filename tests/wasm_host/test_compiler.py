@@ -42,11 +42,28 @@ def test_facts(cache: Path) -> None:
         abi.ROUTE: "(i32, i32) -> (i64)",
     }
     assert (facts.memory, facts.memory_max) == (5 * abi.PAGE, 7 * abi.PAGE)
-    assert facts.functions == 3
+    assert (facts.functions, facts.shape) == (3, "reactor")
     assert not facts.pure
     assert (facts.smoke.code, facts.smoke.message) == ("abstain", "")
     assert facts.smoke.fuel > 0
     assert facts.engine.startswith("wasmtime-")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ("", "abstain", ""),
+        ("(drop (call $w (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))", "answer", ""),
+        ("unreachable", "trap", "unreachable"),
+    ],
+)
+def test_a_command_is_asked_once_too(cache: Path, body: str, code: str, message: str) -> None:
+    write = f'(import "{abi.WASI}" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))'
+    data = '(memory (export "memory") 1) (data (i32.const 8) "\\10\\00\\00\\00\\01")'
+    facts = compiled(cache, f'(module {write} {data} (func (export "_start") {body}))'.encode()).facts
+    assert (facts.shape, facts.imports, facts.smoke.code, facts.smoke.message) == (
+        "command", (f"{abi.WASI}.fd_write",), code, message,
+    )  # fmt: skip
 
 
 def test_binary_and_text_give_the_same_module(cache: Path) -> None:

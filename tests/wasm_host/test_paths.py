@@ -2,10 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
-from wasm_modules import ALLOC, RUNTIMES, answering, artifact, asked, running
+from wasm_modules import ALLOC, CONFORMANCE, RUNTIMES, answering, artifact, asked, running
 
 from wasm_host import abi, engine, paths
 from wasm_host.guest import Fault, Prepared, Result, Runtime, execute
@@ -15,6 +16,7 @@ from wasm_host.native import Native
 from wasm_host.public import Public
 
 LOG = '(import "terraphim" "log" (func $log (param i32 i32 i32)))'
+VECTORS = [path for kind in ("good", "hostile") for path in sorted((CONFORMANCE / kind).glob("*.wat"))]
 BOTH = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
 
 
@@ -159,6 +161,23 @@ def test_nothing_is_left_from_one_call_to_the_next(runtime: Runtime) -> None:
     results = {execute(runtime, prepared, b"{}", Limits()) for _ in range(2 * engine.SLOTS)}
     assert len(results) == 1
     assert results.pop()[:2] == (b"", None)
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_both_do_the_same_with_every_vector(path: Path) -> None:
+    """Outcome, answer, log, memory and the exact number of instructions."""
+    native, public = (paths._plain(asked(runtime, path.read_text(), b'{"abi":1}')) for runtime in RUNTIMES)
+    assert native == public
+
+
+@BOTH
+def test_every_import_of_the_contract_has_its_type(runtime: Runtime) -> None:
+    imports = "".join(
+        f'(import "{module}" "{name}" (func (param {" ".join(kind.params)}) (result {" ".join(kind.results)})))'
+        for (module, name), kind in abi.IMPORTS.items()
+    )
+    prepared = runtime.prepare(artifact(f"(module {imports} {ALLOC})"), 0)
+    assert (prepared.exports, prepared.pure) == (frozenset({abi.ALLOC}), False)
 
 
 @BOTH

@@ -8,13 +8,38 @@ from wasm_modules import ALLOC, CONFORMANCE, patient, running, wasm_section
 from wasmtime import wat2wasm
 
 from wasm_host import abi, binary
-from wasm_host.preflight import Refusal, preflight
+from wasm_host.preflight import Refusal, preflight, shape
 
 RUNNING = [path for path in sorted(CONFORMANCE.rglob("*.wat")) if path.parent.name != "refused"]
 
 
 def wasm(text: str) -> bytes:
     return bytes(wat2wasm(text))
+
+
+def test_all_of_wasi_is_allowed_with_its_types_and_nothing_beside() -> None:
+    for name, kind in abi.WASI_IMPORTS.items():
+        for params in (kind.params, (*kind.params, "i32")):
+            text = f'(import "{abi.WASI}" "{name}" (func (param {" ".join(params)}) (result {" ".join(kind.results)})))'
+            result = preflight(
+                wasm(
+                    running("(i64.const 0)", text)
+                    .replace('(memory (export "memory") 5)', "")
+                    .replace(ALLOC, '(memory (export "memory") 5)' + ALLOC)
+                )
+            )
+            assert isinstance(result, binary.Module if params == kind.params else Refusal), name
+
+
+@pytest.mark.parametrize(
+    ("exports", "expected"),
+    [
+        ({abi.ROUTE}, "reactor"), ({abi.START}, "command"), ({abi.START, abi.ROUTE}, "reactor"),
+        ({abi.START, abi.ALLOC}, "command"), (set(), "reactor"),
+    ],
+)  # fmt: skip
+def test_the_shape_is_told_by_the_exports(exports: set[str], expected: str) -> None:
+    assert shape(exports) == expected
 
 
 HEADER = b"\0asm\x01\0\0\0"

@@ -8,8 +8,8 @@ import wasmtime
 from hypothesis import HealthCheck, settings
 
 from prove import encode, vectors
-from wasm_host import engine
-from wasm_host.guest import Result, Runtime, execute
+from wasm_host import abi, engine
+from wasm_host.guest import OutOfBounds, Result, Runtime, execute
 from wasm_host.manifest import Limits
 from wasm_host.native import Native
 from wasm_host.public import Public
@@ -40,6 +40,25 @@ def seeing() -> str:
     """A rule that logs the request it was given, and abstains."""
     call = "(call $log (i32.const 2) (local.get 0) (local.get 1)) (i64.const 0)"
     return running(call).replace("(module", '(module (import "terraphim" "log" (func $log (param i32 i32 i32)))', 1)
+
+
+class ByteMemory:
+    """A guest's memory without a guest."""
+
+    def __init__(self, data: bytes = b"", size: int = abi.PAGE) -> None:
+        self.data = bytearray(data.ljust(size, b"\0"))
+
+    def check(self, pointer: int, length: int) -> None:
+        if pointer + length > len(self.data):
+            raise OutOfBounds(pointer, length, len(self.data))
+
+    def read(self, pointer: int, length: int) -> bytes:
+        self.check(pointer, length)
+        return bytes(self.data[pointer : pointer + length])
+
+    def write(self, pointer: int, data: bytes) -> None:
+        self.check(pointer, len(data))
+        self.data[pointer : pointer + len(data)] = data
 
 
 def artifact(text: str, memory: int = 0) -> bytes:

@@ -1,5 +1,5 @@
-;; load: command
-;; A program instead of a rule.
+;; outcome: abstain
+;; A program that says nothing.
 (module
   (memory (export "memory") 1)
   (func (export "_start")))

@@ -1,0 +1,12 @@
+;; outcome: abstain
+;; A write of 4 billion buffers, and one of 1025.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $check (param $got i32) (param $expected i32)
+    (if (i32.ne (local.get $got) (local.get $expected)) (then unreachable)))
+  (func (export "rule_v1_alloc") (param $len i32) (result i32) (i32.const 4096))
+  (func (export "rule_v1_route") (param $ptr i32) (param $len i32) (result i64)
+    (call $check (call $fd_write (i32.const 2) (i32.const 0) (i32.const -1) (i32.const 0)) (i32.const 28))
+    (call $check (call $fd_write (i32.const 2) (i32.const 0) (i32.const 1025) (i32.const 0)) (i32.const 28))
+    (i64.const 0)))
