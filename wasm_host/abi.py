@@ -71,7 +71,7 @@ WASI_IMPORTS: Final = {
 }  # fmt: skip
 IMPORTS: Final = ALLOWED_IMPORTS | {(WASI, name): signature for name, signature in WASI_IMPORTS.items()}
 #: Fuel that every call of an import costs, and one for each byte that it names: the host's time is the guest's.
-HOST_CALL: Final = 2_000
+HOST_CALL: Final = 5_000
 LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
 KIB: Final = 1024
