@@ -21,6 +21,7 @@ from core.cli_common import (
     refuse,
 )
 from core.cli_rules_app import rules_app
+from core.cli_rules_dev import rules_dev
 
 if TYPE_CHECKING:
     from core.errors import Problem
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
+rules_app.command("dev")(rules_dev)
 app.add_typer(rules_app, name="rules")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")

@@ -159,7 +159,7 @@ def report_lines(checks: Sequence[Check]) -> list[str]:
     """
     hostile = [check for check in checks if check.kind == "hostile"]
     failed = [check for check in hostile if not check.ok]
-    lines = [_check_line(check) for check in checks if check.kind == "case"]
+    lines = [_check_line(check) for check in checks if check.kind in ("case", "none")]
     if ends := Counter(check.outcome.code for check in hostile if check.ok and check.outcome):
         lines.append(f"ok    hostile {ends.total()} requests: " + ", ".join(f"{n} {code}" for code, n in ends.items()))
     lines += [_check_line(check) for check in failed[:HOSTILE_SHOWN]]

@@ -7,7 +7,9 @@
 - `guest` is the life of a call, `world` what it sees of the outside, `wasi` how it asks; `native` and `public` are two
   ways to the engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
 - `hardening` is what a process gives up before it runs a guest; `seccomp` its filter, `linux` the calls for it.
-- `testing` runs one module for its author.
+- `testing` shows one module to its author, asked by `trial` in a child: `checking` says what is wrong, `examination`
+  runs the cases of `casework` and the requests of `hostile`, `follow` does so at every change of a `workshop` and puts
+  what passed into the `shadow`.
 
 Nothing here imports the proxy: the package could be published alone. Importing it does not load the engine.
 """

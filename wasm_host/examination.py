@@ -21,7 +21,10 @@ _EXAMPLE_CASE: Final = "[[test]] with name, request = { token_count = 70000 } an
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: `kind` is case, hostile or same. `message` says what is wrong and what to do."""
+    """One thing that was looked at. `kind` is case, none (there are no cases), hostile or same.
+
+    `message` says what is wrong and what to do; then `request` is what the rule saw.
+    """
 
     kind: str
     name: str
@@ -59,7 +62,7 @@ def examine(path: Path, *, cache: Path, operator: Mapping[str, Any] | None = Non
             asked.append(prepared)
     if not asked and not checks:
         what = f"{path}: the manifest of rule {rule.name} has no cases, so nothing says what it should do"
-        checks.append(Check(kind="case", name="no cases", ok=False, message=f"{what}; add {_EXAMPLE_CASE}"))
+        checks.append(Check(kind="none", name="no cases", ok=False, message=f"{what}; add {_EXAMPLE_CASE}"))
     asked += _hostile(path, cache, base, rule, asked)
     return checks + _judge_all(path, asked)
 

@@ -56,7 +56,7 @@ def test_a_case_that_fails_names_file_rule_difference_and_next_step(tmp_path: Pa
 
 def test_a_rule_without_cases_fails_and_says_how_to_write_one(tmp_path: Path) -> None:
     [check] = failed(examined(tmp_path, answering('{"abstain":true}')))
-    assert (check.kind, check.name) == ("case", "no cases")
+    assert (check.kind, check.name) == ("none", "no cases")
     assert "mine.wat: the manifest of rule mine has no cases" in check.message
     assert "[[test]]" in check.message
 

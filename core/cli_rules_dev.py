@@ -1,0 +1,43 @@
+"""`rules dev`: work on a rule while a proxy serves. What a round does is in `wasm_host.follow`."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from core.cli_common import EXIT_FAILURE, Config, Plugins, cache_folder, load_config
+
+
+def rules_dev(
+    path: Annotated[Path, typer.Argument(help="A folder with a build.sh or a Makefile, or a .wat or .wasm file.")],
+    config: Config = None,
+    plugins: Plugins = None,
+) -> None:
+    """At every change build, check and test a rule, and swap it into the plugins folder in shadow mode."""
+    from core import cli_rules
+    from wasm_host.follow import Place, follow
+    from wasm_host.workshop import NoModule, open_workshop
+
+    loaded = load_config(config, plugins)
+    folder = loaded.settings.plugins.dir
+    if folder is None or (plugins is None and loaded.path is None):
+        _refuse("there is no configuration: name the proxy's plugins folder with --plugins")
+    place = Place(folder, cli_rules.operators(loaded), cli_rules.target_names(loaded), cache_folder())
+    try:
+        workshop = open_workshop(path)
+    except NoModule as exc:
+        _refuse(str(exc))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for step in follow(workshop, place, sleep=time.sleep):
+            print(step, flush=True)
+    except KeyboardInterrupt:
+        print(f"ended; what was swapped stays in {folder}, in shadow mode")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(EXIT_FAILURE)
