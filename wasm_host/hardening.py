@@ -113,17 +113,19 @@ def _no_new_privileges(_: Sequence[int]) -> None:
 
 def _no_capabilities(_: Sequence[int]) -> None:
     """None in any set; and another user than root, to whom files belong whatever his capabilities."""
-    if os.geteuid() == 0:
-        _alone()
-        linux.drop_bounding_set()
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    if linux.capabilities():
-        _alone()
-        linux.drop_capabilities()
+    others = _other_threads() if linux.capabilities() else 0
+    try:
+        if os.geteuid() == 0:
+            linux.drop_bounding_set()
+            os.setgroups([])
+            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    finally:  # a user namespace may have no such user: then at least these
+        if linux.capabilities():
+            linux.drop_capabilities()
     if linux.capabilities():
         raise OSError("some capabilities are left")
+    _must_be_none(others)
 
 
 def _no_dump(_: Sequence[int]) -> None:
@@ -133,15 +135,20 @@ def _no_dump(_: Sequence[int]) -> None:
 
 
 def _landlock(_: Sequence[int]) -> None:
-    _alone()
+    others = _other_threads()
     linux.landlock()
     _must_not_open()
+    _must_be_none(others)
 
 
-def _alone() -> None:
-    threads = len(list((_PROC / "task").iterdir()))
-    if threads != 1:
-        raise OSError(f"{threads - 1} other threads were started before")
+def _other_threads() -> int:
+    return len(list((_PROC / "task").iterdir())) - 1
+
+
+def _must_be_none(threads: int) -> None:
+    """What belongs to a thread does not hold for those that were there before."""
+    if threads:
+        raise OSError(f"{threads} other threads were started before")
 
 
 def _limits(_: Sequence[int]) -> None:

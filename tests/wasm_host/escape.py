@@ -24,6 +24,8 @@ from attacks import ATTACKS, SECRET, Prey, call
 from wasm_host import hardening, linux
 
 KEEP: list[Any] = []
+#: What follows it is the attack's outcome.
+MARK = b"outcome: "
 
 
 def make_prey(folder: Path) -> Prey:
@@ -71,18 +73,18 @@ def attempt(name: str, prey: Prey) -> str:
     return "reached"
 
 
-def in_child(name: str, layers: str, prey: Prey, report: int) -> NoReturn:
-    """Take the layers, attack, say what came of it. `thread`: all, and a thread attacks that was there before."""
-    if layers != "thread":
-        take(layers, [report, prey.kept])
-        os.write(report, attempt(name, prey).encode())
-        os._exit(0)
+def attack(name: str, prey: Prey, report: int) -> NoReturn:
+    os.write(report, MARK + attempt(name, prey).encode())
+    os._exit(0)
+
+
+def in_thread(name: str, prey: Prey, report: int) -> NoReturn:
+    """All layers, and a thread attacks that was there before."""
     locked = threading.Event()
 
     def later() -> NoReturn:
         locked.wait()
-        os.write(report, attempt(name, prey).encode())
-        os._exit(0)
+        attack(name, prey, report)
 
     take("all", [report, prey.kept], threading.Thread(target=later).start)
     locked.set()
@@ -90,18 +92,26 @@ def in_child(name: str, layers: str, prey: Prey, report: int) -> NoReturn:
     raise AssertionError("nothing sets it")
 
 
+def in_child(name: str, layers: str, prey: Prey, report: int) -> NoReturn:
+    """Take the layers, attack, say what came of it."""
+    if layers == "thread":
+        in_thread(name, prey, report)
+    take(layers, [report, prey.kept])
+    attack(name, prey, report)
+
+
 def try_one(name: str, layers: str, prey: Prey) -> str:
-    reader, writer = os.pipe()
+    ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
         try:
-            in_child(name, layers, prey, writer)
+            in_child(name, layers, prey, theirs.fileno())
         except BaseException as exc:  # noqa: BLE001 - it must not go on as a second prey
-            os.write(writer, f"broken: {exc!r}".encode())
+            os.write(theirs.fileno(), MARK + f"broken: {exc!r}".encode())
             os._exit(1)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read().decode()
+    theirs.close()
+    with ours, ours.makefile("rb") as stream:
+        said = stream.read().rpartition(MARK)[2].decode(errors="replace")
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         return signal.Signals(-status).name
@@ -109,7 +119,7 @@ def try_one(name: str, layers: str, prey: Prey) -> str:
 
 
 def main(layers: str, uid: int) -> None:
-    """Layers: see `take` and `in_child`; `protected`: none, but the prey protects itself."""
+    """Layers: see `take` and `in_thread`; `protected`: none, but the prey protects itself."""
     with suppress(OSError):  # what a mount changes is ours alone: CLONE_NEWNS, MS_PRIVATE | MS_REC
         call("unshare", 0x0002_0000)
         call("mount", b"none", b"/", None, 1 << 18 | 1 << 14, None)
