@@ -22,6 +22,7 @@ from core.cli_common import (
 )
 from core.cli_rules_app import rules_app
 from core.cli_rules_dev import rules_dev
+from core.cli_trust import trust_app
 
 if TYPE_CHECKING:
     from core.errors import Problem
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 rules_app.command("dev")(rules_dev)
+rules_app.add_typer(trust_app)
 app.add_typer(rules_app, name="rules")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")

@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from core.errors import ConfigError
     from core.generation import Generation
     from core.settings import Loaded
+    from wasm_host.trust import Policy
 
-EXIT_FAILURE, EXIT_CONFIG = 1, 78
+EXIT_FAILURE, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
 Plugins = Annotated[Path | None, typer.Option("--plugins", help="Folder of rules; wins over the configuration.")]
 Taxonomy = Annotated[Path | None, typer.Option("--taxonomy", help="Folder of the taxonomy; as --plugins.")]
+PublicKeys = Annotated[
+    list[str] | None,
+    typer.Option("--public-key", help="Base64 or a file, repeatable: one of these must have signed."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -50,6 +55,19 @@ def cache_folder() -> Path:
     from core import settings
 
     return settings.cache_dir(settings.environ())
+
+
+def policy_of_keys(public_keys: list[str] | None) -> "Policy":
+    """The policy of who names keys on the command line; exit 2 if one is no key."""
+    from core.settings import read_public_key
+    from wasm_host.trust import Policy
+
+    try:
+        keys = tuple(read_public_key(text, Path()) for text in public_keys or ())
+    except ValueError as exc:
+        print(f"error: --public-key: {exc}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    return Policy(require_signature=bool(keys), public_keys=keys)
 
 
 def print_json(value: Any) -> None:

@@ -16,10 +16,11 @@ from wasm_host import examination, testing
 from wasm_host.examination import Check
 from wasm_host.preflight import Refusal
 from wasm_host.rule import RuleSet
+from wasm_host.trust import Policy
 
 #: Hostile requests that failed, and characters of a request, that `rules test` prints for a person.
 HOSTILE_SHOWN, SEEN_SHOWN = 3, 400
-COLUMNS = ("name", "priority", "mode", "pure", "sees", "bytes", "sha256")
+COLUMNS = ("name", "priority", "mode", "pure", "trust", "sees", "bytes", "sha256")
 
 
 def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem], list[Problem]]:
@@ -31,6 +32,7 @@ def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem]
             "priority": rule.settings.priority,
             "mode": rule.settings.mode,
             "pure": rule.compiled.facts.pure,
+            "trust": rule.trust,
             "sees": sorted(rule.plan.wants()),
             "bytes": rule.compiled.facts.size,
             "sha256": rule.sha256,
@@ -73,7 +75,7 @@ def _cell(column: str, row: Mapping[str, Any]) -> str:
         return str(value)[:12]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ",".join(value) if isinstance(value, list) else str(value)
+    return (",".join(value) if isinstance(value, list) else str(value)) or "-"
 
 
 def operators(loaded: Loaded) -> dict[str, dict[str, Any]]:
@@ -89,9 +91,9 @@ def target_names(loaded: Loaded) -> frozenset[str] | None:
     return build(loaded.settings, taxonomy, RuleSet()).target_names
 
 
-def inspect(file: Path, cache: Path, operator: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Everything known of a module; or why it is refused, and False."""
-    rule = testing.inspect(file, cache=cache, operator=operator)
+def inspect(file: Path, cache: Path, operator: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], bool]:
+    """Everything known of a module; or why it is refused, and False. `policy` counts for its trust only."""
+    rule = testing.inspect(file, cache=cache, operator=operator, policy=policy)
     if isinstance(rule, Refusal):
         return refusal_facts(file, rule), False
     return testing.facts_of(rule), True

@@ -76,9 +76,11 @@ def rules_check(
 def rules_inspect(file: Module, config: Config = None, as_json: Json = False) -> None:
     """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
     from core import cli_rules
+    from core.generation import policy_of
 
-    operator = cli_rules.operators(load_config(config)).get(file.stem, {})
-    _show(cli_rules.inspect(file, cache_folder(), operator), as_json=as_json)
+    loaded = load_config(config)
+    operator = cli_rules.operators(loaded).get(file.stem, {})
+    _show(cli_rules.inspect(file, cache_folder(), operator, policy_of(loaded.settings)), as_json=as_json)
 
 
 @rules_app.command("test")

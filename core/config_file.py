@@ -94,7 +94,7 @@ def refuse_contradictions(settings: Settings, path: Path, lines: dict[tuple[str,
 
 
 def _cross_checks(settings: Settings) -> list[Finding]:
-    """Mistakes that no single key shows: targets of unknown providers or models, an open address without a key."""
+    """Mistakes that no single key shows: a target of an unknown provider, what needs a key and has none."""
     findings: list[Finding] = []
     routing = settings.routing
     named: list[tuple[tuple[str | int, ...], str]] = [(("routing", "default"), routing.default)]
@@ -108,6 +108,9 @@ def _cross_checks(settings: Settings) -> list[Finding]:
             findings.append((loc, f"provider {provider!r} is not configured", _closest(provider, settings.providers)))
     if settings.server.host not in LOOPBACK_NAMES and not settings.server.keys:
         findings.append((("server", "host"), "another address than loopback needs at least one [[server.keys]]", ""))
+    if settings.plugins.require_signature and not settings.plugins.public_keys:
+        what, hint = "no signature can be good without plugins.public_keys", "list the keys that you trust there"
+        findings.append((("plugins", "require_signature"), what, hint))
     return findings
 
 

@@ -12,12 +12,14 @@ from core.edge import ClientKeys, allowed_hosts
 from core.errors import ConfigError
 from core.rolegraph import load_taxonomy
 from core.routing.snapshot import Snapshot, build
+from core.schema import Settings
 from core.settings import Loaded
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
+from wasm_host.trust import Policy
 
-#: Modules and their manifests.
-RULE_FILES = frozenset({".wasm", ".wat", ".toml"})
+#: Modules, their manifests and signatures, and the lock.
+RULE_FILES = frozenset({".wasm", ".wat", ".toml", ".sig", ".lock"})
 #: Seconds between two looks at the files.
 LOOK_S = 0.3
 #: Path, modification time, size and inode of each file.
@@ -37,10 +39,20 @@ class Generation:
 def load_generation(loaded: Loaded, cache: Path, previous: RuleSet | None = None) -> Generation:
     """Read taxonomy and rules and build the snapshot. Bad files are problems of the snapshot, not failures."""
     config = loaded.settings
-    rules = load_rules(config.plugins.dir or Path(), config.rules, cache=cache, previous=previous)
+    rules = load_rules(
+        config.plugins.dir or Path(), config.rules, cache=cache, previous=previous, policy=policy_of(config)
+    )
     snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rules)
     hosts = allowed_hosts(config.server.host, config.server.hosts)
     return Generation(loaded, snapshot, ClientKeys(loaded.secrets.clients), hosts)
+
+
+def policy_of(config: Settings) -> Policy:
+    """Which modules the operator lets in."""
+    plugins = config.plugins
+    return Policy(
+        require_lock=plugins.require_lock, require_signature=plugins.require_signature, public_keys=plugins.public_keys
+    )
 
 
 class Generations:
@@ -132,7 +144,7 @@ class Generations:
 def fingerprint(loaded: Loaded) -> Fingerprint:
     """Modification times, sizes and inodes of all files that a generation is made of, those of its keys included."""
     plugins, taxonomy = loaded.settings.plugins.dir, loaded.settings.taxonomy.dir
-    files = [*loaded.secret_files] if loaded.path is None else [loaded.path, *loaded.secret_files]
+    files = [*loaded.key_files] if loaded.path is None else [loaded.path, *loaded.key_files]
     if plugins is not None:
         files += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
     if taxonomy is not None:
@@ -146,5 +158,6 @@ def fingerprint(loaded: Loaded) -> Fingerprint:
 
 
 def _changed(old: Generation, new: Generation) -> bool:
-    """Whether something outside the snapshot differs: keys, hosts, warnings."""
-    return old.loaded != new.loaded or old.snapshot.problems != new.snapshot.problems
+    """Whether something outside the snapshot's id differs: keys, hosts, warnings, how far rules are trusted."""
+    before, after = old.snapshot, new.snapshot
+    return old.loaded != new.loaded or before.problems != after.problems or before.rules.rules != after.rules.rules

@@ -147,10 +147,13 @@ class RoutingSettings(Section):
 
 
 class PluginSettings(Section):
-    """Where rules are."""
+    """Where rules are, where they run, and which are let in. Public keys are base64 or files that hold one."""
 
     dir: Path | None = None
     isolation: Literal["inline"] = "inline"
+    require_lock: bool = False
+    require_signature: bool = False
+    public_keys: tuple[str, ...] = ()
 
 
 class TaxonomySettings(Section):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from core import config_file, presets
 from core.errors import ConfigError, Problem
 from core.schema import SecretRef, Settings
+from wasm_host import files, signature
 
 #: The package's own data: presets, vocabularies, and (in a wheel) taxonomy and rules.
 DATA = Path(__file__).parent / "_data"
@@ -39,8 +40,8 @@ class Loaded:
     secrets: Secrets
     path: Path | None
     warnings: tuple[Problem, ...] = ()
-    #: Files that hold the secrets: a new key in one of them is a new configuration.
-    secret_files: tuple[Path, ...] = ()
+    #: Files that hold secrets or public keys: a new key in one of them is a new configuration.
+    key_files: tuple[Path, ...] = ()
 
 
 def environ() -> dict[str, str]:
@@ -99,9 +100,11 @@ def load(
             raise ConfigError([Problem(str(path), 0, f"cannot be read: {exc}")]) from None
         settings = config_file.parse(text, path, overrides)
         secrets = _provider_secrets(settings, env, path, warnings)
+    base = path.parent if path else Path()
     settings = _with_folders(settings, env, plugins, taxonomy)
     secrets = Secrets(secrets.providers, _client_secrets(settings, env, path))
-    return Loaded(settings, secrets, path, tuple(warnings), _secret_files(settings, path.parent if path else Path()))
+    key_files = (*_secret_files(settings, base), *_public_key_files(settings, base))
+    return Loaded(_with_public_keys(settings, base, path), secrets, path, tuple(warnings), key_files)
 
 
 def _with_folders(settings: Settings, env: Mapping[str, str], plugins: Path | None, taxonomy: Path | None) -> Settings:
@@ -160,6 +163,44 @@ def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
     refs = [key.key for key in settings.server.keys]
     refs += [provider.api_key for provider in settings.providers.values() if provider.api_key is not None]
     return tuple(config_file.absolute(ref.file, base) for ref in refs if ref.file is not None)
+
+
+def _public_key_files(settings: Settings, base: Path) -> tuple[Path, ...]:
+    named = (text for text in settings.plugins.public_keys if not signature.looks_like_key(text))
+    return tuple(config_file.absolute(Path(text), base) for text in named)
+
+
+def _with_public_keys(settings: Settings, base: Path, path: Path | None) -> Settings:
+    """The same settings with the keys themselves in place of the files that hold them; ConfigError names bad ones."""
+    keys: dict[str, None] = {}
+    problems = []
+    for text in settings.plugins.public_keys:
+        try:
+            keys[read_public_key(text, base)] = None
+        except ValueError as exc:
+            hint = "rules sign --new-key FILE makes a pair; FILE.pub is the public key"
+            problems.append(Problem(str(path or "environment"), 0, f"plugins.public_keys: {exc}", hint))
+    if problems:
+        raise ConfigError(problems)
+    return settings.model_copy(
+        update={"plugins": settings.plugins.model_copy(update={"public_keys": tuple(keys)})},
+    )
+
+
+def read_public_key(text: str, base: Path) -> str:
+    """A rule author's public key, given as itself or as the file that holds it; ValueError says what is wrong."""
+    if signature.looks_like_key(text):
+        return signature.parse_public(text)
+    try:
+        return signature.parse_public(
+            files.read(config_file.absolute(Path(text), base), signature.KEY_SIZE).decode("utf-8-sig")
+        )
+    except files.Unusable as exc:
+        raise ValueError(f"{text} {exc.message}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{text} is not text") from None
+    except ValueError as exc:
+        raise ValueError(f"{text} is {exc}") from None
 
 
 def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, warnings: list[Problem]) -> Secrets:

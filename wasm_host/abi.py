@@ -139,7 +139,8 @@ MESSAGE: Final = 500
 #: The status of `fail = "deny"`.
 FAIL_STATUS: Final = 503
 
-#: A rule's name is its file's stem.
+#: A rule's file, binary or text; its name is the file's stem.
+SUFFIXES: Final = (".wasm", ".wat")
 NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
 
 #: The request, in its key order. `session`, texts and headers are absent unless declared and granted.

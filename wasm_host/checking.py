@@ -15,7 +15,7 @@ from wasm_host.answer import unknown_keys
 from wasm_host.casework import complete, target_names
 from wasm_host.preflight import Refusal
 from wasm_host.projection import project
-from wasm_host.registry import SUFFIXES, load_notes
+from wasm_host.registry import load_notes
 from wasm_host.rule import Rule
 
 #: Of a limit, in percent, on the example request: from here on a larger request is in danger.
@@ -52,7 +52,7 @@ def check(
     """
     if not path.is_dir():
         return list(_check_file(path, operators.get(path.stem, {}), cache, targets))
-    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+    files = sorted(file for file in path.iterdir() if file.suffix in abi.SUFFIXES)
     return [
         *_check_folder(path, files),
         *(found for file in files for found in _check_file(file, operators.get(file.stem, {}), cache, targets)),

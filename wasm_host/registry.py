@@ -5,7 +5,6 @@ and a file that fails changes nothing: its rule's last good version keeps servin
 """
 
 import hashlib
-import os
 import re
 import stat
 import tomllib
@@ -15,45 +14,50 @@ from typing import Any, Final
 
 import msgspec
 
-from wasm_host import abi
+from wasm_host import abi, trust
 from wasm_host.compiler import Compiled, compile_module
+from wasm_host.files import Unusable
 from wasm_host.manifest import ManifestError, Settings, merge
 from wasm_host.preflight import Refusal
 from wasm_host.projection import Plan, make_plan
 from wasm_host.rule import Problem, Rule, RuleSet
 
-SUFFIXES: Final = (".wasm", ".wat")
+_RELOCK: Final = "copy it there, or run: terraphim-proxy rules lock"
+NO_POLICY: Final = trust.Policy()
 #: Refusals that depend on the bytes alone, and are not worth finding out twice.
 _REMEMBERED: Final = frozenset(
     {"not_wasm", "malformed", "component", "import", "export", "feature", "text", "compile", "start", "cpu"}
 )
 _NAME: Final = re.compile(abi.NAME_PATTERN)
-_MANIFEST_SIZE: Final = 64 * abi.KIB
-
-
-class _Unusable(Exception):
-    """A file that gives no rule now."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def load_rules(
-    folder: Path, operator: Mapping[str, Mapping[str, Any]], *, cache: Path, previous: RuleSet | None = None
+    folder: Path,
+    operator: Mapping[str, Mapping[str, Any]],
+    *,
+    cache: Path,
+    previous: RuleSet | None = None,
+    policy: trust.Policy = NO_POLICY,
 ) -> RuleSet:
     """All rules of `folder` (`*.wasm` and `*.wat`, not below it), with the operator's `[rules.NAME]` tables.
+
+    A `plugins.lock` in the folder is enforced, and so is `policy`.
 
     `cache` keeps artifacts. With `previous`, unchanged modules are reused and failing files keep their old version.
     Takes 0.3 s and more for each new module: not for an event loop. Raises nothing.
     """
-    return _Loader(folder, operator, cache, previous or RuleSet()).load()
+    return _Loader(folder, operator, cache, previous or RuleSet(), policy).load()
 
 
-def load_file(path: Path, operator: Mapping[str, Any], *, cache: Path) -> Rule | Refusal:
-    """The rule that one file gives, wherever it lies; `operator` is its `[rules.NAME]` table."""
-    loader = _Loader(path.parent, {path.stem: operator}, cache, RuleSet())
+def load_file(
+    path: Path, operator: Mapping[str, Any], *, cache: Path, policy: trust.Policy = NO_POLICY
+) -> Rule | Refusal:
+    """The rule that one file gives, wherever it lies; `operator` is its `[rules.NAME]` table.
+
+    For those who work on it: what a lock beside it and `policy` say against it is a note of the rule, no refusal.
+    """
+    loader = _Loader(path.parent, {path.stem: operator}, cache, RuleSet(), policy, advisory=True)
+    loader.look_at_lock()
     rule = loader.rule(path.stem, [path])
     if rule:
         return rule
@@ -62,8 +66,20 @@ def load_file(path: Path, operator: Mapping[str, Any], *, cache: Path) -> Rule |
 
 
 class _Loader:
-    def __init__(self, folder: Path, operator: Mapping[str, Mapping[str, Any]], cache: Path, previous: RuleSet) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        operator: Mapping[str, Mapping[str, Any]],
+        cache: Path,
+        previous: RuleSet,
+        policy: trust.Policy,
+        *,
+        advisory: bool = False,
+    ) -> None:
         self.folder, self.operator, self.cache = folder, operator, cache
+        self.policy, self.advisory = policy, advisory
+        self.lock: trust.Lock | None = None
+        self.doubts: tuple[str, ...] = ()
         self.previous = {rule.name: rule for rule in previous.rules}
         self.known = {rule.sha256: rule.compiled for rule in previous.rules}
         self.old = previous
@@ -74,13 +90,25 @@ class _Loader:
     def load(self) -> RuleSet:
         try:
             files = self._files()
-        except _Unusable as exc:
-            return RuleSet(
-                rules=self.old.rules, wants=self.old.wants, refused=self.old.refused,
-                problems=(Problem(str(self.folder), exc.message, exc.hint),),
-            )  # fmt: skip
+        except Unusable as exc:
+            return self._nothing_new(self.folder, exc)
+        try:
+            self.lock = trust.read_lock(self.folder, required=self.policy.require_lock)
+        except Unusable as exc:
+            return self._nothing_new(self.folder / trust.LOCK_NAME, exc)
         rules = [rule for name, paths in sorted(files.items()) if (rule := self.rule(name, paths))]
         self._unmatched(set(files))
+        return self._set(rules)
+
+    def _nothing_new(self, where: Path, fault: Unusable) -> RuleSet:
+        """What serves already, as far as the policy still allows it: no file of the folder can be judged."""
+        self.refused = dict(self.old.refused)
+        rules = [kept for rule in self.old.rules if (kept := self._still_good(rule))]
+        said = "; what was loaded before keeps serving" if rules else ""
+        self.problems.append(Problem(str(where), fault.message + said, fault.hint))
+        return self._set(rules)
+
+    def _set(self, rules: list[Rule]) -> RuleSet:
         return RuleSet(
             rules=tuple(sorted(rules, key=lambda rule: (rule.settings.priority, rule.name))),
             problems=tuple(self.problems),
@@ -88,15 +116,22 @@ class _Loader:
             refused=self.refused,
         )
 
+    def look_at_lock(self) -> None:
+        """Read the lock for one file; one that cannot be relied upon is a doubt."""
+        try:
+            self.lock = trust.read_lock(self.folder, required=self.policy.require_lock)
+        except Unusable as exc:
+            self.doubts = (f"{trust.LOCK_NAME} {exc.message}",)
+
     def _files(self) -> dict[str, list[Path]]:
         """Candidate files by stem."""
         try:
             mode = self.folder.stat().st_mode
             if mode & stat.S_IWOTH:
-                raise _Unusable("everybody may write into this folder", f"run: chmod o-w {self.folder}")
-            paths = sorted(path for path in self.folder.iterdir() if path.suffix in SUFFIXES)
+                raise Unusable("everybody may write into this folder", f"run: chmod o-w {self.folder}")
+            paths = sorted(path for path in self.folder.iterdir() if path.suffix in abi.SUFFIXES)
         except OSError as exc:
-            raise _Unusable(f"cannot be read: {exc.strerror}", "make the folder, or set plugins.dir") from None
+            raise Unusable(f"cannot be read: {exc.strerror}", "make the folder, or set plugins.dir") from None
         files: dict[str, list[Path]] = {}
         for path in paths:
             files.setdefault(path.stem, []).append(path)
@@ -107,23 +142,41 @@ class _Loader:
         path = paths[0]
         try:
             if not _NAME.fullmatch(name):
-                raise _Unusable("the name is not allowed", "use at most 64 of a-z, 0-9, _ and - before the suffix")
+                raise Unusable("the name is not allowed", "use at most 64 of a-z, 0-9, _ and - before the suffix")
             if len(paths) > 1:
                 both = " and ".join(other.name for other in paths)
-                raise _Unusable(f"{both} give one rule twice", "remove one of them")
+                raise Unusable(f"{both} give one rule twice", "remove one of them")
             return self._build(name, path)
-        except _Unusable as exc:
+        except Unusable as exc:
             old = self.previous.get(name)
-            kept = "; its last good version keeps serving" if old else ""
-            self.problems.append(Problem(str(path), exc.message + kept, exc.hint))
-            return old
+            kept = self._still_good(old) if old else None
+            said = "its last good version keeps serving" if kept else "what served before is no longer trusted either"
+            self.problems.append(Problem(str(path), f"{exc.message}; {said}" if old else exc.message, exc.hint))
+            return kept
+
+    def _still_good(self, old: Rule) -> Rule | None:
+        """The last good version with the trust that it deserves now; None if lock or policy forbid it by now."""
+        verdict = trust.judge(self.policy, self.lock, old.evidence) if old.evidence else ""
+        if isinstance(verdict, Refusal):
+            return None
+        return old if old.trust == verdict else msgspec.structs.replace(old, trust=verdict)
+
+    def _judge(self, evidence: trust.Evidence) -> tuple[str, tuple[str, ...]]:
+        """How far the files are trusted, and remarks on that; `Unusable` if they must not be used."""
+        verdict = trust.judge(self.policy, self.lock, evidence)
+        if not isinstance(verdict, Refusal):
+            return ("" if self.doubts else verdict), self.doubts
+        if self.advisory:
+            return "", (*self.doubts, f"a proxy would refuse this: {verdict}")
+        raise Unusable(verdict.message, verdict.hint)
 
     def _build(self, name: str, path: Path) -> Rule:
         operator = self.operator.get(name, {})
         limits = _byte_limits(operator)
-        source = _read(path, limits["module"])
-        sidecar = self._sidecar(path.with_suffix(".toml"))
-        compiled = self._compile(name, source, text=path.suffix == ".wat", limits=limits)
+        material = trust.examine(path, limits["module"], self.policy.public_keys)
+        trusted, doubts = self._judge(material.evidence)
+        sidecar = _manifest(path.with_suffix(".toml"), material.manifest)
+        compiled = self._compile(name, material, text=path.suffix == ".wat", limits=limits)
         facts = compiled.facts
         author = [
             (path.with_suffix(".toml").name, sidecar),
@@ -134,36 +187,30 @@ class _Loader:
             settings, notes = merge(operator, author)
             plan = make_plan(settings.input, settings.grant, settings.limits.request)
         except ManifestError as exc:
-            raise _Unusable(str(exc), "mend the manifest") from None
+            raise Unusable(str(exc), "mend the manifest") from None
         except ValueError as exc:
-            raise _Unusable(f"input or grant: {exc}", "see the request's fields in the guide to rules") from None
-        rule = _rule(name, compiled, settings, plan, notes)
+            raise Unusable(f"input or grant: {exc}", "see the request's fields in the guide to rules") from None
+        rule = msgspec.structs.replace(
+            _rule(name, compiled, settings, plan, (*doubts, *notes)), trust=trusted, evidence=material.evidence
+        )
         self.problems += [Problem(str(path), note, warning=True) for note in rule.notes]
         old = self.previous.get(name)
         return old if old == rule and old is not None else rule
 
-    def _compile(self, name: str, source: bytes, *, text: bool, limits: Mapping[str, int]) -> Compiled:
-        digest = hashlib.sha256(source).hexdigest()
+    def _compile(self, name: str, material: trust.Material, *, text: bool, limits: Mapping[str, int]) -> Compiled:
+        digest = material.evidence.sha256
         known = self.known.get(digest)
         if known and known.facts.memory <= limits["memory"] and known.artifact.exists():
             return known
         key = f"{'text' if text else 'binary'} {digest}"
         remembered = self.old.refused.get(key)
-        result = remembered or compile_module(source, text=text, cache=self.cache, limits=limits)
+        result = remembered or compile_module(material.module, text=text, cache=self.cache, limits=limits)
         if isinstance(result, Refusal):
             self.refusals[name] = result
             if result.code in _REMEMBERED:
                 self.refused[key] = result
-            raise _Unusable(result.message, result.hint)
+            raise Unusable(result.message, result.hint)
         return result
-
-    def _sidecar(self, path: Path) -> dict[str, Any]:
-        if not path.is_symlink() and not path.exists():
-            return {}
-        try:
-            return tomllib.loads(_read(path, _MANIFEST_SIZE).decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise _Unusable(f"{path.name}: {exc}", "mend the manifest") from None
 
     def _unmatched(self, names: set[str]) -> None:
         for name in sorted(set(self.operator) - names):
@@ -171,6 +218,18 @@ class _Loader:
             self.problems.append(
                 Problem(where, "there is no such module in the plugins folder", "add it", warning=True)
             )
+        modules = (name for name in sorted(self.lock or ()) if not name.endswith(".toml"))
+        for name in modules:
+            if Path(name).stem not in names:
+                what = f"is in {trust.LOCK_NAME} and not in the folder"
+                self.problems.append(Problem(str(self.folder / name), what, _RELOCK, warning=True))
+
+
+def _manifest(path: Path, data: bytes | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode()) if data is not None else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise Unusable(f"{path.name}: {str(exc)[:200]}", "mend the manifest") from None
 
 
 def _rule(name: str, compiled: Compiled, settings: Settings, plan: Plan, notes: tuple[str, ...]) -> Rule:
@@ -207,33 +266,3 @@ def _byte_limits(operator: Mapping[str, Any]) -> dict[str, int]:
         limit = abi.LIMITS[name]
         limits[name] = min(value, limit.cap) if isinstance(value, int) and value > 0 else limit.default
     return limits
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """A regular file's bytes, read once; `_Unusable` for links, devices and what is too large."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as exc:
-        if path.is_symlink():
-            raise _Unusable("is a symbolic link", "copy the file itself into the folder") from None
-        raise _Unusable(f"cannot be read: {exc.strerror}", "check its permissions") from None
-    try:
-        data = _read_regular(path, handle, limit)
-    except OSError as exc:
-        raise _Unusable(f"cannot be read: {exc.strerror}", "copy it again") from None
-    finally:
-        os.close(handle)
-    if len(data) > limit:
-        raise _Unusable(f"is larger than {limit} bytes", "build for size, or let the operator raise limits.module")
-    return data
-
-
-def _read_regular(path: Path, handle: int, limit: int) -> bytes:
-    """At most `limit` + 1 bytes of an open file."""
-    info = os.fstat(handle)
-    if not stat.S_ISREG(info.st_mode):
-        raise _Unusable("is not a regular file", "copy a module there")
-    if info.st_mode & stat.S_IWOTH:
-        raise _Unusable("everybody may write to it", f"run: chmod o-w {path}")
-    with os.fdopen(handle, "rb", closefd=False) as file:
-        return file.read(limit + 1)

@@ -10,12 +10,15 @@ from wasm_host.compiler import Compiled
 from wasm_host.manifest import Settings
 from wasm_host.preflight import Refusal
 from wasm_host.projection import Plan
+from wasm_host.trust import Evidence
 
 
 class Rule(Struct, frozen=True, kw_only=True):
     """A module with its settings. `config` is JSON; rules of equal `view_key` are shown the same bytes.
 
     `notes` are remarks for the operator: what was asked for and not granted, what the example request did to it.
+    `trust` is "signed" (by a configured key), "locked" (in `plugins.lock`) or "". It says where the rule may run, not
+    how it decides, and so is no part of `identity`. `evidence` is what it was judged on.
     """
 
     name: str
@@ -25,6 +28,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     config: bytes
     view_key: str
     notes: tuple[str, ...] = ()
+    trust: str = ""
+    evidence: Evidence | None = None
 
     @property
     def sha256(self) -> str:

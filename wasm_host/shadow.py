@@ -5,7 +5,6 @@ somebody installed is never replaced: what this module wrote is known by the fir
 """
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -14,7 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from wasm_host.registry import SUFFIXES
+from wasm_host import files
+from wasm_host.abi import SUFFIXES
+from wasm_host.trust import LOCK_NAME
 
 MARK: Final = "# Written by `rules dev`, which replaces it. Remove it and the module beside it to be rid of the rule.\n"
 
@@ -32,11 +33,11 @@ def put(module: Path, code: bytes, plugins: Path, operator: Mapping[str, Any]) -
     _refuse(module, target, operator)
     sidecar = module.with_suffix(".toml")
     manifest = tomllib.loads(sidecar.read_text("utf-8")) if sidecar.is_file() else {}
-    _write(target.with_suffix(".toml"), (MARK + to_toml(in_shadow(manifest))).encode())
+    files.write(target.with_suffix(".toml"), (MARK + to_toml(in_shadow(manifest))).encode())
     for suffix in SUFFIXES:  # two files of one name would be refused
         if suffix != target.suffix:
             target.with_suffix(suffix).unlink(missing_ok=True)
-    _write(target, code)
+    files.write(target, code)
     return target
 
 
@@ -46,6 +47,8 @@ def _refuse(module: Path, target: Path, operator: Mapping[str, Any]) -> None:
         raise Unsafe(f"{plugins}: there is no such folder; make it, or name another one with --plugins")
     if module.resolve().parent == plugins.resolve():
         raise Unsafe(f"{module}: lies in the plugins folder itself, where it decides; work on a copy elsewhere")
+    if os.path.lexists(plugins / LOCK_NAME):
+        raise Unsafe(f"{plugins / LOCK_NAME}: only what was reviewed runs there; name another folder with --plugins")
     mode = operator.get("mode", "shadow")
     if mode != "shadow":
         raise Unsafe(f"[rules.{name}] in the configuration says mode = {mode!r}, which wins; remove it while you work")
@@ -65,19 +68,6 @@ def in_shadow(manifest: Mapping[str, Any]) -> dict[str, Any]:
     policy = manifest.get("policy", {})
     kept = {key: value for key, value in manifest.items() if key != "test"}
     return kept | {"policy": {**(policy if isinstance(policy, Mapping) else {}), "mode": "shadow"}}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of it or nothing, under its name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), 0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def to_toml(data: Mapping[str, Any]) -> str:

@@ -16,9 +16,10 @@ from wasm_host.casework import complete, target_names
 from wasm_host.compiler import Facts
 from wasm_host.preflight import Refusal
 from wasm_host.projection import project
-from wasm_host.registry import load_file
+from wasm_host.registry import NO_POLICY, load_file
 from wasm_host.rule import Rule
 from wasm_host.trial import Reply
+from wasm_host.trust import Policy
 
 #: The most calls of one request, for a measurement.
 CALLS_MAX: Final = 100_000
@@ -40,9 +41,14 @@ class Report(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def inspect(path: Path, *, cache: Path, operator: Mapping[str, Any] | None = None) -> Rule | Refusal:
-    """The rule that `path` (and the manifest beside it) makes under the operator's table, or why it is refused."""
-    return load_file(path, operator or {}, cache=cache)
+def inspect(
+    path: Path, *, cache: Path, operator: Mapping[str, Any] | None = None, policy: Policy = NO_POLICY
+) -> Rule | Refusal:
+    """The rule that `path` (and the manifest beside it) makes under the operator's table, or why it is refused.
+
+    What a lock beside it or `policy` say against it is one of its notes.
+    """
+    return load_file(path, operator or {}, cache=cache, policy=policy)
 
 
 def run(
@@ -118,6 +124,7 @@ def facts_of(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
         "pure": facts.pure,
+        "trust": rule.trust,
         "facts": msgspec.to_builtins(facts),
         "artifact_bytes": rule.compiled.artifact.stat().st_size,
         "settings": {key: value for key, value in msgspec.to_builtins(rule.settings).items() if key != "limits"},

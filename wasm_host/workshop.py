@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wasm_host.registry import SUFFIXES
+from wasm_host.abi import SUFFIXES
 
 #: A first build may install a toolchain (seconds).
 BUILD_S: Final = 900

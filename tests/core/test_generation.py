@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from facts import ROOT
 
 from core import generation, settings
 from core.generation import Generation, Generations, fingerprint
 from core.settings import Loaded
+from wasm_host.audit import lock_of
+from wasm_host.trust import render_lock
 
 CONFIG = '[providers.here]\ndialect = "loopback"\nmodels = { a = {}, b = {} }\n[routing]\ndefault = "here,a"\n'
 Said = list[dict[str, object]]
@@ -107,8 +110,26 @@ def test_the_fingerprint_is_of_the_files_that_count(folder: Path, load: Callable
     before = fingerprint(loaded)
     (folder / "plugins" / "notes.txt").write_text("x")
     assert fingerprint(loaded) == before
-    (folder / "plugins" / "rule.toml").write_text("x")
-    assert fingerprint(loaded) != before
+    for name in ("rule.toml", "rule.wasm", "rule.wat.sig", "plugins.lock"):
+        (folder / "plugins" / name).write_text("x")
+        after = fingerprint(loaded)
+        assert after != before, name
+        before = after
+
+
+def test_a_lock_that_comes_is_a_new_generation_of_the_same_decisions(folder: Path, load: Callable[[], Loaded]) -> None:
+    (folder / "plugins" / "wasm-demo.wat").write_text((ROOT / "plugins" / "wasm-demo.wat").read_text())
+    generations, said, swaps = made(folder, load)
+    before = generations.current
+    (folder / "plugins" / "plugins.lock").write_bytes(render_lock(lock_of(folder / "plugins")))
+    assert asyncio.run(generations.reload())
+    assert swaps == ["started", "swapped"]
+    assert generations.current.snapshot.id == before.snapshot.id
+    assert [rule.trust for rule in generations.current.snapshot.rules.rules] == ["locked"]
+    (folder / "plugins" / "wasm-demo.wat").write_text("(module)")
+    assert asyncio.run(generations.reload())
+    assert [rule.trust for rule in generations.current.snapshot.rules.rules] == ["locked"]
+    assert any("its last good version keeps serving" in str(line.get("problem")) for line in said)
 
 
 def test_old_generations_are_let_go(folder: Path, load: Callable[[], Loaded]) -> None:

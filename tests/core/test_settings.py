@@ -83,7 +83,7 @@ def test_a_key_file_that_is_no_text_is_empty(config: Path, tmp_path: Path) -> No
 
 
 def test_the_files_of_the_keys_are_known(config: Path, tmp_path: Path) -> None:
-    assert load(config, env(tmp_path)).secret_files == ((tmp_path / "client.key").resolve(),)
+    assert load(config, env(tmp_path)).key_files == ((tmp_path / "client.key").resolve(),)
 
 
 def test_a_configuration_behind_a_link(config: Path, tmp_path: Path) -> None:
@@ -136,3 +136,55 @@ def test_the_embedded_default_is_checked_like_a_file(tmp_path: Path, more: dict[
 def test_an_open_address_without_a_key_is_refused_from_the_command_line_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs at least one"):
         load(None, env(tmp_path), host="0.0.0.0")  # noqa: S104  # refused
+
+
+# Keys of the rules' authors
+
+AUTHOR = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+PEM = f"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{AUTHOR}\n-----END PUBLIC KEY-----\n"
+
+
+def with_plugins(config: Path, text: str) -> Path:
+    config.write_text(f"{config.read_text()}[plugins]\n{text}\n")
+    return config
+
+
+def test_public_keys_are_given_as_themselves_or_as_files(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pub").write_bytes(b"\xef\xbb\xbf" + AUTHOR.encode() + b"\r\n")
+    (tmp_path / "b.pem").write_text(PEM)
+    (tmp_path / "link.pub").symlink_to(tmp_path / "a.pub")
+    with_plugins(config, f'require_signature = true\npublic_keys = ["a.pub", "b.pem", "link.pub", "{AUTHOR}"]')
+    loaded = load(config, env(tmp_path))
+    assert loaded.settings.plugins.public_keys == (AUTHOR,)
+    assert {path.name for path in loaded.key_files} == {"client.key", "a.pub", "b.pem"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "a.pub cannot be read: No such file"),
+        (b"", "a.pub is not an Ed25519 public key"),
+        (b"\xff", "a.pub is not text"),
+        (b"A" * 43 + b"=", "a.pub is not a usable Ed25519 public key: anybody could sign for it"),
+        (b"x" * 5000, "a.pub is larger than"),
+    ],
+)
+def test_a_public_key_that_is_none_stops_the_start(
+    config: Path, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "a.pub").write_bytes(content)
+    with pytest.raises(ConfigError, match=f"plugins.public_keys: {words}"):
+        load(with_plugins(config, 'public_keys = ["a.pub"]'), env(tmp_path))
+
+
+def test_a_public_key_that_everybody_may_change_is_refused(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pub").write_text(AUTHOR)
+    (tmp_path / "a.pub").chmod(0o666)
+    with pytest.raises(ConfigError, match="everybody may write to it"):
+        load(with_plugins(config, 'public_keys = ["a.pub"]'), env(tmp_path))
+
+
+def test_demanding_signatures_needs_keys(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"plugins\.require_signature: no signature can be good without"):
+        load(with_plugins(config, "require_signature = true"), env(tmp_path))

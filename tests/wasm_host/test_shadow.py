@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wasm_modules import ROUTE, answering, load, patient
 
-from wasm_host import shadow
+from wasm_host import files
 from wasm_host.shadow import MARK, Unsafe, in_shadow, put, to_toml
 
 
@@ -96,15 +96,22 @@ def test_a_missing_folder_is_said(module: Path, tmp_path: Path) -> None:
         put(module, b"", tmp_path / "no", {})
 
 
+def test_a_locked_folder_takes_no_rule_under_work(module: Path, tmp_path: Path) -> None:
+    (tmp_path / "plugins" / "plugins.lock").touch()
+    with pytest.raises(Unsafe, match=r"plugins\.lock: only what was reviewed runs there; name another folder"):
+        put_it(module)
+    assert [path.name for path in (tmp_path / "plugins").iterdir()] == ["plugins.lock"]
+
+
 def test_the_manifest_is_there_before_the_module(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    write = shadow._write
+    write = files.write
 
     def noting(path: Path, data: bytes) -> None:
         written.append(path.name)
         write(path, data)
 
-    monkeypatch.setattr(shadow, "_write", noting)
+    monkeypatch.setattr(files, "write", noting)
     put_it(module)
     assert written == ["mine.toml", "mine.wat"]
 

@@ -13,8 +13,9 @@ from wasm_host.guest import OutOfBounds, Result, Runtime, execute
 from wasm_host.manifest import Limits
 from wasm_host.native import Native
 from wasm_host.public import Public
-from wasm_host.registry import load_rules
+from wasm_host.registry import NO_POLICY, load_rules
 from wasm_host.rule import RuleSet
+from wasm_host.trust import Policy
 
 RUNTIMES: tuple[Runtime, ...] = (Native(), Public())
 CONFORMANCE, TARGETS, VIEW = vectors.FOLDER, vectors.TARGETS, vectors.VIEW
@@ -83,10 +84,11 @@ def load(
     modules: Mapping[str, str | bytes],
     operator: Mapping[str, Mapping[str, Any]] | None = None,
     previous: RuleSet | None = None,
+    policy: Policy = NO_POLICY,
 ) -> RuleSet:
     """Write `modules` (file name -> content) into `folder`/plugins and load it; tests share a cache of artifacts."""
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
     for name, content in modules.items():
         (plugins / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_rules(plugins, operator or {}, cache=folder.parent / "artifacts", previous=previous)
+    return load_rules(plugins, operator or {}, cache=folder.parent / "artifacts", previous=previous, policy=policy)
