@@ -13,6 +13,7 @@ from core.rolegraph import load_taxonomy
 from core.routing.snapshot import build
 from core.settings import Loaded
 from wasm_host import examination, testing
+from wasm_host.casework import misshapen
 from wasm_host.examination import Check
 from wasm_host.preflight import Refusal
 from wasm_host.rule import RuleSet
@@ -100,11 +101,14 @@ def inspect(file: Path, cache: Path, operator: Mapping[str, Any], policy: Policy
 
 
 def read_view(request: bytes) -> dict[str, Any]:
-    """A request of the ABI. ValueError if it is no JSON object."""
+    """A request of the ABI. ValueError if it is none."""
     try:
-        return msgspec.json.decode(request or b"{}", type=dict[str, Any])
+        view = msgspec.json.decode(request or b"{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise ValueError(f"the request is not a JSON object: {exc}") from None
+    if wrong := misshapen(view):
+        raise ValueError(f"the request cannot be shown to a rule: {wrong}")
+    return view
 
 
 def run(

@@ -102,26 +102,40 @@ def _view(label: str, request: Mapping[str, Any]) -> dict[str, Any]:
     _know(f"{label}, request", request, _FIELDS | _PARTS)
     view = {key: value for key, value in request.items() if key in _PARTS}
     inner = view.get("request", {})
-    if not isinstance(inner, Mapping):
-        raise BadCase(f"{label}: request.request is not a table")
-    _know(f"{label}, request", inner, _FIELDS)
-    view["request"] = dict(inner) | {key: value for key, value in request.items() if key in _FIELDS}
-    targets = view.get("targets", [])
-    if not isinstance(targets, list) or not isinstance(view.get("config", {}), Mapping):
-        raise BadCase(f"{label}: targets is a list and config a table")
-    if "targets" in view:
-        view["targets"] = [{"name": target} if isinstance(target, str) else target for target in targets]
+    if isinstance(inner, Mapping):
+        _know(f"{label}, request", inner, _FIELDS)
+        view["request"] = dict(inner) | {key: value for key, value in request.items() if key in _FIELDS}
+    if isinstance(view.get("targets"), list):
+        view["targets"] = [{"name": name} if isinstance(name, str) else name for name in view["targets"]]
+    if wrong := misshapen(view):
+        raise BadCase(f"{label}: {wrong}")
     return view
 
 
+def misshapen(request: Mapping[str, Any]) -> str:
+    """What keeps a request from being shown to a rule at all: a part of another shape than the contract's."""
+    for key in ("request", "session", "client", "headers", "config"):
+        if not isinstance(request.get(key, {}), Mapping):
+            return f"request.{key} is not a table" if key == "request" else f"{key} is not a table"
+    if not isinstance(request.get("request", {}).get("tools", []), list):
+        return "request.tools is not a list"
+    targets = request.get("targets", [])
+    if not isinstance(targets, list) or not all(isinstance(target, Mapping) and "name" in target for target in targets):
+        return "targets is not a list of tables with a name"
+    for key in ("now_ms", "seed"):
+        value = request.get(key, 0)
+        if type(value) is not int or abs(value) >= 1 << 63:
+            return f"{key} is not an integer of 64 bits"
+    return ""
+
+
 def complete(request: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, Any]:
-    """`request` with everything that it lacks taken from the example, field by field in `request`.
+    """`request`, which is not `misshapen`, with what it lacks taken from the example, field by field in `request`.
 
     Where it names no targets, `names` stand beside the example's.
     """
     view = abi.EXAMPLE | dict(request)
-    given = request.get("request")
-    view["request"] = abi.EXAMPLE["request"] | (dict(given) if isinstance(given, Mapping) else {})
+    view["request"] = abi.EXAMPLE["request"] | dict(request.get("request", {}))
     if "targets" not in request:
         known = target_names(view)
         view["targets"] = [*view["targets"], *({"name": name} for name in sorted(set(names) - known))]
@@ -130,12 +144,7 @@ def complete(request: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str,
 
 def target_names(view: Mapping[str, Any]) -> frozenset[str]:
     """The targets that a view names."""
-    targets = view.get("targets")
-    return frozenset(
-        str(target["name"])
-        for target in (targets if isinstance(targets, list) else ())
-        if isinstance(target, Mapping) and "name" in target
-    )
+    return frozenset(str(target["name"]) for target in view["targets"])
 
 
 def differs(expect: Expect, outcome: Outcome) -> str:

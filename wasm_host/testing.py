@@ -62,8 +62,9 @@ def run(
 ) -> Report | Refusal:
     """Ask the module at `path` for its decision on `request`, `calls` times, each in a fresh instance.
 
-    `request` has the shape of `abi.EXAMPLE`; what it lacks is taken from there, and its `config` is laid over the
-    operator's. The rule may name the `targets`, and those in the request or, where it has none, in its `routes`.
+    `request` has the shape of `abi.EXAMPLE` (see `casework.misshapen`); what it lacks is taken from there, and its
+    `config` is laid over the operator's. The rule may name the `targets`, and those in the request or, where it has
+    none, in its `routes`.
     """
     own = {"config": request["config"]} if request.get("config") else {}
     rule = inspect(path, cache=cache, operator=overlay(operator or {}, own))
@@ -123,6 +124,7 @@ def facts_of(rule: Rule) -> dict[str, Any]:
     facts: Facts = rule.compiled.facts
     return {
         "name": rule.name,
+        "shape": facts.shape,
         "pure": facts.pure,
         "trust": rule.trust,
         "facts": msgspec.to_builtins(facts),

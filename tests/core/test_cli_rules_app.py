@@ -78,6 +78,9 @@ def test_a_module_is_run(cli: Cli) -> None:
     request.write_text("[]")
     code, found = cli.json("rules", "run", DEMO, "-i", request)
     assert (code, found["refused"]) == (1, "request")
+    request.write_text('{"session": 7}')
+    code, found = cli.json("rules", "run", DEMO, "-i", request)
+    assert (code, found["message"]) == (1, "the request cannot be shown to a rule: session is not a table")
     assert cli("rules", "run", DEMO, "-i", "nothing.json")[0] == 1
 
 

@@ -40,8 +40,15 @@ def test_config_is_the_operators() -> None:
         ({"expect": {"outcome": "explode"}}, "outcome 'explode' is none of route, abstain"),
         ({"expect": {"route": 7}}, "Expected `str`, got `int`"),
         ({"name": 7}, "Expected `str`, got `int`"),
-        ({"request": {"targets": 7}}, "targets is a list and config a table"),
-        ({"request": {"config": []}}, "targets is a list and config a table"),
+        ({"request": {"targets": 7}}, "targets is not a list of tables with a name"),
+        ({"request": {"targets": [7]}}, "targets is not a list of tables with a name"),
+        ({"request": {"targets": [{}]}}, "targets is not a list of tables with a name"),
+        ({"request": {"config": []}}, "config is not a table"),
+        ({"request": {"tools": 7}}, "request.tools is not a list"),
+        ({"request": {"session": 7}}, "session is not a table"),
+        ({"request": {"now_ms": "7"}}, "now_ms is not an integer of 64 bits"),
+        ({"request": {"seed": 1 << 63}}, "seed is not an integer of 64 bits"),
+        ({"request": {"seed": True}}, "seed is not an integer of 64 bits"),
         ({"request": {"request": 7}}, "request.request is not a table"),
         ({"request": {"request": {"modell": 7}}}, "did you mean 'model'?"),
     ],
@@ -69,8 +76,6 @@ def test_targets_are_the_requests_or_the_examples_and_those_that_are_named() -> 
     assert target_names(complete({}, ["a,b", example])) == {"a,b", example}
     assert [target["name"] for target in complete({}, ["a,b", example])["targets"]] == [example, "a,b"]
     assert target_names(complete({"targets": [{"name": "c,d"}]}, ["a,b"])) == {"c,d"}
-    assert target_names({"targets": [None, {}, 7, {"name": "c,d"}]}) == {"c,d"}
-    assert target_names({"targets": None}) == frozenset()
 
 
 @pytest.mark.parametrize(

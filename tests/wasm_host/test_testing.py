@@ -99,7 +99,7 @@ def test_facts_are_plain_values(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(facts)) == msgspec.json.decode(
         msgspec.json.encode(facts, order="sorted")
     )
-    assert (facts["name"], facts["pure"], facts["sees"]) == ("mine", True, ["session"])
+    assert (facts["name"], facts["shape"], facts["pure"], facts["sees"]) == ("mine", "reactor", True, ["session"])
     assert facts["facts"]["exports"][abi.ROUTE] == "(i32, i32) -> (i64)"
     assert facts["limits"]["fuel"] == {"in_force": 10_000_000, "default": 10_000_000, "cap": 200_000_000}
     assert facts["limits"]["request"]["in_force"] == abi.LIMITS["request"].cap  # it declares what it wants
