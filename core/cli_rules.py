@@ -112,13 +112,9 @@ def read_view(request: bytes) -> dict[str, Any]:
 
 
 def run(
-    file: Path, request: bytes, cache: Path, operator: Mapping[str, Any], targets: Iterable[str] = ()
+    file: Path, view: Mapping[str, Any], cache: Path, operator: Mapping[str, Any], targets: Iterable[str] = ()
 ) -> tuple[dict[str, Any], bool]:
     """What the module does with a request of the ABI (what it lacks comes from the ABI's example)."""
-    try:
-        view = read_view(request)
-    except ValueError as exc:
-        return {"refused": "request", "message": str(exc), "hint": "write the fields of the ABI's request"}, False
     report = testing.run(file, view, cache=cache, operator=operator, targets=targets)
     if isinstance(report, Refusal):
         return refusal_facts(file, report), False
@@ -128,30 +124,35 @@ def run(
     return used | ({"notes": list(report.notes)} if report.notes else {}), True
 
 
+def run_body(
+    file: Path, body: bytes, cache: Path, operator: Mapping[str, Any], loaded: Loaded
+) -> tuple[dict[str, Any], bool]:
+    """What the module does with a request as a client sends it. ValueError if it is none, or no rule is asked."""
+    from core.cli_rules_body import view_of
+
+    rule = testing.inspect(file, cache=cache, operator=operator)
+    if isinstance(rule, Refusal):
+        return refusal_facts(file, rule), False
+    view, targets = view_of(loaded, rule, body)
+    return run(file, view, cache, operator, targets)
+
+
 def bench(
-    file: Path, request: bytes, cache: Path, operator: Mapping[str, Any], calls: int
+    file: Path, view: Mapping[str, Any], cache: Path, operator: Mapping[str, Any], calls: int
 ) -> tuple[dict[str, Any], bool]:
     """How long calls of the module take, each in a fresh instance, in a process of their own."""
-    try:
-        view = read_view(request)
-    except ValueError as exc:
-        return {"refused": "request", "message": str(exc), "hint": "write the fields of the ABI's request"}, False
     report = testing.run(file, view, cache=cache, operator=operator, calls=calls)
     if isinstance(report, Refusal):
         return refusal_facts(file, report), False
     outcome, warm = report.outcome, report.nanos[1:]
     if not warm:
         what = f"{file}: rule {outcome.rule} was not called: {outcome.code}, {outcome.message}"
-        return {"refused": outcome.code, "message": what, "hint": "see: rules run"}, False
+        return {"refused": outcome.code, "message": what, "hint": f"see: terraphim-proxy rules run {file}"}, False
     facts = {"rule": outcome.rule, "code": outcome.code, "calls": len(warm), "engine": report.path}
     inline = {f"p{percent}": testing.percentile(warm, percent) / 1000 for percent in (50, 99)}
-    facts |= {
-        "fuel": outcome.fuel,
-        "pages": outcome.pages,
-        "request_bytes": len(report.request.encode()),
-        "micros": {"fresh_inline": inline},
-    }
-    return facts | {"calls_per_second": round(1e9 * len(warm) / sum(warm)), "percent": report.percent}, True
+    facts |= {"fuel": outcome.fuel, "pages": outcome.pages, "request_bytes": len(report.request.encode())}
+    facts |= {"micros": {"fresh_inline": inline}, "calls_per_second": round(1e9 * len(warm) / sum(warm))}
+    return facts | {"percent": report.percent}, True
 
 
 def examine(file: Path, cache: Path, operator: Mapping[str, Any]) -> list[Check] | Refusal:

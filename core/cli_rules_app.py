@@ -1,5 +1,6 @@
 """`terraphim-proxy rules …`: the commands; what they do is in `cli_rules` and `wasm_host`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -107,6 +108,7 @@ def rules_test(file: Module, config: ConfigIfAny = None, as_json: Json = False) 
 def rules_run(
     file: Module,
     request: Request = None,
+    body: Annotated[Path | None, typer.Option(help="Instead of -i, a request as a client sends it (JSON).")] = None,
     config: Config = None,
     grant: Annotated[list[str] | None, typer.Option(help="A field to grant beside the operator's, repeatable.")] = None,
     as_json: Json = False,
@@ -114,10 +116,19 @@ def rules_run(
     """Run one rule on one request, in a process of its own: decision, fuel, time, log, what it saw."""
     from core import cli_rules
 
-    view = read_file(request) if request else b""
-    operator = cli_rules.operators(load_config(config)).get(file.stem, {})
+    if request and body:
+        raise typer.BadParameter("takes the place of --input: give one of them", param_hint="--body")
+    loaded = load_config(config)
+    operator = cli_rules.operators(loaded).get(file.stem, {})
     operator["grant"] = [*operator.get("grant", []), *(grant or [])]
-    _show(cli_rules.run(file, view, cache_folder(), operator), as_json=as_json)
+    try:
+        if body:
+            result = cli_rules.run_body(file, read_file(body), cache_folder(), operator, loaded)
+        else:
+            result = cli_rules.run(file, _view(request), cache_folder(), operator)
+    except ValueError as exc:
+        _refuse(request or body, exc)
+    _show(result, as_json=as_json)
 
 
 @rules_app.command("bench")
@@ -131,9 +142,23 @@ def rules_bench(
     """How long one rule takes on one request: percentiles of fresh calls, in a process of their own."""
     from core import cli_rules
 
-    view = read_file(request) if request else b""
     operator = cli_rules.operators(load_config(config)).get(file.stem, {})
+    try:
+        view = _view(request)
+    except ValueError as exc:
+        _refuse(request, exc)
     _show(cli_rules.bench(file, view, cache_folder(), operator, calls), as_json=as_json)
+
+
+def _view(request: Path | None) -> dict[str, Any]:
+    from core import cli_rules
+
+    return cli_rules.read_view(read_file(request) if request else b"")
+
+
+def _refuse(file: Path | None, exc: ValueError) -> NoReturn:
+    print(f"error: {file}: {exc}", file=sys.stderr)
+    raise typer.Exit(EXIT_FAILURE)
 
 
 def _show(result: tuple[dict[str, Any], bool], *, as_json: bool) -> NoReturn:
