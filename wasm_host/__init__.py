@@ -5,7 +5,8 @@
 - `manifest` merges what the author and the operator say of a rule; `projection` is what the rule then gets to see.
 - `registry` turns a folder into an immutable `RuleSet`; `inline` runs its rules; `answer` judges what they say.
 - `guest` is the life of a call, `world` what it sees of the outside, `wasi` how it asks; `native` and `public` are two
-  ways to the engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API.
+  ways to the engine, of which `paths` chooses; `engine` builds it after `profile`, `capi` is its C API,
+  `ticker` the clock that ends calls.
 - `hardening` is what a process gives up before it runs a guest; `seccomp` its filter, `linux` the calls for it.
 - `testing` shows one module to its author, asked by `trial` in a child: `checking` says what is wrong, `examination`
   runs the cases of `casework` and the requests of `hostile`, `follow` does so at every change of a `workshop` and puts

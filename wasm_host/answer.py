@@ -138,27 +138,31 @@ def unknown_keys(data: bytes) -> list[str]:
 
 
 def _choose(answer: _Answer, settings: Settings, targets: frozenset[str]) -> dict[str, Any]:
-    said = [
-        name for name in ("route", "abstain", "deny", "error") if getattr(answer, name) not in (UNSET, False)
-    ]  # fmt: skip
-    if len(said) != 1:
+    routes, denies, fails = answer.route is not UNSET, answer.deny is not UNSET, answer.error is not UNSET
+    abstains = answer.abstain is True
+    if routes + abstains + denies + fails != 1:
+        words = {"route": routes, "abstain": abstains, "deny": denies, "error": fails}
+        said = [word for word, whether in words.items() if whether]
         what = " and ".join(said) or "none of them"
         raise Illegal(f"the answer says {what}; it must say one of route, abstain, deny, error")
     if isinstance(answer.error, _Error):
         return _error(answer.error)
-    if isinstance(answer.deny, _Deny):
-        return _common(answer, settings) | _deny(answer.deny, settings)
+    fields = _common(answer, settings)
     if isinstance(answer.route, str):
-        return _common(answer, settings) | _route(answer.route, settings, targets)
-    return _common(answer, settings) | {"code": "abstain"}
+        fields["code"], fields["route"] = "route", _route(answer.route, settings, targets)
+    elif isinstance(answer.deny, _Deny):
+        fields |= _deny(answer.deny, settings)
+    else:
+        fields["code"] = "abstain"
+    return fields
 
 
-def _route(route: str, settings: Settings, targets: frozenset[str]) -> dict[str, Any]:
+def _route(route: str, settings: Settings, targets: frozenset[str]) -> str:
     if route not in targets:
         raise Illegal(f"route {clean(route)[:120]!r} is not a configured target")
     if settings.routes is not None and route not in settings.routes:
         raise Illegal(f"route {route!r} is not one of the manifest's routes")
-    return {"code": "route", "route": route}
+    return route
 
 
 def _deny(deny: _Deny, settings: Settings) -> dict[str, Any]:

@@ -1,13 +1,10 @@
-"""The engines of this process, and the clock that ends what runs too long.
+"""The engines of this process, what they share, and what they mean.
 
 Nearly every rule runs on the pooled engine: its instances live in slots that are reserved once and wiped after use,
 which makes a fresh instance cheap. A rule with more memory than a slot has runs on the other one. Both have the same
 profile, so an artifact loads into either.
 """
 
-import threading
-import time
-from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -16,7 +13,8 @@ import wasmtime
 from wasm_host import abi
 from wasm_host.answer import clean
 from wasm_host.guest import OUT_OF_FUEL, U32, U64, Fault
-from wasm_host.profile import PROFILE, TICK_MS
+from wasm_host.profile import PROFILE
+from wasm_host.ticker import Ticker
 
 try:
     from wasm_host import capi
@@ -132,60 +130,6 @@ def _add_pool(config: wasmtime.Config) -> None:
     capi.pool_delete(pool)
 
 
-class Ticker:
-    """Advances epochs while calls run, from a daemon thread that sleeps when there are none.
-
-    Waking a thread costs more than a call, so it lingers: `touch` before a call is usually one comparison. Epochs
-    follow the clock: a tick that came late is made up for.
-    """
-
-    LINGER_S: Final = abi.LIMITS["timeout_ms"].cap / 1000 + 1
-    #: Late ticks that are made up for at once: more end no call, for none has a later deadline.
-    MAKE_UP: Final = abi.LIMITS["timeout_ms"].cap // TICK_MS + 1
-
-    def __init__(self, tick: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tick = tick
-        self._clock = clock
-        self._touched = float("-inf")
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def touch(self) -> None:
-        """A call is about to start."""
-        self._touched = self._clock()
-        if not self._wake.is_set():
-            self._wake.set()
-        if self._thread is None:
-            self._start()
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="wasm-epoch", daemon=True)
-                self._thread.start()
-
-    def _recent(self) -> bool:
-        return self._clock() - self._touched < self.LINGER_S
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._follow(self._clock())
-            self._wake.clear()
-            if self._recent():  # touched between the last look and the clear
-                self._wake.set()
-
-    def _follow(self, begin: float) -> None:
-        done = 0
-        while self._recent():
-            time.sleep(TICK_MS / 1000)
-            due = max(done + 1, int((self._clock() - begin) * 1000 / TICK_MS))
-            for _ in range(min(due - done, self.MAKE_UP)):
-                self._tick()
-            done = due
-
-
 def _advance() -> None:
     for built in _built:
         built.increment_epoch()
@@ -193,8 +137,3 @@ def _advance() -> None:
 
 #: Everybody's ticker; its thread starts with the first call.
 ticker: Final = Ticker(_advance)
-
-
-def ticks(timeout_ms: int) -> int:
-    """How many epochs from now a call's deadline is: at least `timeout_ms`, at most two ticks more."""
-    return -(-timeout_ms // TICK_MS) + 1

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wasm_host.answer import Outcome, conclude
 from wasm_host.compiler import read_artifact
-from wasm_host.guest import Fault, Prepared, Result, execute
+from wasm_host.guest import Fault, Prepared, Result, Runtime, execute
 from wasm_host.projection import project
 from wasm_host.rule import Rule
 
@@ -17,13 +17,16 @@ _NOTHING: Final = Result(b"", None, 0, 0, "")
 
 
 class InlineRunner:
-    """Asks rules in order. May be used by several threads at once. `clock` gives nanoseconds."""
+    """Asks rules in order. May be used by several threads at once. `clock` gives nanoseconds.
 
-    def __init__(self, *, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+    `runtime` is the way to the engine; `paths` chooses it unless it is given.
+    """
+
+    def __init__(self, *, clock: Callable[[], int] = time.perf_counter_ns, runtime: Runtime | None = None) -> None:
         from wasm_host import paths  # noqa: PLC0415 - the engine is loaded by who runs rules
 
         self._clock = clock
-        self._runtime = paths.serving().runtime
+        self._runtime = runtime or paths.serving().runtime
         self._ready: dict[tuple[str, int], Prepared] = {}
 
     def prepare(self, rules: Iterable[Rule]) -> None:

@@ -103,8 +103,7 @@ class _Instance(_Memory):
         capi.set_fuel(self._context, limits.fuel)
         if world is not None:
             _running.world, _running.slot = world, slot
-        engine.ticker.touch()
-        capi.set_deadline(self._context, engine.ticks(limits.timeout_ms))
+        capi.set_deadline(self._context, engine.ticker.enter(limits.timeout_ms))
 
     def start(self) -> None:
         slot = self._slot
@@ -158,6 +157,7 @@ class _Instance(_Memory):
         return bytes(self._world.answer) if self._world is not None else b""
 
     def close(self) -> None:
+        engine.ticker.leave()
         capi.store_delete(self._store)
         _slots.put(self._slot)
 

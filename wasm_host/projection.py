@@ -198,9 +198,15 @@ def _select(plan: Plan, view: Mapping[str, Any]) -> dict[str, Any]:
         if keys and part in view:
             document[part] = {key: view[part][key] for key in keys if key in view[part]}
     if plan.targets is not None and "targets" in view:
-        keys = ("name", *plan.targets)
-        document["targets"] = [{key: target[key] for key in keys if key in target} for target in view["targets"]]
+        document["targets"] = _targets(plan.targets, view["targets"])
     return document
+
+
+def _targets(keys: tuple[str, ...], targets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    if not keys:  # the default, and for many targets much the cheapest
+        return [{"name": target["name"]} if "name" in target else {} for target in targets]
+    keys = ("name", *keys)
+    return [{key: target[key] for key in keys if key in target} for target in targets]
 
 
 def _cut_to_declared(plan: Plan, document: dict[str, Any]) -> list[str]:

@@ -50,8 +50,7 @@ class _Instance(_Memory):
         store.set_limits(limits.memory, abi.TABLE_ELEMENTS, 1, abi.TABLES, 1)
         store.set_fuel(limits.fuel)
         _running[:] = [(world, store)] if world else []
-        engine.ticker.touch()
-        store.set_epoch_deadline(engine.ticks(limits.timeout_ms))
+        store.set_epoch_deadline(engine.ticker.enter(limits.timeout_ms))
 
     def start(self) -> None:
         self._exports = self._guard(
@@ -87,6 +86,7 @@ class _Instance(_Memory):
         return bytes(self._world.answer) if self._world else b""
 
     def close(self) -> None:
+        engine.ticker.leave()
         self._store.close()
         _turn.release()
 
