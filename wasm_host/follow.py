@@ -10,7 +10,6 @@ from msgspec import Struct
 from wasm_host import checking, examination, shadow, testing
 from wasm_host.preflight import Refusal
 from wasm_host.shadow import Unsafe
-from wasm_host.trust import LOCK_NAME
 from wasm_host.workshop import NoModule, Watch, Workshop, build
 
 #: Seconds between two looks at the sources.
@@ -111,7 +110,4 @@ def _swap(module: Path, code: bytes, place: Place) -> Step:
         return Step("swap", str(exc), ok=False)
     except OSError as exc:
         return Step("swap", f"{exc.filename}: {exc.strerror}; the folder must be yours to write", ok=False)
-    text = f"{target} in shadow mode, sha256 {digest[:12]}"
-    if (place.plugins / LOCK_NAME).exists():
-        text += f"\n{LOCK_NAME} is there: the proxy refuses the rule until you run: terraphim-proxy rules lock"
-    return Step("swap", text)
+    return Step("swap", f"{target} in shadow mode, sha256 {digest[:12]}")

@@ -77,13 +77,6 @@ def test_what_cannot_be_swapped_in_is_said(place: Place) -> None:
     assert "there is no such folder; make it" in list(work(shop(place), place))[-1].text
 
 
-def test_a_lock_that_will_refuse_the_rule_is_said(place: Place) -> None:
-    (place.plugins / "plugins.lock").touch()
-    last = list(work(shop(place), place))[-1]
-    assert last.ok
-    assert "the proxy refuses the rule until you run: terraphim-proxy rules lock" in last.text
-
-
 def test_a_failing_write_is_a_failed_step(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "plugins")
