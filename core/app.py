@@ -19,15 +19,15 @@ from core.generation import Generation, Generations
 from core.logs import LogWriter
 from core.pipeline import Pipeline
 from core.routing import explicit
-from core.routing.driver import InlineDriver
-from core.schema import UpstreamSettings
+from core.routing.driver import HostDriver
+from core.rule_events import RuleEvents
+from core.schema import PluginSettings, UpstreamSettings
 from core.settings import Loaded
 from core.state.memory import MemorySessions
 from core.telemetry import Metrics
 from core.tokens import TokenCounter
 from core.upstream import Upstream
-from wasm_host.guest import Fault
-from wasm_host.inline import InlineRunner
+from wasm_host.host import Host
 
 
 class Proxy:
@@ -35,22 +35,26 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
-        self._runner = InlineRunner()
+        self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream(UpstreamSettings())
-        self.generations = Generations(load, env, report=log.log, on_swap=self._swapped)
+        self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             upstream=self._upstream,
             counter=TokenCounter(),
             sessions=MemorySessions(),
-            driver=InlineDriver(self._runner, self.metrics.ruled),
+            driver=HostDriver(self._host),
         )
         web = _web(self)
         self.asgi: App = DataPlane(self.generations, pipeline, self.metrics, log, web)
 
+    def _built(self, generation: Generation) -> None:
+        """Called off the event loop, before the generation serves."""
+        self._host.read(generation.snapshot.rules.rules)
+
     def _swapped(self, generation: Generation, outcome: str) -> None:
         self._upstream.use(generation.loaded.settings.upstream)
-        with suppress(Fault):  # the rule's calls will say so
-            self._runner.prepare(generation.snapshot.rules.rules)
+        plugins = generation.loaded.settings.plugins
+        self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)
         self.metrics.reloads.labels(outcome).inc()
         self.metrics.swapped(generation.snapshot.id)
 
@@ -59,6 +63,7 @@ class Proxy:
         """Watch files and SIGHUP while serving; close connections at the end."""
         stop = asyncio.Event()
         reloads: set[asyncio.Task[bool]] = set()
+        self._host.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
 
         def hang_up() -> None:
@@ -73,6 +78,7 @@ class Proxy:
         finally:
             stop.set()
             await watcher
+            await self._host.close()
             await self._upstream.close()
 
 

@@ -1,4 +1,4 @@
-"""`explain FILE`: a decision in this process, with rules run as the proxy would run them."""
+"""`explain FILE`: a decision in this process, with rules run in a worker as the proxy would run them."""
 
 import asyncio
 import time
@@ -7,25 +7,19 @@ from typing import Any
 from core.call import Call
 from core.dialects import DIALECTS
 from core.errors import ProxyError, public_error
-from core.exchange import Exchange
+from core.exchange import Decision, Exchange
 from core.explain import dialect_of, explanation
 from core.generation import Generation
 from core.pipeline import Pipeline
-from core.routing.driver import InlineDriver
+from core.routing.driver import HostDriver
 from core.state.memory import MemorySessions
 from core.tokens import TokenCounter
 from core.upstream import Upstream
-from wasm_host.inline import InlineRunner
+from wasm_host.host import Host, Observer
 
 
 def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]:
     """The same answer as `POST /v1/route`; `{"error": …}` for a body that cannot be read."""
-    pipeline = Pipeline(
-        upstream=Upstream(generation.loaded.settings.upstream),
-        counter=TokenCounter(),
-        sessions=MemorySessions(),
-        driver=InlineDriver(InlineRunner()),
-    )
     try:
         exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body))
         if exchange.dialect not in DIALECTS:
@@ -39,11 +33,27 @@ def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]
             now_ms=time.time_ns() // 1_000_000,
             tz_offset_min=time.localtime().tm_gmtoff // 60,
         )
-        decision = asyncio.run(pipeline.explain(call, body))
+        decision = asyncio.run(_decide(generation, call, body))
         return explanation(decision, call.features)
     except ProxyError as exc:
         status, kind, message = public_error(exc)
         return {"error": {"status": status, "type": kind, "message": message}}
+
+
+async def _decide(generation: Generation, call: Call, body: bytes) -> Decision:
+    """A decision with a worker of its own: no guest runs in the process of a command."""
+    host = Host(Observer(), workers=1)
+    host.use(generation.snapshot.rules.rules, isolation="process")
+    try:
+        pipeline = Pipeline(
+            upstream=Upstream(generation.loaded.settings.upstream),
+            counter=TokenCounter(),
+            sessions=MemorySessions(),
+            driver=HostDriver(host),
+        )
+        return await pipeline.explain(call, body)
+    finally:
+        await host.close()
 
 
 def text(answer: dict[str, Any]) -> str:

@@ -65,15 +65,17 @@ class Generations:
         *,
         report: Callable[[dict[str, object], str], None],
         on_swap: Callable[[Generation, str], None],
+        on_built: Callable[[Generation], None] = lambda _: None,
     ) -> None:
         self._load = load
         self._cache = settings_module.cache_dir(env)
         self._report = report
-        self._on_swap = on_swap
+        self._on_swap, self._on_built = on_swap, on_built
         self._lock = asyncio.Lock()
         loaded = load()
         self._served = fingerprint(loaded)
         self.current = load_generation(loaded, self._cache)
+        self._on_built(self.current)
         self._announce(self.current, "started")
 
     async def reload(self) -> bool:
@@ -98,7 +100,9 @@ class Generations:
             return True
 
     def _following(self) -> Generation:
-        return load_generation(self._load(), self._cache, self.current.snapshot.rules)
+        following = load_generation(self._load(), self._cache, self.current.snapshot.rules)
+        self._on_built(following)
+        return following
 
     def _announce(self, generation: Generation, outcome: str) -> None:
         started = time.monotonic()

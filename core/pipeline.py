@@ -74,9 +74,9 @@ class Pipeline:
         """Decode, count, extract and decide; calls nobody and changes no state."""
         call.request = call.client.decode_request(body)
         call.exchange.snapshot = call.snapshot.digest
-        return self.decide(call, await self.count(call.request))
+        return await self.decide(call, await self.count(call.request))
 
-    def decide(self, call: Call, tokens: int) -> Decision:
+    async def decide(self, call: Call, tokens: int) -> Decision:
         """Extract and decide for a request that is decoded and counted."""
         features = extract(
             call.request,
@@ -93,7 +93,7 @@ class Pipeline:
             granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
         )
         call.session = self._sessions.read(features.client_key, features.session_id)
-        decision = self._driver.drive(decide(call.snapshot, call.features, call.session))
+        decision = await self._driver.drive(decide(call.snapshot, call.features, call.session))
         call.exchange.decision = decision
         return decision
 

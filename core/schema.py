@@ -150,7 +150,9 @@ class PluginSettings(Section):
     """Where rules are, where they run, and which are let in. Public keys are base64 or files that hold one."""
 
     dir: Path | None = None
-    isolation: Literal["inline"] = "inline"
+    isolation: Literal["process", "inline"] = "process"
+    #: Processes that rules run in.
+    workers: int = Field(default=2, ge=1, le=32)
     require_lock: bool = False
     require_signature: bool = False
     public_keys: tuple[str, ...] = ()

@@ -1,10 +1,16 @@
 """Every name that leaves the proxy as a header, a metric or a log field, once."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from core.exchange import Exchange
 from wasm_host.answer import Outcome
+from wasm_host.breaker import STATES
+from wasm_host.health import QUARANTINE
+
+BREAKER_STATES = (*STATES, QUARANTINE)
 
 HEADER_PREFIX = "x-terraphim-"
 _DECISION_HEADERS = tuple(
@@ -56,6 +62,32 @@ class Metrics:
         self.rules = Counter(
             "terraphim_rule_outcomes", "Outcomes of rules.", ["rule", "outcome"], registry=self.registry
         )
+        self.rule_fuel = Counter(
+            "terraphim_rule_fuel", "Instructions that rules executed.", ["rule"], registry=self.registry
+        )
+        self.rule_seconds = Histogram(
+            "terraphim_rule_seconds",
+            "Time that a rule ran for a request.",
+            ["rule"],
+            buckets=(0.00005, 0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 2),
+            registry=self.registry,
+        )
+        self.rule_queue = Histogram(
+            "terraphim_rule_queue_seconds",
+            "Time that a request waited for its rules beside their own time.",
+            buckets=(0.0001, 0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5),
+            registry=self.registry,
+        )
+        self.rule_breaker = Gauge(
+            "terraphim_rule_breaker", "1 for the state of a rule's breaker.", ["rule", "state"], registry=self.registry
+        )
+        self.workers = Gauge("terraphim_rule_workers", "Worker processes that answer.", registry=self.registry)
+        self.worker_exits = Counter(
+            "terraphim_rule_worker_exits", "Worker processes that ended.", ["cause"], registry=self.registry
+        )
+        self.hardening = Gauge(
+            "terraphim_rule_hardening", "1 if this layer holds the workers.", ["layer"], registry=self.registry
+        )
         self.tokens = Counter("terraphim_tokens", "Tokens, as reported.", ["kind"], registry=self.registry)
         self.seconds = Histogram(
             "terraphim_request_seconds",
@@ -81,10 +113,21 @@ class Metrics:
             if count:
                 self.tokens.labels(kind).inc(count)
 
-    def ruled(self, outcomes: list[Outcome]) -> None:
+    def ruled(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         """Count what rules said."""
         for outcome in outcomes:
-            self.rules.labels(outcome.rule, outcome.code).inc()
+            skipped = outcome.code == "skipped"
+            code = f"skipped_{outcome.message.partition(':')[0]}" if skipped else outcome.code
+            self.rules.labels(outcome.rule, code).inc()
+            if not skipped:
+                self.rule_fuel.labels(outcome.rule).inc(outcome.fuel)
+                self.rule_seconds.labels(outcome.rule).observe(outcome.micros / 1e6)
+        self.rule_queue.observe(queue_s)
+
+    def breaker(self, rule: str, state: str) -> None:
+        """A rule's breaker is in this state now."""
+        for known in BREAKER_STATES:
+            self.rule_breaker.labels(rule, known).set(known == state)
 
     def swapped(self, snapshot: str) -> None:
         """A new snapshot serves."""

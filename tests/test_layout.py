@@ -51,16 +51,22 @@ SHOWN_ELSEWHERE = {
     "core/serving.py": "tests/core/test_cli.py",
     "core/simulate.py": "tests/e2e/test_first_start.py",
     "wasm_host/linux.py": "tests/wasm_host/test_hardening.py",
+    "wasm_host/process.py": "tests/wasm_host/test_pool.py",
 }
 #: The thin shell: everything else is called, and never waits.
 ASYNC = {
     "core/app.py",
+    "core/cli_explain.py",
     "core/data_plane.py",
     "core/generation.py",
     "core/pipeline.py",
     "core/relaying.py",
+    "core/routing/driver.py",
     "core/simulate.py",
     "core/upstream.py",
+    "wasm_host/host.py",
+    "wasm_host/pool.py",
+    "wasm_host/process.py",
 }
 
 

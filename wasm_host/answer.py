@@ -13,9 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from wasm_host import abi
-from wasm_host.guest import Result
 from wasm_host.manifest import Settings
-from wasm_host.rule import Rule
 
 _REASON: Final = re.compile(abi.REASON_PATTERN)
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -50,30 +48,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     def decides(self) -> bool:
         """Whether this ends the asking: a route, or a denial (also that of a failed rule with `fail = "deny"`)."""
         return not self.shadow and (self.code == "route" or self.deny_status != 0)
-
-
-def conclude(rule: Rule, result: Result, targets: frozenset[str], micros: int) -> Outcome:
-    """What a call came to: its answer judged, its fault named, and what follows a fault as the operator wishes."""
-    fault = result.fault
-    if fault is None:
-        try:
-            fields = judge(result.answer, rule.settings, targets)
-        except Illegal as exc:
-            fields = {"code": "refused", "message": str(exc)}
-    else:
-        fields = {"code": fault.code, "message": fault.message}
-    if fields["code"] in abi.FAULTS and rule.settings.fail == "deny":
-        fields |= {"deny_status": abi.FAIL_STATUS, "deny_message": f"rule {rule.name} failed"}
-    return Outcome(
-        rule=rule.name,
-        fuel=result.fuel,
-        pages=result.pages,
-        micros=micros,
-        log=result.log,
-        saw_text=rule.plan.saw_text,
-        shadow=rule.settings.mode == "shadow",
-        **fields,
-    )
 
 
 class Illegal(ValueError):

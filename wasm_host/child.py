@@ -40,12 +40,16 @@ class Finished(NamedTuple):
         return "memory" if "memory" in self.stderr.lower() else "crash"
 
 
+def command(module: str, args: Sequence[str]) -> list[str]:
+    """The command line of `python -m module args` in a process that imports nothing from where it stands."""
+    return [sys.executable, "-I", "-c", _BOOT, _ROOT, module, *args]
+
+
 def run(module: str, args: Sequence[str], stdin: bytes, *, timeout_s: float) -> Finished:
     """Run `python -m module args` as described above, and wait for it."""
-    command = [sys.executable, "-I", "-c", _BOOT, _ROOT, module, *args]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            command, input=stdin, capture_output=True, env={}, cwd="/", timeout=timeout_s, check=False,
+            command(module, args), input=stdin, capture_output=True, env={}, cwd="/", timeout=timeout_s, check=False,
             start_new_session=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from wasm_host import abi, trial
-from wasm_host.answer import Outcome, conclude
+from wasm_host import abi, asking, trial
+from wasm_host.answer import Outcome
 from wasm_host.casework import complete, target_names
 from wasm_host.compiler import Facts
 from wasm_host.preflight import Refusal
@@ -91,7 +91,7 @@ def outcome_of(rule: Rule, reply: Reply | None, targets: frozenset[str]) -> Outc
     """The reply, judged; None stands for a request that was too large to be shown to the rule."""
     message = f"oversize: the request is over {rule.plan.limit} bytes for this rule"
     reply = reply or Reply(fault="skipped", message=message)
-    return conclude(rule, reply.result(), targets, min(reply.nanos, default=0) // 1000)
+    return asking.outcome(rule, reply.result(), targets)
 
 
 def _report(rule: Rule, seen: bytes | None, reply: Reply, targets: frozenset[str]) -> Report:

@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from wasm_host import abi, child
 from wasm_host.compiler import read_artifact
-from wasm_host.guest import Fault, Prepared, Result, Runtime, execute
+from wasm_host.frames import Result
+from wasm_host.guest import Prepared, Runtime, execute
 from wasm_host.rule import Rule
 
 #: Calls of one child may take so many seconds together, by the rule's own deadline; its CPU limit is above.
@@ -63,8 +64,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     def result(self) -> Result:
         """The same as the runners' result of a call."""
-        fault = Fault(self.fault, self.message) if self.fault else None
-        return Result(self.answer, fault, self.fuel, self.pages, self.log)
+        micros = min(self.nanos, default=0) // 1000
+        return Result(self.fault, self.message, self.answer, self.fuel, self.pages, micros, self.log)
 
 
 def question(rule: Rule, request: bytes, view: Mapping[str, Any] = abi.EXAMPLE, *, calls: int = 1) -> Question:

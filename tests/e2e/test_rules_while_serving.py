@@ -1,10 +1,12 @@
 """Rules dropped, broken and removed under traffic: every request is answered, the next one sees the change."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -101,6 +103,44 @@ def test_a_hostile_rule_costs_no_request(proxy: RunningProxy, folder: Path, modu
         assert reason(proxy) == "default"
     assert set(statuses) == {200}
     assert proxy.process.poll() is None
+
+
+def workers(proxy: RunningProxy) -> list[int]:
+    """The processes that rules run in."""
+    found = []
+    for thread in Path(f"/proc/{proxy.process.pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            with suppress(FileNotFoundError):
+                if b"wasm_host.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
+
+
+def test_killed_workers_cost_no_request_and_no_decision(proxy: RunningProxy, folder: Path) -> None:
+    (folder / "plugins" / "always.wat").write_text(ROUTE)
+    until(lambda: reason(proxy) == "rule:always")
+    with traffic(proxy) as statuses:
+        for _ in range(5):
+            until(lambda: len(workers(proxy)) == 2)
+            for worker in workers(proxy):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGSEGV)
+            assert reason(proxy) == "rule:always"
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
+    assert proxy.wait_for(event="rule_worker_lost")["cause"] == "crash"
+    until(lambda: "terraphim_rule_workers 2.0" in httpx.get(f"{proxy.url}/metrics").text)
+    lines = httpx.get(f"{proxy.url}/metrics").text
+    assert 'terraphim_rule_breaker{rule="always",state="closed"} 1.0' in lines
+    assert 'rule_outcomes_total{outcome="crash"' not in lines
+
+
+def test_no_worker_outlives_the_proxy(proxy: RunningProxy, folder: Path) -> None:
+    (folder / "plugins" / "always.wat").write_text(ROUTE)
+    until(lambda: len(workers(proxy)) == 2)
+    pids = workers(proxy)
+    proxy.process.kill()
+    until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids))
 
 
 def test_a_broken_configuration_changes_nothing_and_says_where(proxy: RunningProxy, folder: Path) -> None:

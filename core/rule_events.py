@@ -1,0 +1,42 @@
+"""What the rules' host does, as metrics and log lines."""
+
+from collections.abc import Callable, Sequence
+
+from core.telemetry import Metrics
+from wasm_host.answer import Outcome
+from wasm_host.host import Observer
+from wasm_host.pool import Change
+
+Report = Callable[[dict[str, object], str], None]
+
+
+class RuleEvents(Observer):
+    """Counts everything, and says what an operator should know."""
+
+    def __init__(self, metrics: Metrics, report: Report) -> None:
+        self._metrics = metrics
+        self._report = report
+        self._states: dict[str, str] = {}
+
+    def asked(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
+        self._metrics.ruled(outcomes, queue_s)
+
+    def breaker(self, rule: str, state: str, reason: str = "") -> None:
+        before, self._states[rule] = self._states.get(rule, "closed"), state
+        self._metrics.breaker(rule, state)
+        if state != before:
+            level = "info" if state == "closed" else "warning"
+            fields: dict[str, object] = {"event": "rule_breaker", "rule": rule, "state": state}
+            self._report(fields | ({"reason": reason} if reason else {}), level)
+
+    def worker(self, change: Change) -> None:
+        if change.event == "ready":
+            self._metrics.workers.inc()
+            for layer, held in change.layers.items():
+                self._metrics.hardening.labels(layer).set(held == "on")
+            return
+        if change.event != "failed":
+            self._metrics.workers.dec()
+            self._metrics.worker_exits.labels(change.event).inc()
+        if change.event != "closed":
+            self._report({"event": "rule_worker_lost", "cause": change.event, "detail": change.detail}, "warning")
