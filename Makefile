@@ -50,4 +50,4 @@ lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .hypothesis build dist plugins/*.wasm
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .hypothesis build dist plugins/*.wasm plugins/plan_mode.wat plugins/ladder.toml plugins/phrases.toml

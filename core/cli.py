@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import __version__
+from core import (
+    __version__,
+    cli_new,  # noqa: F401 - registers `rules new`
+)
 from core.cli_common import (
     EXIT_CONFIG,
     EXIT_FAILURE,

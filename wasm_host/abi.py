@@ -109,10 +109,12 @@ METADATA: Final = 16 * KIB
 #: `request.last_user` of a rule that declares no input, in Unicode scalar values.
 LAST_USER_DEFAULT: Final = 1_000
 
-#: Compilation, in a child: address space in bytes; CPU seconds = base + per MiB of code section, at most `CPU_MAX`.
+#: Compilation, in a child: address space in bytes; CPU seconds = base + per MiB of code section beyond what is free, at
+#: most `CPU_MAX`.
 COMPILE_MEMORY: Final = 1024 * MIB
 COMPILE_CPU_BASE: Final = 2
-COMPILE_CPU_PER_MIB: Final = 3
+COMPILE_CPU_PER_MIB: Final = 8
+COMPILE_CODE_FREE: Final = 128 * KIB
 COMPILE_CPU_MAX: Final = 30
 COMPILE_NICENESS: Final = 19
 

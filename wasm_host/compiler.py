@@ -220,8 +220,7 @@ def _judge(source: bytes, *, text: bool, limits: Mapping[str, int], allow_cpu: C
     module = preflight(data, limits)
     if isinstance(module, Refusal):
         return _Reply(refusal=module)
-    extra = abi.COMPILE_CPU_PER_MIB * module.code_size // abi.MIB
-    allow_cpu(min(abi.COMPILE_CPU_BASE + extra, abi.COMPILE_CPU_MAX))
+    allow_cpu(cpu_seconds(module.code_size))
     from wasm_host import engine  # noqa: PLC0415 - as above
 
     try:
@@ -231,6 +230,12 @@ def _judge(source: bytes, *, text: bool, limits: Mapping[str, int], allow_cpu: C
             refusal=Refusal("compile", f"the engine refuses the module: {exc}"[:2000], _compile_hint(str(exc)))
         )
     return _try(source, module, compiled, limits)
+
+
+def cpu_seconds(code_size: int) -> int:
+    """What so many bytes of code may cost: 3 s for 256 KiB, and enough for a language's runtime (Go: 1.2 MiB, 6 s)."""
+    charged = max(0, code_size - abi.COMPILE_CODE_FREE)
+    return min(abi.COMPILE_CPU_BASE - (-abi.COMPILE_CPU_PER_MIB * charged // abi.MIB), abi.COMPILE_CPU_MAX)
 
 
 def _compile_hint(message: str) -> str:

@@ -134,7 +134,8 @@ def execute(
 
 def describe(runtime: Runtime, prepared: Prepared, limits: Limits) -> bytes:
     """The metadata that a fresh instance returns, empty if it has none. `Fault`, also of what runs before."""
-    instance = runtime.open(prepared, b"", limits, 0, 0)
+    # The example's time: Go's runtime does not start where the clock stands at zero.
+    instance = runtime.open(prepared, b"", limits, abi.EXAMPLE["now_ms"], abi.EXAMPLE["seed"])
     try:
         _begin(instance, prepared.exports)
         return _returned(instance, abi.DESCRIBE) if abi.DESCRIBE in prepared.exports else b""
