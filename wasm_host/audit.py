@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from wasm_host import abi, signature, trust
+from wasm_host.answer import clean
 from wasm_host.files import Unusable
 from wasm_host.preflight import Refusal
 
@@ -42,12 +43,13 @@ def modules(folder: Path) -> list[Path]:
 def lock_of(folder: Path) -> dict[str, str]:
     """The lock that allows exactly what is in the folder now. `Unusable` names the first file that no lock can hold."""
     lock: dict[str, str] = {}
-    for path in modules(folder):
+    paths = modules(folder)
+    trust.check_names(path.name for path in paths)
+    for path in paths:
         try:
             lock |= trust.entries(trust.examine(path, _LIMIT).evidence)
         except Unusable as exc:
             raise Unusable(f"{path.name} {exc.message}", exc.hint) from None
-    trust.parse_lock(trust.render_lock(lock))  # names that are not allowed
     return lock
 
 
@@ -76,8 +78,9 @@ def audit(path: Path, policy: trust.Policy) -> list[Standing]:
 def _standing(path: Path, policy: trust.Policy, lock: trust.Lock | None) -> Standing:
     try:
         evidence = trust.examine(path, _LIMIT, policy.public_keys).evidence
+        trust.check_names([evidence.file])
     except Unusable as exc:
-        return Standing(file=path.name, problem=exc.message, hint=exc.hint)
+        return Standing(file=clean(path.name), problem=exc.message, hint=exc.hint)
     verdict = trust.judge(policy, lock, evidence)
     if not verdict:
         verdict = Refusal("trust", "is neither locked nor signed by a known key", trust.REVIEW)

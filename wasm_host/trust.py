@@ -12,7 +12,7 @@ version is good only as long as the lock and the keys in force allow it.
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -93,17 +93,24 @@ def parse_lock(data: bytes) -> Lock:
         raise Unusable(f"is not a lock: {what[:200]}", REVIEW) from None
     if lock.abi != abi.NAME:
         raise Unusable(f"is for {lock.abi[:64]!r}, this host runs {abi.NAME!r}", REVIEW)
+    check_names(lock.files)
     for name, digest in lock.files.items():
-        stem, dot, suffix = name.rpartition(".")
-        if not _NAME.fullmatch(stem) or dot + suffix not in (*abi.SUFFIXES, ".toml"):
-            raise Unusable(f"names {name[:80]!r}, which is no rule's file", REVIEW)
         if not _HASH.fullmatch(digest):
             raise Unusable(f"{name}: {digest[:80]!r} is not a SHA-256 of 64 hex digits", REVIEW)
     return lock.files
 
 
+def check_names(names: Iterable[str]) -> None:
+    """`Unusable` for the first name that no rule's file can have; what passes needs no quoting anywhere."""
+    for name in names:
+        stem, dot, suffix = name.rpartition(".")
+        if not _NAME.fullmatch(stem) or dot + suffix not in (*abi.SUFFIXES, ".toml"):
+            hint = "rename or remove it, then run: terraphim-proxy rules lock"
+            raise Unusable(f"{name[:80]!r} is no name of a rule's file", hint)
+
+
 def render_lock(lock: Lock) -> bytes:
-    """The text of a lock, one line a file in the order of names, so that a change is a line of a diff."""
+    """The text of a lock of checked names: a line a file, in their order, so that a change is a line of a diff."""
     lines = [f'"{name}" = "{lock[name]}"\n' for name in sorted(lock)]
     return f'{_HEADER}version = 1\nabi = "{abi.NAME}"\n\n[files]\n{"".join(lines)}'.encode()
 

@@ -28,11 +28,19 @@ def test_a_lock_holds_modules_and_their_manifests(folder: Path) -> None:
     assert sorted(lock_of(folder)) == ["a.toml", "a.wat", "b.wasm"]
 
 
-@pytest.mark.parametrize("name", ["B.wasm", "a b.wat", "ä.wat"])
+#: A name that would be two lines of a lock.
+INJECTED = f'b.wat" = "{"0" * 64}"\n"c.wat'
+
+
+@pytest.mark.parametrize("name", ["B.wasm", "a b.wat", "ä.wat", "a\n.wat", "\x1b[31m.wat", INJECTED])
 def test_what_no_lock_can_hold_is_named(folder: Path, name: str) -> None:
+    lock(folder)
     (folder / name).write_text("x")
-    with pytest.raises(Unusable, match="is no rule's file"):
+    with pytest.raises(Unusable, match="is no name of a rule's file"):
         lock_of(folder)
+    [wrong] = [standing for standing in audit(folder, POLICY) if standing.problem]
+    assert "is no name of a rule's file" in wrong.problem
+    assert str(wrong).isprintable()
     (folder / name).unlink()
     (folder / "c.wat").symlink_to(folder / "a.wat")
     with pytest.raises(Unusable, match=r"c\.wat is a symbolic link"):

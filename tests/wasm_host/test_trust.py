@@ -84,8 +84,8 @@ def lock_text(files: str = "", head: str = f'version = 1\nabi = "{abi.NAME}"\n')
         (lock_text(head=f'version = 1\nabi = "{abi.NAME}"\nalso = 1\n'), "also"),
         (lock_text(f'"a.wat" = "{HASH}"\n"a.wat" = "{HASH}"\n'), "is not a lock"),
         (lock_text('"a.wat" = 5\n'), "is not a lock"),
-        *((lock_text(f'"{name}" = "{HASH}"\n'), "is no rule's file")
-          for name in ("../a.wat", "x/a.wat", "a.wat\\u0000", "a.wat\\n", "A.wat", ".wat", "a.so", "",
+        *((lock_text(f'"{name}" = "{HASH}"\n'), "is no name of a rule's file")
+          for name in ("../a.wat", "x/a.wat", "a.wat\\u0000", "a.wat\\n", "a\\n.wat", "A.wat", ".wat", "a.so", "",
                        "x" * 65 + ".wat")),
         *((lock_text(f'"a.wat" = "{digest}"\n'), "is not a SHA-256")
           for digest in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\\n", " " + "0" * 63)),
@@ -360,6 +360,13 @@ def test_the_bytes_that_are_judged_are_the_bytes_that_are_compiled(
     [rule] = load(tmp_path, {}).rules
     assert rule.sha256 == hashlib.sha256(QUIET.encode()).hexdigest()
     assert (rule.compiled.facts.sha256, rule.settings.priority) == (rule.sha256, 50)
+
+
+def test_a_signature_by_a_key_that_no_longer_counts_is_no_trust(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.wat": QUIET, "a.wat.sig": signed(QUIET, STRANGER)}
+    first = load(tmp_path, files, policy=Policy(public_keys=(STRANGER.public,)))
+    assert trusts(first) == {"a": "signed"}
+    assert trusts(load(tmp_path, {"a.wat": "broken"}, previous=first, policy=TRUSTING)) == {"a": ""}
 
 
 # One file, for its author
