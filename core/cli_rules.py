@@ -13,10 +13,11 @@ from core.rolegraph import load_taxonomy
 from core.routing.snapshot import build
 from core.settings import Loaded
 from wasm_host import examination, testing
-from wasm_host.casework import misshapen
+from wasm_host.casework import complete, misshapen, target_names
 from wasm_host.examination import Check
 from wasm_host.preflight import Refusal
 from wasm_host.rule import RuleSet
+from wasm_host.timing import round_trips
 from wasm_host.trust import Policy
 
 #: Hostile requests that failed, and characters of a request, that `rules test` prints for a person.
@@ -84,7 +85,7 @@ def operators(loaded: Loaded) -> dict[str, dict[str, Any]]:
     return {name: dict(table) for name, table in loaded.settings.rules.items()}
 
 
-def target_names(loaded: Loaded) -> frozenset[str] | None:
+def configured_targets(loaded: Loaded) -> frozenset[str] | None:
     """The configured targets, those of the taxonomy included; None where there is no configuration of the user's."""
     if loaded.path is None:
         return None
@@ -138,21 +139,29 @@ def run_body(
 
 
 def bench(
-    file: Path, view: Mapping[str, Any], cache: Path, operator: Mapping[str, Any], calls: int
+    file: Path, request: Mapping[str, Any], cache: Path, operator: Mapping[str, Any], calls: int
 ) -> tuple[dict[str, Any], bool]:
-    """How long calls of the module take, each in a fresh instance, in a process of their own."""
-    report = testing.run(file, view, cache=cache, operator=operator, calls=calls)
-    if isinstance(report, Refusal):
-        return refusal_facts(file, report), False
+    """How long calls of the module take, each in a fresh instance: in a process of its own, and through a worker."""
+    rule = testing.inspect(file, cache=cache, operator=testing.with_config(operator, request))
+    if isinstance(rule, Refusal):
+        return refusal_facts(file, rule), False
+    view = complete(request, rule.settings.routes or ())
+    report = testing.ask(rule, view, target_names(view), calls=calls + 1)
     outcome, warm = report.outcome, report.nanos[1:]
     if not warm:
         what = f"{file}: rule {outcome.rule} was not called: {outcome.code}, {outcome.message}"
         return {"refused": outcome.code, "message": what, "hint": f"see: terraphim-proxy rules run {file}"}, False
     facts = {"rule": outcome.rule, "code": outcome.code, "calls": len(warm), "engine": report.path}
-    inline = {f"p{percent}": testing.percentile(warm, percent) / 1000 for percent in (50, 99)}
     facts |= {"fuel": outcome.fuel, "pages": outcome.pages, "request_bytes": len(report.request.encode())}
-    facts |= {"micros": {"fresh_inline": inline}, "calls_per_second": round(1e9 * len(warm) / sum(warm))}
+    timed = {"fresh_inline": warm, "worker_round_trip": round_trips(rule, view, calls)}
+    facts["micros"] = {way: _percentiles(nanos) for way, nanos in timed.items() if nanos}
+    facts["calls_per_second"] = {way: round(1e9 * len(nanos) / sum(nanos)) for way, nanos in timed.items() if nanos}
     return facts | {"percent": report.percent}, True
+
+
+def _percentiles(nanos: Sequence[int]) -> dict[str, float]:
+    """In microseconds."""
+    return {f"p{percent}": round(testing.percentile(nanos, percent) / 1000, 1) for percent in (50, 99)}
 
 
 def examine(file: Path, cache: Path, operator: Mapping[str, Any]) -> list[Check] | Refusal:

@@ -61,7 +61,7 @@ def rules_check(
 
     loaded = load_config(config)
     findings = checking.check(
-        existing(path), cli_rules.operators(loaded), cache=cache_folder(), targets=cli_rules.target_names(loaded)
+        existing(path), cli_rules.operators(loaded), cache=cache_folder(), targets=cli_rules.configured_targets(loaded)
     )
     errors = sum(finding.error for finding in findings)
     if as_json:
@@ -136,10 +136,10 @@ def rules_bench(
     file: Module,
     request: Request = None,
     config: Config = None,
-    calls: Annotated[int, typer.Option(min=2, max=100_000, help="How many calls.")] = 2000,
+    calls: Annotated[int, typer.Option(min=1, max=10_000, help="How many calls.")] = 2000,
     as_json: Json = False,
 ) -> None:
-    """How long one rule takes on one request: percentiles of fresh calls, in a process of their own."""
+    """How long one rule takes on one request: percentiles of fresh calls, and of round trips to a worker."""
     from core import cli_rules
 
     operator = cli_rules.operators(load_config(config)).get(file.stem, {})

@@ -25,7 +25,7 @@ def rules_dev(
     folder = loaded.settings.plugins.dir
     if folder is None or (plugins is None and loaded.path is None):
         _refuse("there is no configuration: name the proxy's plugins folder with --plugins")
-    place = Place(folder, cli_rules.operators(loaded), cli_rules.target_names(loaded), cache_folder())
+    place = Place(folder, cli_rules.operators(loaded), cli_rules.configured_targets(loaded), cache_folder())
     try:
         workshop = open_workshop(path)
     except NoModule as exc:

@@ -67,6 +67,7 @@ ASYNC = {
     "wasm_host/host.py",
     "wasm_host/pool.py",
     "wasm_host/process.py",
+    "wasm_host/timing.py",
 }
 
 

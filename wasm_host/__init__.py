@@ -10,7 +10,7 @@
 - `hardening` is what a process gives up before it runs a guest; `seccomp` its filter, `linux` the calls for it.
 - `testing` shows one module to its author, asked by `trial` in a child: `checking` says what is wrong, `examination`
   runs the cases of `casework` and the requests of `hostile`, `follow` does so at every change of a `workshop` and puts
-  what passed into the `shadow`.
+  what passed into the `shadow`; `timing` asks a worker.
 
 Nothing here imports the proxy: the package could be published alone. Importing it does not load the engine.
 """

@@ -66,16 +66,25 @@ def run(
     `config` is laid over the operator's. The rule may name the `targets`, and those in the request or, where it has
     none, in its `routes`.
     """
-    own = {"config": request["config"]} if request.get("config") else {}
-    rule = inspect(path, cache=cache, operator=overlay(operator or {}, own))
+    rule = inspect(path, cache=cache, operator=with_config(operator or {}, request))
     if isinstance(rule, Refusal):
         return rule
     view = complete(request, {*targets, *(rule.settings.routes or ())})
+    return ask(rule, view, target_names(view) | frozenset(targets), calls=calls)
+
+
+def ask(rule: Rule, view: Mapping[str, Any], targets: frozenset[str], *, calls: int = 1) -> Report:
+    """Ask a rule for its decision on a whole request, `calls` times (`CALLS_MAX` at most), each in a fresh instance."""
     seen = project(rule.plan, view, rule.config)
     reply = Reply()
     if seen is not None:
         [reply] = trial.ask([trial.question(rule, seen, view, calls=max(1, min(calls, CALLS_MAX)))])
-    return _report(rule, seen, reply, target_names(view) | frozenset(targets))
+    return _report(rule, seen, reply, targets)
+
+
+def with_config(operator: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The operator's table with a request's `config`, if it has one, laid over its own."""
+    return overlay(operator, {"config": request["config"]} if request.get("config") else {})
 
 
 def overlay(operator: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def findings(
 def test_a_good_rule_has_no_findings(tmp_path: Path) -> None:
     assert findings(tmp_path, answering(ABSTAIN)) == []
     assert findings(tmp_path, answering(ROUTE)) == []  # nobody knows here what is configured
+    assert findings(tmp_path, answering(ROUTE), 'routes = ["a,b"]\n[config]\nto = "c,d"\n') == []
 
 
 @pytest.mark.parametrize(
