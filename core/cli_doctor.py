@@ -91,7 +91,7 @@ def _line(finding: Finding) -> str:
 
 def _why_not(layers: Mapping[str, str], isolation: str) -> str:
     if isolation != APART:
-        return f'rules run in the proxy\'s own process (plugins.isolation = "{isolation}")'
+        return f'signed and locked rules run in the proxy\'s own process (plugins.isolation = "{isolation}")'
     missing = [name for name in hardening.LACKS if layers.get(name) != hardening.ON]
     return f"these layers are missing: {', '.join(missing)}"
 

@@ -27,7 +27,7 @@ from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parse
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
 from core.telemetry import Metrics, decision_headers, log_fields
-from wasm_host import abi, manifest
+from wasm_host import abi, hardening, manifest
 from wasm_host.answer import judge
 
 CONFIGURATION, OPERATIONS, RULES = DOCS / "configuration.md", DOCS / "operations.md", DOCS / "rules.md"
@@ -163,6 +163,12 @@ def test_every_command_is_documented_once() -> None:
 def test_exit_codes_are_documented() -> None:
     documented = [int(row[0]) for row in table(OPERATIONS, "exit code")]
     assert documented == [0, cli_common.EXIT_FAILURE, 2, cli_common.EXIT_CONFIG]
+
+
+def test_every_layer_around_a_worker_is_documented_once() -> None:
+    rows = {row[0].strip("`"): row[1] for row in table(DOCS / "security.md", "layer")}
+    assert list(rows) == list(hardening.LACKS)
+    assert f"{hardening.ADDRESS_SPACE >> 30} GiB of addresses, {hardening.DESCRIPTORS} descriptors" in rows["limits"]
 
 
 # The contract of rules

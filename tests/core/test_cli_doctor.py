@@ -49,7 +49,7 @@ def test_a_missing_layer_is_named_with_its_reason_and_meaning(name: str) -> None
 def test_nothing_is_promised_for_rules_in_the_proxys_process() -> None:
     report = assemble(ALL, "inline", GOOD)
     assert (report.promised, exit_code(report)) == (False, 1)
-    assert 'rules run in the proxy\'s own process (plugins.isolation = "inline")' in report.promise
+    assert 'signed and locked rules run in the proxy\'s own process (plugins.isolation = "inline")' in report.promise
 
 
 def test_a_bad_folder_does_not_touch_the_promise() -> None:

@@ -7,6 +7,7 @@ and then attacks; it has imported everything, as a worker has.
 import ctypes
 import encodings.idna  # noqa: F401 - a connection by name looks for it
 import errno
+import importlib
 import json
 import os
 import signal
@@ -21,10 +22,10 @@ from typing import Any, NoReturn
 
 from attacks import ATTACKS, SECRET, Prey, call
 
-from wasm_host import hardening, linux
+from wasm_host import board, hardening, linux, worker
 
 KEEP: list[Any] = []
-#: What follows it is the attack's outcome.
+#: What comes before it on the stream is the worker's greeting.
 MARK = b"outcome: "
 
 
@@ -92,10 +93,23 @@ def in_thread(name: str, prey: Prey, report: int) -> NoReturn:
     raise AssertionError("nothing sets it")
 
 
+def in_worker(name: str, prey: Prey, report: int) -> NoReturn:
+    """A real worker, which attacks instead of serving. The socket to its parent is all that it keeps."""
+
+    def serve(*_: object) -> NoReturn:
+        attack(name, prey._replace(kept=report), report)
+
+    worker.serve = serve
+    worker.main([str(report), str(board.make())])
+    raise AssertionError("it did not serve")
+
+
 def in_child(name: str, layers: str, prey: Prey, report: int) -> NoReturn:
     """Take the layers, attack, say what came of it."""
     if layers == "thread":
         in_thread(name, prey, report)
+    if layers == "worker":
+        in_worker(name, prey, report)
     take(layers, [report, prey.kept])
     attack(name, prey, report)
 
@@ -119,7 +133,8 @@ def try_one(name: str, layers: str, prey: Prey) -> str:
 
 
 def main(layers: str, uid: int) -> None:
-    """Layers: see `take` and `in_thread`; `protected`: none, but the prey protects itself."""
+    """Layers: see `take`, `in_thread` and `in_worker`; `protected`: none, but the prey protects itself."""
+    importlib.import_module("wasm_host.native")  # once, and not by each worker
     with suppress(OSError):  # what a mount changes is ours alone: CLONE_NEWNS, MS_PRIVATE | MS_REC
         call("unshare", 0x0002_0000)
         call("mount", b"none", b"/", None, 1 << 18 | 1 << 14, None)

@@ -49,8 +49,15 @@ LANDLOCK_HOLDS = {
 }  # fmt: skip
 #: What reads or changes the memory of another process of the same user.
 MEMORY = ("read_memory", "write_memory", "memory_file", "environment_file", "trace", "take_descriptor")
+#: A real worker takes a third of a second to be ready: of each kind of attack some.
+IN_A_WORKER = (
+    "read_file", "make_file", "inherited_file", "own_memory_file", "stat", "load_library", "socket_tcp",
+    "connect_unix", "connect_abstract", "pass_descriptor", "system_v_memory", "execute", "fork", "start_thread",
+    "signal_prey", "signal_thread", "signal_by_owner", "read_memory", "memory_file", "io_ring", "own_namespace",
+    "raise_limits", "another_filter",
+)  # fmt: skip
 #: Layers that are not tried against every attack.
-TRIED: Mapping[str, Iterable[str]] = {"landlock": LANDLOCK_HOLDS, "protected": MEMORY}
+TRIED: Mapping[str, Iterable[str]] = {"landlock": LANDLOCK_HOLDS, "protected": MEMORY, "worker": IN_A_WORKER}
 
 
 def python(
@@ -91,11 +98,32 @@ def test_nothing_can_be_reached(attack: str, uid: int) -> None:
     assert outcomes("all", uid)[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
 
 
+@pytest.mark.parametrize("attack", IN_A_WORKER)
+@needs_landlock
+def test_nothing_can_be_reached_from_a_real_worker(attack: str) -> None:
+    possible(attack, USERS[0])
+    assert outcomes("worker", USERS[0])[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 @needs_landlock
 def test_nothing_can_be_reached_from_a_thread_that_was_there_before(attack: str) -> None:
     possible(attack, USERS[0])
     assert outcomes("thread", USERS[0])[attack] in OTHERWISE.get(attack, {"EPERM", "SIGSYS"})
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "execute", "execute_from_memory", "trace", "read_memory", "write_memory", "signal_prey", "signal_thread_only",
+        "signal_queue", "signal_by_descriptor", "take_descriptor", "io_ring", "bpf", "user_faults",
+        "performance_events", "own_namespace", "other_namespace", "mount", "keys",
+    ],
+)  # fmt: skip
+def test_who_tries_this_is_ended(attack: str) -> None:
+    """So that the parent learns of it; nobody tries these for convenience."""
+    possible(attack, USERS[0])
+    assert outcomes("seccomp", USERS[0])[attack] == "SIGSYS"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

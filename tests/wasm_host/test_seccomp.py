@@ -1,5 +1,7 @@
+import re
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,22 @@ def numbers(table: dict[str, tuple[int, int | None]], machine: str) -> Iterator[
         number = found[MACHINES.index(machine)]
         if number is not None:
             yield name, number
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_numbers_are_the_kernels(machine: str) -> None:
+    if not HEADERS[machine].exists():
+        pytest.skip(f"{HEADERS[machine]} is not installed")
+    lines = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text())
+    theirs = {name: int(number) for name, number in lines}
+    ours = {name: pair[MACHINES.index(machine)] for name, pair in (seccomp.ALLOWED | seccomp.FATAL).items()}
+    assert ours == {name: theirs.get(name) for name in ours}
 
 
 CHECKED = {"sendto", "fcntl", "tgkill"}
