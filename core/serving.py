@@ -14,12 +14,14 @@ from core.config_file import LOOPBACK_NAMES
 from core.http1 import BoundedProtocol
 from core.logs import LogWriter, take_over
 from core.settings import Loaded
+from wasm_host import hardening
 
 BACKLOG = 2048
 
 
 def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host: str | None, port: int | None) -> int:
     """Serve until interrupted; the exit code. ConfigError before anything listens."""
+    protected = hardening.protect_parent()  # before a key is read
     env = settings.environ()
 
     def load() -> Loaded:
@@ -28,6 +30,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
     log = LogWriter()
     take_over(log)
     proxy = Proxy(load, env, log)
+    proxy.metrics.hardening.labels(hardening.PARENT).set(protected == hardening.ON)
     loaded = proxy.generations.current.loaded
     server = loaded.settings.server
     try:

@@ -192,10 +192,11 @@ _AFTER: Final = {
     "limits": Layer(_limits, "it can take more of the machine's memory, descriptors and processes"),
     "seccomp": Layer(_filter, "the kernel's whole interface is open to it: sockets, processes, signals"),
 }
-_PARENT: Final = "proxy_memory"
+#: The proxy's own layer: `protect_parent`.
+PARENT: Final = "proxy_memory"
 #: Each layer's name, and what it means if it does not hold.
 LACKS: Final = {name: layer.lack for name, layer in (_BEFORE | _AFTER).items()} | {
-    _PARENT: "another process of the same user, a worker without the other layers too, can read the proxy's memory"
+    PARENT: "another process of the same user, a worker without the other layers too, can read the proxy's memory"
 }
 #: What must hold for the promise "an escape finds nothing": all of it.
 PROMISED: Final = frozenset(LACKS)
@@ -205,7 +206,7 @@ def _probe() -> None:
     """The child of `supported`: the layers as JSON on what was stdout."""
     output = os.dup(sys.stdout.fileno())
     layers = apply([output])
-    layers[_PARENT] = layers["no_dump"]  # the same call, which the filter no longer lets through
+    layers[PARENT] = layers["no_dump"]  # the same call, which the filter no longer lets through
     os.write(output, msgspec.msgpack.encode(layers))
 
 

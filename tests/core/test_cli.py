@@ -122,6 +122,12 @@ def test_a_port_in_use_is_said(cli: Cli) -> None:
     assert f"error: cannot listen on 127.0.0.1:{port}: Address already in use. Try --port.\n" in err
 
 
+def test_serving_protects_its_memory_and_says_so(clean_env: dict[str, str]) -> None:
+    with running(clean_env) as proxy:
+        lines = httpx.get(f"{proxy.url}/metrics", timeout=PATIENCE_S).text.splitlines()
+    assert 'terraphim_rule_hardening{layer="proxy_memory"} 1.0' in lines
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_serve_after_its_last_log_line(clean_env: dict[str, str], ending: signal.Signals) -> None:
     with running(clean_env) as proxy:

@@ -99,7 +99,7 @@ def in_worker(name: str, prey: Prey, report: int) -> NoReturn:
     def serve(*_: object) -> NoReturn:
         attack(name, prey._replace(kept=report), report)
 
-    worker.serve = serve
+    worker.serve = serve  # type: ignore[assignment]  # it never returns
     worker.main([str(report), str(board.make())])
     raise AssertionError("it did not serve")
 
