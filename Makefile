@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := $(wildcard config.toml)
+PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plugins bench conformance test-plugins test-model lock clean
+.PHONY: help run test check plugins bench conformance prove test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, requests/s, start-u
 
 conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modules, and what came of them
 	@sh tools/clean_env.sh $(BIN)/python -m prove.conformance
+
+prove: $(VENV)/.dev ## Try the promises of the rule host on a real proxy; PROFILE=full for all of it
+	@sh tools/clean_env.sh $(BIN)/python -m prove --profile $(PROFILE)
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

@@ -3,5 +3,8 @@
 - `encode` writes binaries; `bombs` makes modules that are expensive to judge, `damaged` files that are no longer whole,
   `smith` generated and mutated modules, `mutants` bytes for the preflight.
 - `loading` compiles modules and counts CPU; `asking` is a child that asks rules; `vectors` reads what a vector expects.
-- `conformance` runs all of these and prints what came of it.
+- `trial` puts files through both; `conformance` runs all of these and prints what came of it.
+
+The promises that need a running proxy: `scene` starts it, with a `client` in a process of its own, and `guests` writes
+rules. `attacks`, `storm`, `answers` and `leaks` are one promise each; `python -m prove` runs them in a `profile`.
 """

@@ -40,18 +40,23 @@ def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Re
 def _weigh(deciding: "Deciding", outcome: Outcome) -> Proposal | Refusal | None:
     """The rule's word, or None where the next rule must be asked; either way a line in the trace."""
     detail: dict[str, Any] = {"rule": outcome.rule, "fuel": outcome.fuel, "micros": outcome.micros}
-    detail |= {key: value for key in ("reason", "message", "route") if (value := getattr(outcome, key))}
+    detail |= {key: value for key in ("reason", "message", "route", "deny_message") if (value := getattr(outcome, key))}
     if not outcome.decides:
         deciding.note("custom", "shadow" if outcome.shadow else outcome.code, **detail)
         return None
     if outcome.code != "route":
         deciding.note("custom", "denied", status=outcome.deny_status, **detail)
-        return Refusal(outcome.deny_status, outcome.deny_message or f"denied by rule {outcome.rule}")
+        return Refusal(outcome.deny_status, _words(outcome) or f"denied by rule {outcome.rule}")
     candidate = deciding.admit("custom", Target.parse(outcome.route))
     deciding.note("custom", "refused" if candidate is None else "decided", **detail)
     if candidate is None:
         return None
     return Proposal("custom", f"rule:{outcome.rule}", (candidate,), outcome.score, outcome.tags)
+
+
+def _words(outcome: Outcome) -> str:
+    """What a denial may tell the client: the host's words, and the rule's if it saw no text that they could carry."""
+    return "" if outcome.code == "deny" and outcome.saw_text else outcome.deny_message
 
 
 def view_of(deciding: "Deciding") -> Mapping[str, Any]:

@@ -69,6 +69,19 @@ def test_a_denial_is_a_refusal_with_its_status(ruled: Snapshot) -> None:
     assert (decision.phase, decision.refusal.status, decision.refusal.message) == ("custom", 429, "over budget")
 
 
+def test_a_denial_by_a_rule_that_saw_text_is_told_in_the_hosts_words(ruled: Snapshot) -> None:
+    denial = outcome("first", "deny", deny_status=403, deny_message="the user wrote: secret", saw_text=True)
+    decision = decided(ruled, outcomes=[[denial]])
+    assert decision.refusal is not None
+    assert decision.refusal.message == "denied by rule first"
+    told = [step.detail["deny_message"] for step in decision.trace if "deny_message" in step.detail]
+    assert told == ["the user wrote: secret"]  # which only `explain` shows
+    failed = outcome("first", "trap", deny_status=503, deny_message="rule first failed", saw_text=True)
+    decision = decided(ruled, outcomes=[[failed]])
+    assert decision.refusal is not None
+    assert decision.refusal.message == "rule first failed"
+
+
 def test_a_failed_rule_that_the_operator_wants_to_deny_denies(ruled: Snapshot) -> None:
     failed = outcome("first", "trap", deny_status=503, deny_message="rule first failed")
     refusal = decided(ruled, outcomes=[[failed]]).refusal
