@@ -109,7 +109,7 @@ def _module_problems(module: smith.Made, trial: Trial) -> Iterator[str]:
         yield trial.problem
     if module.code and trial.code != module.code:
         yield f"{trial.code}; the vector that it is equivalent to ends in {module.code}"
-    if module.kind == smith.RULE and not trial.loaded and trial.code not in smith.RULE_MAY:
+    if module.kind in (smith.RULE, smith.PROGRAM) and not trial.loaded and trial.code not in smith.RULE_MAY:
         yield f"is a valid rule, and refused as {trial.code}"
 
 

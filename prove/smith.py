@@ -33,11 +33,24 @@ _MORE: Final = '(func (export "_initialize")) (func (export "rule_v1_describe") 
 
 
 _INVALID: Final = ("--allow-invalid-funcs", "true")
-RULE = "rule"
+RULE, PROGRAM = "rule", "program"
 #: Why a valid rule may be refused: what it does before it is asked, and what it says of itself.
 RULE_MAY: Final = frozenset({"start", "metadata"})
 MUTANT, EQUIVALENT = "mutant of a vector", "equivalent of a vector"
 _TRIES: Final = 8
+#: A program, with what of WASI does most.
+_WASI: Final = "".join(
+    f'(import "wasi_snapshot_preview1" "{name}" (func (param {params}) {result}))'
+    for name, params, result in (
+        ("fd_read", "i32 i32 i32 i32", "(result i32)"),
+        ("fd_write", "i32 i32 i32 i32", "(result i32)"),
+        ("poll_oneoff", "i32 i32 i32 i32", "(result i32)"),
+        ("random_get", "i32 i32", "(result i32)"),
+        ("clock_time_get", "i32 i64 i32", "(result i32)"),
+        ("proc_exit", "i32", ""),
+    )
+)
+_PROGRAM: Final = f'(module {_WASI} (memory (export "memory") 1 64) (func (export "_start")))'
 
 
 class Made(NamedTuple):
@@ -55,6 +68,7 @@ class Tool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.shapes = {more: self.binary(_TYPES.format(more=_MORE if more else "").encode()) for more in (False, True)}
+        self.program = self.binary(_PROGRAM.encode())
 
     def binary(self, text: bytes) -> bytes:
         """The binary of a module's text; ValueError if it has none."""
@@ -89,7 +103,7 @@ class Tool:
 
 
 def generated(folder: Path, share: int = 1) -> Iterator[Made]:
-    """About 560 / `share` modules of all kinds, no two alike; the same ones in each run."""
+    """About 640 / `share` modules of all kinds, no two alike; the same ones in each run."""
     tool, seen = Tool(folder), set[bytes]()
     for made in (*_smithed(tool, share), *_relatives(tool, share)):
         if made.data not in seen:
@@ -101,6 +115,7 @@ def _smithed(tool: Tool, share: int) -> Iterator[Made]:
     odd = tool.shapes[False]
     makers: dict[str, tuple[int, Callable[[int], bytes | None]]] = {
         RULE: (140, lambda seed: tool.smith(seed, *_PLAIN, shape=tool.shapes[seed % 4 == 0])),
+        PROGRAM: (60, lambda seed: tool.smith(seed, *_PLAIN, shape=tool.program)),
         "rule, invalid code": (60, lambda seed: tool.smith(seed, *_PLAIN, *_INVALID, shape=odd)),
         "rule, all proposals": (40, lambda seed: tool.smith(seed, shape=odd)),
         "any module": (40, tool.smith),

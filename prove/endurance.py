@@ -1,0 +1,95 @@
+"""Promise: a worker's memory stays what it is, however many calls and traps it has behind it."""
+
+import asyncio
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from prove import guests
+from prove.section import Section, tally
+from wasm_host import abi
+from wasm_host.compiler import read_artifact
+from wasm_host.frames import NEVER, Ask, Call, Load, Result
+from wasm_host.pool import Pool
+from wasm_host.registry import load_file
+from wasm_host.rule import Rule
+
+#: What a worker may have grown by at the end (KiB), and what it may weigh (KiB).
+GROWN_KIB, WEIGHT_KIB = 1024, 35 * 1024
+#: Calls in one message.
+_TOGETHER: Final = 100
+_REQUEST: Final = msgspec.json.encode(abi.EXAMPLE)
+
+
+def section(folder: Path, calls: int, traps: int) -> Section:
+    """So many calls and traps in one worker, and what it weighed before and after."""
+    folder.mkdir()
+    found = Section(f"{calls} calls and {traps} traps in one worker")
+    modules = {
+        "abstain": _module(folder, "quiet", guests.always('{"abstain":true}')),
+        "trap": _module(folder, "trap", guests.trapping()),
+    }
+    asyncio.run(_endure(modules, {"abstain": calls, "trap": traps}, found))
+    return found
+
+
+def _module(folder: Path, name: str, text: str) -> Load:
+    path = folder / f"{name}.wat"
+    path.write_text(text)
+    rule = load_file(path, {}, cache=folder / "cache")
+    code = read_artifact(rule.compiled.artifact) if isinstance(rule, Rule) else None
+    if not isinstance(rule, Rule) or code is None:
+        raise RuntimeError(f"{name} is not a rule: {rule}")
+    return Load(rule.sha256, code, abi.LIMITS["memory"].default)
+
+
+async def _endure(modules: dict[str, Load], counts: dict[str, int], found: Section) -> None:
+    pool = Pool(1)
+    pool.use(modules.values())
+    try:
+        for name, module in modules.items():  # as warm as it gets
+            await _ask(pool, module, counts[name] // 10)
+        [pid] = pool.pids
+        before = weight(pid)
+        said = {name: await _ask(pool, module, counts[name]) for name, module in modules.items()}
+        same = pool.pids == [pid]
+        after = weight(pid) if same else ("", 0)
+    finally:
+        await pool.close()
+    found.counts = {name: tally(codes) for name, codes in said.items()}
+    found.counts["weight"] = f"{before[0]} {before[1]} KiB before, {after[1]} KiB after"
+    if not same:
+        found.findings.append("the worker was replaced")
+    if after[1] - before[1] > GROWN_KIB or after[1] > WEIGHT_KIB:
+        found.findings.append(f"grew by {after[1] - before[1]} KiB to {after[1]} KiB")
+    wrong = {name: dict(codes) for name, codes in said.items() if set(codes) != {name}}
+    found.findings += [f"{name} ended in {codes}" for name, codes in wrong.items()]
+
+
+async def _ask(pool: Pool, module: Load, count: int) -> Counter[str]:
+    limits = (abi.LIMITS[name].default for name in ("fuel", "memory", "timeout_ms"))
+    call = Call(module.sha256, 0, *limits, NEVER)
+    codes: Counter[str] = Counter()
+    for number in range(0, count, _TOGETHER):
+        calls = [call] * min(_TOGETHER, count - number)
+        results = await pool.ask(Ask(number, [_REQUEST], 0, 0, calls))
+        codes.update(_code(result) for result in results)
+    return codes
+
+
+def _code(result: Result) -> str:
+    return result.fault or ("abstain" if b"abstain" in result.answer else "another answer")
+
+
+def weight(pid: int) -> tuple[str, int]:
+    """A process's memory in KiB: its proportional share where we may read it, else its resident set."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        name = "Pss"
+    except OSError:
+        text, name = Path(f"/proc/{pid}/status").read_text(), "VmRSS"
+    [kib] = re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    return name, int(kib)
