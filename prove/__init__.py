@@ -6,5 +6,6 @@
 - `trial` puts files through both; `conformance` runs all of these and prints what came of it.
 
 The promises that need a running proxy: `scene` starts it, with a `client` in a process of its own, and `guests` writes
-rules. `attacks`, `storm`, `answers` and `leaks` are one promise each; `python -m prove` runs them in a `profile`.
+rules. `attacks`, `kills`, `storm`, `answers`, `leaks` and `endurance` are one promise each; `python -m prove` runs them
+in a `profile`. `section` is what each hands over.
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prove import answers, attacks, leaks, storm
+from prove import answers, attacks, endurance, kills, leaks, storm
 from prove.profile import PROFILES, Profile
 from prove.section import Section, show
 
@@ -17,9 +17,11 @@ Proof = Callable[[Path, Profile], Section]
 #: The promises, in the order of the issue.
 PROOFS: dict[str, Proof] = {
     "attacks": lambda folder, much: attacks.section(folder, much.every, much.rounds),
+    "kills": lambda folder, much: kills.section(folder, much.kills),
     "storm": lambda folder, much: storm.section(folder, much.file_operations),
     "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
     "leaks": lambda folder, _: leaks.section(folder),
+    "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
 }
 
 

@@ -1,14 +1,16 @@
 """Promise: whatever a rule answers, a request goes to a configured target.
 
-Answers are made from legal ones by changes that parsers and comparisons have stumbled over. Each is judged; a part also
-goes the whole way, from a rule that says what it is told to the headers of the client's answer. What a legal answer
-means is decided here a second time, with another JSON reader.
+Answers are made from legal ones by changes that parsers and comparisons have stumbled over. Each is judged; of those
+that pass, a part also goes the whole way, from a rule that says what it is told to the headers of the client's answer
+(a few illegal ones, and the rule's breaker would open). What a legal answer means is decided here a second time, with
+another JSON reader.
 """
 
 import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ grant = ["request.last_user"]
 input = ["request.last_user"]
 tags = { team = ["a"] }
 """
+_LEGAL: Final = b'{"abstain":true}'
 #: The most that is sent the whole way: two characters of a text for each byte of an answer.
 _SENT_MAX: Final = 8_000
 
@@ -49,8 +52,11 @@ def section(folder: Path, count: int, over_http: int) -> Section:
     found.counts["judged"] = tally(verdicts)
     with scene(folder, config=_OPERATOR, rules=[("echo.wat", guests.echoing())]) as running:
         routed: Counter[str] = Counter()
-        for number in range(over_http):
-            routed[_sent(running, answer(number), found.findings)] += 1
+        # An answer without a byte is none: a rule abstains with 0, and a pointer to nothing is a fault.
+        made = (answer(number) for number in range(count))
+        legal = (data for data in made if data and _judged(data)[0] in ("route", "abstain"))
+        for data in islice(chain(legal, cycle([_LEGAL])), over_http):
+            routed[_sent(running, data, found.findings)] += 1
         found.counts["of which sent"] = tally(routed)
         found.findings += running.whole()
     if not {"refused", "abstain", *TARGETS} <= set(verdicts) | set(routed):

@@ -70,8 +70,8 @@ async def _endure(modules: dict[str, Load], counts: dict[str, int], found: Secti
 
 
 async def _ask(pool: Pool, module: Load, count: int) -> Counter[str]:
-    limits = (abi.LIMITS[name].default for name in ("fuel", "memory", "timeout_ms"))
-    call = Call(module.sha256, 0, *limits, NEVER)
+    limits = abi.LIMITS
+    call = Call(module.sha256, 0, limits["fuel"].default, limits["memory"].default, limits["timeout_ms"].default, NEVER)
     codes: Counter[str] = Counter()
     for number in range(0, count, _TOGETHER):
         calls = [call] * min(_TOGETHER, count - number)
