@@ -23,8 +23,9 @@ PATIENCE_S: Final = 2.0
 CRASHES, LIVES = 3, 8
 #: How long a module that is no longer used can still be asked (seconds).
 RETIRED_S: Final = 30.0
-#: A worker that dies before it is ready is replaced after so long, doubled each time (seconds).
-_BACK_OFF_S, _BACK_OFF_MAX_S = 0.05, 5.0
+#: A worker that dies before it is ready is replaced after so long, doubled each time (seconds); one that was killed
+#: may have had bad luck, one that gave up by itself will do so again.
+_BACK_OFF_S, _KILLED_MAX_S, _GAVE_UP_MAX_S = 0.02, 0.3, 5.0
 
 
 class Change(Struct, frozen=True):
@@ -55,7 +56,7 @@ class Pool:
         self._retired: dict[str, tuple[Load, float]] = {}
         self._live: list[Process] = []
         self._starting = 0
-        self._failures = 0
+        self._failures, self._gave_up = 0, False
         self._closed = False
         self._arrival, self._departure = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,7 +169,8 @@ class Pool:
 
     async def _start(self) -> None:
         if self._failures:
-            await asyncio.sleep(min(_BACK_OFF_S * 2**self._failures, _BACK_OFF_MAX_S))
+            most = _GAVE_UP_MAX_S if self._gave_up else _KILLED_MAX_S
+            await asyncio.sleep(min(_BACK_OFF_S * 2 ** min(self._failures, 10), most))
         if self._closed:
             self._starting -= 1
             self._departure.set()
@@ -178,6 +180,7 @@ class Pool:
         except OSError as exc:
             self._starting -= 1
             self._failures += 1
+            self._gave_up = True
             self._on_change(Change("failed", f"a worker cannot be started: {exc.strerror}"))
             self._fill()
 
@@ -201,6 +204,7 @@ class Pool:
         else:
             self._starting -= 1
             self._failures += 1
+            self._gave_up = not detail.startswith("signal")
             self._on_change(Change("failed", f"a worker ended before it was ready ({detail})"))
         if self._modules:
             self._fill()

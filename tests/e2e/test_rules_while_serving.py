@@ -121,7 +121,7 @@ def test_killed_workers_cost_no_request_and_no_decision(proxy: RunningProxy, fol
     until(lambda: reason(proxy) == "rule:always")
     with traffic(proxy) as statuses:
         for _ in range(5):
-            until(lambda: len(workers(proxy)) == 2)
+            until(lambda: "terraphim_rule_workers 2.0" in httpx.get(f"{proxy.url}/metrics").text)
             for worker in workers(proxy):
                 with suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGSEGV)
