@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench import decisions, memory, rules, starting, texts, traffic
+from bench import decisions, memory, rule_workers, rules, starting, texts, traffic
 from bench.row import Row, table
 
 
@@ -39,6 +39,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
     return {
         "decisions": lambda: decisions.rows(300 if quick else 3000),
         "rules": lambda: rules.rows(1000 if quick else 10_000),
+        "workers": lambda: rule_workers.rows(500 if quick else 5000),
         "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
         "starting": lambda: starting.rows(2 if quick else 7),
         "memory": memory.rows,

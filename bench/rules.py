@@ -29,8 +29,8 @@ BOUND_US: Final = 60.0
 def rows(runs: int) -> Iterator[Row]:
     """Each way to the engine; then what the clock costs that ends calls."""
     with TemporaryDirectory() as folder:
-        rule = _rule(Path(folder))
-        view = _view(rule)
+        rule = make_rule(Path(folder))
+        view = make_view(rule)
         serving = paths.serving()
         ways: dict[str, Runtime] = {"public API": Public()}
         if not serving.reason:
@@ -46,15 +46,15 @@ def rows(runs: int) -> Iterator[Row]:
     yield Row(suite=SUITE, name="the deadlines' clock while calls come", value=_ticking(1.0), unit="% of a core")
 
 
-def _rule(folder: Path) -> Rule:
+def make_rule(folder: Path) -> Rule:
     plugins = folder / "plugins"
-    plugins.mkdir(mode=0o700)
+    plugins.mkdir(mode=0o700, parents=True)
     (plugins / "scan.wat").write_bytes(Path(__file__).with_name("scan.wat").read_bytes())
     [rule] = load_rules(plugins, {"scan": {"grant": ["request.last_user"]}}, cache=folder / "cache").rules
     return rule
 
 
-def _view(rule: Rule) -> dict[str, Any]:
+def make_view(rule: Rule) -> dict[str, Any]:
     """A request of exactly `SIZE` bytes for this rule."""
     bare = _saying("")
     view = _saying("x" * (SIZE - len(project(rule.plan, bare, rule.config) or b"")))

@@ -74,12 +74,14 @@ class _Answer(Struct):
     tags: dict[str, str] = {}
 
 
+#: What most answers of most rules are.
+_ABSTAINS: Final = b'{"abstain":true}'
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
 def judge(data: bytes, settings: Settings, targets: frozenset[str]) -> dict[str, Any]:
     """Fields of an `Outcome` for an answer's bytes (empty: abstains). `Illegal` says what breaks the contract."""
-    if not data:
+    if not data or data == _ABSTAINS:
         return {"code": "abstain"}
     if _depth(data) > abi.ANSWER_DEPTH:
         raise Illegal(f"the answer is nested deeper than {abi.ANSWER_DEPTH}")

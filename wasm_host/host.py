@@ -44,7 +44,7 @@ class Host:
         self._health = Health()
         self._rules: tuple[Rule, ...] = ()
         self._told: dict[str, str] = {}
-        self._inline: frozenset[str] = frozenset()
+        self._inline: frozenset[tuple[str, str]] = frozenset()
         self._executor: Executor | None = None
         self._code: dict[str, bytes] = {}
 
@@ -62,13 +62,11 @@ class Host:
         self._rules = tuple(rules)
         self._health.keep(rules)
         self._code = {rule.sha256: self._code[rule.sha256] for rule in rules if rule.sha256 in self._code}
-        self._inline = frozenset(rule.sha256 for rule in rules if isolation == "inline" and rule.trust)
+        self._inline = frozenset(_key(rule) for rule in rules if isolation == "inline" and rule.trust)
         self._load_inline()
-        limits: dict[str, int] = {}
-        for rule in rules:
-            limits[rule.sha256] = max(limits.get(rule.sha256, 0), rule.settings.limits.memory)
-        away = [Load(sha256, code, limits[sha256]) for sha256, code in self._code.items() if sha256 not in self._inline]
-        self._pool.use(away)
+        away = {rule.sha256 for rule in rules if _key(rule) not in self._inline} & self._code.keys()
+        memory = _most_memory(rules)
+        self._pool.use(Load(sha256, self._code[sha256], memory[sha256]) for sha256 in sorted(away))
         self._told = {rule.name: self._told.get(rule.name, "") for rule in rules}
         for rule in rules:
             self._tell(rule)
@@ -115,7 +113,7 @@ class Host:
             prepared, unasked = asking.prepare(together, view)
             if unasked is not None and not prepared.rules:
                 return [unasked]
-            results = await self._run(prepared.ask, here=rules[0].sha256 in self._inline)
+            results = await self._run(prepared.ask, here=_key(rules[0]) in self._inline)
             outcomes = asking.outcomes(prepared.rules, results, targets)
             for rule, outcome in zip(prepared.rules, outcomes, strict=False):
                 self._record(rule, outcome)
@@ -128,7 +126,7 @@ class Host:
 
     def _joins(self, first: Rule, rule: Rule, now: float) -> bool:
         """Whether the rule can be asked in the same message."""
-        same = (first.sha256 in self._inline) == (rule.sha256 in self._inline)
+        same = (_key(first) in self._inline) == (_key(rule) in self._inline)
         return same and not self._health.why_not(rule, now)
 
     async def _run(self, ask: Ask, *, here: bool) -> list[Result]:
@@ -161,7 +159,21 @@ class Host:
         from wasm_host.execute import Executor  # noqa: PLC0415 - see above
 
         self._executor = self._executor or Executor()
-        self._executor.keep(self._inline)
+        self._executor.keep(frozenset(sha256 for _, sha256 in self._inline))
+        memory = _most_memory(self._rules)
         for rule in self._rules:
-            if rule.sha256 in self._inline and rule.sha256 in self._code:
-                self._executor.load(rule.sha256, self._code[rule.sha256], rule.settings.limits.memory)
+            if _key(rule) in self._inline and rule.sha256 in self._code:
+                self._executor.load(rule.sha256, self._code[rule.sha256], memory[rule.sha256])
+
+
+def _key(rule: Rule) -> tuple[str, str]:
+    """Trust is in a file: another of the same bytes may lack it."""
+    return rule.name, rule.sha256
+
+
+def _most_memory(rules: Iterable[Rule]) -> dict[str, int]:
+    """By module: one may serve several rules, and is loaded for the one that may use most."""
+    most: dict[str, int] = {}
+    for rule in rules:
+        most[rule.sha256] = max(most.get(rule.sha256, 0), rule.settings.limits.memory)
+    return most

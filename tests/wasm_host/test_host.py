@@ -116,6 +116,20 @@ def test_rules_are_asked_in_order_until_one_decides(rules: RuleSet, isolation: s
     run(test)
 
 
+def test_trust_is_in_the_file_not_in_its_bytes(rules: RuleSet) -> None:
+    async def test() -> None:
+        [rule] = named(rules, "c")
+        twin = msgspec.structs.replace(rule, name="z_twin")
+        pair = [*trusted([rule]), twin]
+        async with serving(pair, "inline") as (host, _):
+            assert await codes(host, pair[:1]) == ["c route"]
+            assert host.pids == []
+            assert await codes(host, pair[1:]) == ["z route"]
+            assert len(host.pids) == 1
+
+    run(test)
+
+
 def test_inline_is_only_for_rules_that_are_trusted(rules: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         mixed = [*trusted(named(rules, "a")), *named(rules, "bc")]

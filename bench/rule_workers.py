@@ -1,0 +1,156 @@
+"""What a rule costs in a worker: the round trip at a request of 1 KB, each further rule, and the process's memory.
+
+Beside it, in the same run, the same work as an Extism plugin: another host of WebAssembly in Python.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import msgspec
+import uvloop
+import wasmtime
+
+from bench.row import Row, number
+from bench.rules import TARGETS, make_rule, make_view
+from bench.stats import milliseconds, percentile, spread
+from wasm_host import abi, asking
+from wasm_host.compiler import read_artifact
+from wasm_host.execute import Executor
+from wasm_host.host import Host, Observer
+from wasm_host.projection import project
+from wasm_host.registry import load_rules
+from wasm_host.rule import Rule
+
+SUITE: Final = "Rule in a worker, at 1 KB (issue 3)"
+MANY: Final = 8
+ABSTAINS: Final = '{"abstain":true}'
+
+
+def rows(runs: int) -> Iterator[Row]:
+    """Round trips, slope, memory; then Extism."""
+    with TemporaryDirectory() as folder:
+        rule = make_rule(Path(folder) / "scan")
+        view = make_view(rule)
+        others = _abstaining(Path(folder) / "others", rule)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            samples, memory = runner.run(_measured(rule, others, view, runs))
+    yield _row("round trip, p50", samples["one"], 250.0)
+    yield _row(f"{MANY} rules that abstain, p50", samples["many"], None)
+    each = _each(samples["first"], samples["many"])
+    call = _each(samples["first here"], samples["many here"])
+    yield Row(suite=SUITE, name="each further rule that abstains", value=each, unit="µs")
+    yield Row(suite=SUITE, name="of it, a fresh instance and its two calls", value=call, unit="µs")
+    yield Row(suite=SUITE, name="of it, everything else", value=each - call, unit="µs", bound=3.0)
+    yield Row(suite=SUITE, name="memory of a worker (PSS)", value=memory, unit="MB", bound=35.0)
+    request = project(rule.plan, view, rule.config) or b""
+    yield from _extism(request, runs)
+
+
+def _each(first: Sequence[float], many: Sequence[float]) -> float:
+    """What each of the further rules adds."""
+    return (percentile(many, 50) - percentile(first, 50)) / (MANY - 1)
+
+
+def _row(name: str, samples: Sequence[float], bound: float | None) -> Row:
+    return Row(
+        suite=SUITE, name=name, value=percentile(samples, 50), unit="µs", bound=bound, spread=spread(samples, 10),
+        note=f"p99 {number(percentile(samples, 99))} µs", figures={"p99_us": percentile(samples, 99)},
+    )  # fmt: skip
+
+
+async def _measured(
+    rule: Rule, others: Sequence[Rule], view: dict[str, Any], runs: int
+) -> tuple[dict[str, list[float]], float]:
+    host = Host(Observer(), workers=1)
+    host.use([rule, *others], isolation="process")
+    try:
+        cases = {"one": [rule], "first": others[:1], "many": others}
+        for asked in cases.values():
+            outcomes = await host.ask(asked, view, frozenset(TARGETS))
+            if {outcome.code for outcome in outcomes} - {"route", "abstain"}:
+                raise RuntimeError(f"the rules say {outcomes}")
+        samples: dict[str, list[float]] = {name: [] for name in (*cases, "first here", "many here")}
+        here = _executor(others)
+        for _ in range(10):
+            for name, asked in cases.items():
+                samples[name] += await _times(host, asked, view, runs // 10)
+            for name in ("first", "many"):
+                ask = asking.prepare(cases[name], view)[0].ask
+                taken = milliseconds(lambda: here.run(ask), runs // 10)  # noqa: B023 - called at once
+                samples[f"{name} here"] += [1000 * one for one in taken]
+        return samples, _pss(host.pids[0])
+    finally:
+        await host.close()
+
+
+async def _times(host: Host, rules: Sequence[Rule], view: dict[str, Any], runs: int) -> list[float]:
+    """Microseconds of each ask."""
+    targets, taken = frozenset(TARGETS), []
+    for run in range(runs + 20):
+        begin = time.perf_counter_ns()
+        await host.ask(rules, view, targets)
+        if run >= 20:
+            taken.append((time.perf_counter_ns() - begin) / 1000)
+    return taken
+
+
+def _abstaining(folder: Path, like: Rule) -> list[Rule]:
+    """Rules that are shown the same request and say at once that they have nothing to say."""
+    plugins = folder / "plugins"
+    plugins.mkdir(mode=0o700, parents=True)
+    code = (
+        f'(module (memory (export "memory") 1) (data (i32.const 16) "{ABSTAINS.replace(chr(34), chr(92) + chr(34))}")'
+        f'(global i32 (i32.const NUMBER)) (func (export "{abi.ALLOC}") (param i32) (result i32) (i32.const 1024))'
+        f'(func (export "{abi.ROUTE}") (param i32 i32) (result i64) (i64.const {16 << 32 | len(ABSTAINS)})))'
+    )
+    for count in range(MANY):
+        (plugins / f"abstains_{count}.wat").write_text(code.replace("NUMBER", str(count)))
+    operator = {f"abstains_{count}": {"grant": ["request.last_user"]} for count in range(MANY)}
+    rules = load_rules(plugins, operator, cache=folder / "cache").rules
+    return [msgspec.structs.replace(rule, view_key=like.view_key) for rule in rules]
+
+
+def _executor(rules: Sequence[Rule]) -> Executor:
+    """What a worker has, in this process: the same calls without the way to a worker and back."""
+    executor = Executor()
+    for rule in rules:
+        executor.load(rule.sha256, read_artifact(rule.compiled.artifact) or b"", rule.settings.limits.memory)
+    return executor
+
+
+def _pss(pid: int) -> float:
+    """MB (of 10^6 bytes)."""
+    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"no Pss in /proc/{pid}/smaps_rollup")
+    return int(found[1]) * 1024 / 1e6
+
+
+def _extism(request: bytes, runs: int) -> Iterator[Row]:
+    """The same request and scan, in Extism's Python SDK: a fresh plugin of a compiled module for each call."""
+    import extism  # noqa: PLC0415 - it brings an engine of its own, which only this row needs
+    from extism.extism import CompiledPlugin  # noqa: PLC0415 - as above
+
+    compiled = CompiledPlugin(bytes(wasmtime.wat2wasm(Path(__file__).with_name("scan_extism.wat").read_text())))
+    kept = extism.Plugin(compiled)
+
+    def fresh() -> None:
+        answer = extism.Plugin(compiled).call("route", request)
+        if answer != b'{"route":"long,context"}':
+            raise RuntimeError(f"the plugin says {answer!r}")
+
+    ways: dict[str, Callable[[], object]] = {
+        "fresh plugin": fresh,
+        "kept between calls": lambda: kept.call("route", request),
+    }
+    for name, way in ways.items():
+        samples = [1000 * one for one in milliseconds(way, max(runs // 5, 20))]
+        yield Row(
+            suite=SUITE, name=f"Extism in this process, {name}, p50", value=percentile(samples, 50), unit="µs",
+            spread=spread(samples, 10), note=f"p99 {number(percentile(samples, 99))} µs",
+        )  # fmt: skip
