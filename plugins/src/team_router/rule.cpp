@@ -30,6 +30,6 @@ static answer decide(json view) {
     const json target = json_is_string(by_key) ? by_key : by_agent;
     if (!json_is_string(target)) return abstain();
     if (!is_configured(rule_targets(view), target))
-        return error("unknown_target", "the table names a target that is not configured");
+        return failed("unknown_target", "the table names a target that is not configured");
     return json_is_string(by_key) ? route(target, "team") : route(target, "agent");
 }

@@ -26,11 +26,10 @@ __attribute__((export_name("rule_v1_route"))) answer terraphim_route(const char 
 
 static inline answer abstain(void) { return 0; }
 
-/* Three texts one after the other; abstains if they are longer than an answer may be. */
-static inline answer terraphim_join(json one, json two, json three) {
-    json parts[] = {one, two, three};
+/* Texts one after the other; abstains if they are longer than an answer may be. */
+static inline answer terraphim_join(const json *parts, int count) {
     unsigned length = 0;
-    for (int part = 0; part < 3; part++)
+    for (int part = 0; part < count; part++)
         for (const char *p = parts[part].at; p < parts[part].end; p++) {
             if (length == RULE_ANSWER_MAX) return 0;
             terraphim_answer[length++] = *p;
@@ -38,14 +37,18 @@ static inline answer terraphim_join(json one, json two, json three) {
     return (answer)(unsigned long)terraphim_answer << 32 | length;
 }
 
-/* Send the request to a target, a JSON string that names one; `reason` is a literal like ",\"reason\":\"long\"}". */
-static inline answer terraphim_route_to(json target, const char *reason) {
-    return terraphim_join(json_literal("{\"route\":"), target, json_literal(reason));
+/* Send the request to a target, a JSON string that names one. The reason matches [a-z0-9_.:-]+. */
+static inline answer route(json target, const char *reason) {
+    json parts[] = {json_literal("{\"route\":"), target, json_literal(",\"reason\":\""), json_literal(reason),
+                    json_literal("\"}")};
+    return terraphim_join(parts, 5);
 }
-#define route(target, reason) terraphim_route_to(target, ",\"reason\":\"" reason "\"}")
 
-/* Say that the rule failed; both are literals, the code matches [a-z0-9_.:-]+. */
-#define error(code, message) \
-    terraphim_join(json_literal("{\"error\":{\"code\":\"" code "\",\"message\":\""), json_literal(message), json_literal("\"}}"))
+/* Say that the rule failed. The code matches [a-z0-9_.:-]+; the message is written as it is, without quotes. */
+static inline answer failed(const char *code, const char *message) {
+    json parts[] = {json_literal("{\"error\":{\"code\":\""), json_literal(code), json_literal("\",\"message\":\""),
+                    json_literal(message), json_literal("\"}}")};
+    return terraphim_join(parts, 5);
+}
 
 #endif
