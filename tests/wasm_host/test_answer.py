@@ -30,6 +30,20 @@ def test_a_manifest_s_routes_narrow_the_targets() -> None:
         judge(b'{"route":"e,f"}', Settings(routes=("e,f",)), TARGETS)
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"{}", "none of them"),
+        (b'{"abstain":false}', "none of them"),
+        (b'{"route":"a,b","abstain":true}', "route and abstain"),
+        (b'{"route":"a,b","deny":{"status":403},"error":{}}', "route and deny and error"),
+    ],
+)
+def test_one_thing_is_said_at_a_time(answer: bytes, said: str) -> None:
+    with pytest.raises(Illegal, match=f"the answer says {said};"):
+        judge(answer, Settings(allow_deny=True), TARGETS)
+
+
 @pytest.mark.parametrize("status", abi.DENY_STATUSES)
 def test_deny_with_leave(status: int) -> None:
     answer = f'{{"deny":{{"status":{status},"message":"too\\u0000 much\\u202e"}}}}'.encode()

@@ -128,6 +128,10 @@ def test_what_is_wrong_is_said(calls: dict[str, int | Fault], code: str, message
     assert (fault.code, fault.message) == (code, message)
 
 
+def test_the_largest_answer_is_one() -> None:
+    assert run(Scripted(rule_v1_route=1 << 32 | abi.ANSWER))[1] is None
+
+
 def test_the_last_byte_of_the_memory_is_the_guests() -> None:
     assert run(Scripted(rule_v1_alloc=65_534, rule_v1_route=65_530 << 32 | 6))[1] is None
 

@@ -85,6 +85,32 @@ def test_fuel_is_the_same_every_time(tmp_path: Path) -> None:
     assert 0 < fuel.pop() < 1000
 
 
+def test_memory_is_told(tmp_path: Path) -> None:
+    grow = running("(drop (memory.grow (i32.const 3))) (i64.const 0)")
+    outcomes = run(load(tmp_path, {"a.wat": grow, "b.wat": ABSTAINS}))
+    assert [outcome.pages for outcome in outcomes] == [8, 5]
+
+
+def test_clock_and_randomness_are_the_requests(tmp_path: Path) -> None:
+    """A rule that traps at another time, and logs its random bytes."""
+    imports = f"""(import "terraphim" "log" (func $log (param i32 i32 i32)))
+      (import "{abi.WASI}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+      (import "{abi.WASI}" "random_get" (func $random (param i32 i32) (result i32)))"""
+    body = f"""(drop (call $clock (i32.const 0) (i64.const 0) (i32.const 16)))
+      (if (i64.ne (i64.load (i32.const 16)) (i64.const {VIEW["now_ms"] * 1_000_000})) (then unreachable))
+      (drop (call $random (i32.const 24) (i32.const 32)))
+      (call $log (i32.const 2) (i32.const 24) (i32.const 32)) (i64.const 0)"""
+    rules = load(tmp_path, {"a.wat": running(body).replace("(module", f"(module {imports}", 1)})
+    said = [run(rules, VIEW | {"seed": seed})[0] for seed in (1, 1, 2)]
+    assert {outcome.code for outcome in said} == {"abstain"}
+    assert said[0].log == said[1].log != said[2].log
+    assert codes_at(rules, VIEW["now_ms"] + 1) == ["trap"]
+
+
+def codes_at(rules: RuleSet, now_ms: int) -> list[str]:
+    return [outcome.code for outcome in run(rules, VIEW | {"now_ms": now_ms})]
+
+
 def test_micros_come_from_the_clock(tmp_path: Path) -> None:
     ticks = iter([1_000_000, 1_042_500])
     [outcome] = InlineRunner(clock=lambda: next(ticks)).run(load(tmp_path, {"a.wat": ABSTAINS}).rules, VIEW, TARGETS)

@@ -128,6 +128,26 @@ def test_who_wakes_first_after_a_long_stop_has_a_deadline_that_comes() -> None:
     assert deadlines[0] <= time.epoch
 
 
+def test_who_enters_when_it_is_about_to_stop_is_not_forgotten() -> None:
+    """It saw a thread that was awake, and so did not wake it."""
+
+    class Late(Ticker):
+        followed = 0
+
+        def follow(self) -> None:
+            self.followed += 1
+            if self.followed == 1:
+                self._calls.append(None)
+            else:
+                raise InterruptedError
+
+    ticker = Late(lambda: None, clock=lambda: 0.0)
+    ticker._calls.append(None)
+    ticker._wake.set()
+    with pytest.raises(InterruptedError):
+        ticker._run()
+
+
 def test_a_thread_ticks_for_calls_and_is_woken_again() -> None:
     now = 0.0
     ticks = threading.Semaphore(0)

@@ -64,7 +64,9 @@ def test_every_clock_stands_at_the_requests_time(clock: int) -> None:
     assert int.from_bytes(memory.read(16, 8), "little") == 1_000_000
 
 
-@pytest.mark.parametrize(("name", "args"), [("clock_time_get", (4, 0, 8)), ("clock_res_get", (2**32 - 1, 8))])
+@pytest.mark.parametrize(
+    ("name", "args"), [("clock_time_get", (4, 0, 8)), ("clock_res_get", (4, 8)), ("clock_res_get", (2**32 - 1, 8))]
+)
 def test_there_is_no_other_clock(name: str, args: tuple[int, ...]) -> None:
     memory = ByteMemory()
     assert ask(outside(), memory, name, *args) == INVAL
@@ -129,10 +131,19 @@ def test_a_command_reads_what_it_is_asked() -> None:
 
 
 def test_what_could_not_be_told_was_not_read() -> None:
-    world, memory = outside(b"0123", command=True), vectors((200, 4))
+    world, memory = outside(b"0123", command=True), vectors((200, 4), (abi.PAGE - 1, 2))
     assert ask(world, memory, "fd_read", 0, 0, 1, abi.PAGE - 3) == FAULT
+    assert ask(world, memory, "fd_read", 0, 0, 2, 50) == FAULT
+    assert memory.read(200, 4) == bytes(4)
     assert ask(world, memory, "fd_read", 0, 0, 1, 50) == SUCCESS
     assert memory.read(200, 4) == b"0123"
+
+
+def test_what_cannot_be_read_whole_is_not_written() -> None:
+    world = outside()
+    assert ask(world, vectors((100, 5), (abi.PAGE - 1, 2)), "fd_write", 2, 0, 2, 50) == FAULT
+    assert ask(world, vectors((100, 5)), "fd_write", 2, 0, 1, abi.PAGE - 3) == FAULT
+    assert (world.log(), world.fuel) == ("", FUEL - 2 * abi.HOST_CALL - 5)
 
 
 def test_a_program_ends_with_its_status() -> None:
