@@ -28,11 +28,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RuleSet]:
-    """The modules that load. They will run in this process anyway, so it compiles them too and saves 75 children."""
+    """The modules that load. They will run in this process anyway, so it compiles them too and saves 75 children.
+
+    On a busy machine fuel may take longer to burn than a rule has by default, and here it is fuel that must end them.
+    """
     cache = tmp_path_factory.mktemp("inline")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "_ask_child", partial(compiler._judge, allow_cpu=lambda _seconds: None))
-        return {name: load_rules(FOLDER / name, {}, cache=cache) for name in ("good", "hostile")}
+        patient = {vector.path.stem: {"limits": {"timeout_ms": abi.LIMITS["timeout_ms"].cap}} for vector in RUNNING}
+        return {name: load_rules(FOLDER / name, patient, cache=cache) for name in ("good", "hostile")}
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ def codes(rules: RuleSet) -> list[tuple[str, str]]:
 
 def test_the_first_answer_ends_the_asking(tmp_path: Path) -> None:
     modules = {"a.wat": ABSTAINS, "b.wat": LOOP, "c.wat": answering(ROUTE), "d.wat": answering(ROUTE)}
-    assert codes(load(tmp_path, modules)) == [("a", "abstain"), ("b", "fuel"), ("c", "route")]
+    little = {"b": {"limits": {"fuel": 100_000}}}
+    assert codes(load(tmp_path, modules, little)) == [("a", "abstain"), ("b", "fuel"), ("c", "route")]
 
 
 @pytest.mark.parametrize(("size", "code"), [(abi.ANSWER, "route"), (abi.ANSWER + 1, "refused")])
@@ -57,7 +58,8 @@ def test_a_shadow_is_asked_and_never_decides(tmp_path: Path) -> None:
     [("(unreachable)", "trap"), ("(loop $l (br $l)) (i64.const 0)", "fuel"), ("(i64.const 1)", "refused")],
 )
 def test_failing_closed(tmp_path: Path, body: str, code: str) -> None:
-    rules = load(tmp_path, {"a.wat": running(body), "b.wat": ABSTAINS}, {"a": {"fail": "deny"}})
+    operator = {"a": {"fail": "deny", "limits": {"fuel": 100_000}}}
+    rules = load(tmp_path, {"a.wat": running(body), "b.wat": ABSTAINS}, operator)
     assert [(outcome.code, outcome.deny_status) for outcome in run(rules)] == [(code, 503)]
 
 
