@@ -10,7 +10,7 @@ from msgspec import Struct
 from core import settings
 from core.cli_common import EXIT_CONFIG, EXIT_FAILURE
 from core.errors import ConfigError
-from wasm_host import hardening
+from wasm_host import child, hardening
 from wasm_host.compiler import unsafe_folder
 
 PROMISE = (
@@ -45,7 +45,7 @@ class Report(Struct, frozen=True, kw_only=True):
 def examine(config: Path | None, env: Mapping[str, str], *, plugins: Path | None = None) -> Report:
     """Look at everything; a broken configuration is a finding like any other."""
     found, isolation = _configuration(config, env, plugins)
-    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env))))
+    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env)), _path()))
 
 
 def assemble(layers: Mapping[str, str], isolation: str, found: tuple[Finding, ...]) -> Report:
@@ -117,6 +117,16 @@ def _configuration(
         "isolation", ok=apart, state=chosen.isolation, hint="" if apart else f'set plugins.isolation = "{APART}"'
     )
     return (Finding("configuration", ok=True, state=source), rules, kept), chosen.isolation
+
+
+def _path() -> Finding:
+    """Which way to the engine serves here, found out as a worker finds it out, in a process of its own."""
+    done = child.run("wasm_host.paths", [], b"", timeout_s=20)
+    name, _, reason = done.stdout.decode(errors="replace").partition(" ")
+    if done.status != 0 or not name:
+        return Finding("engine path", ok=False, state=f"none ({done.reason})", hint="rules cannot run: report this")
+    slower = "rules run through wasmtime's Python objects, which take about three times as long"
+    return Finding("engine path", ok=not reason, state=f"{name} {reason}".strip(), hint=slower if reason else "")
 
 
 def _cache(folder: Path) -> Finding:

@@ -4,6 +4,7 @@ The worker writes before each call and after each message; the parent reads when
 the parent acts only on what it has seen twice.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -46,7 +47,9 @@ class Board:
 
 def make() -> int:
     """A descriptor of a fresh page that says idle."""
-    descriptor = os.memfd_create("board", os.MFD_CLOEXEC)
+    descriptor = os.memfd_create("board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, mmap.PAGESIZE)
+    # A worker that could shrink it would end the parent, which reads where nothing is.
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     os.pwrite(descriptor, _NOTE.pack(_IDLE, 0, 0), 0)
     return descriptor

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from proxy import PATIENCE_S
 
-from core.cli_doctor import PROMISE, Finding, Report, assemble, examine, exit_code, text
-from wasm_host import hardening
+from core.cli_doctor import PROMISE, Finding, Report, _path, assemble, examine, exit_code, text
+from wasm_host import child, hardening
 
 ALL = dict.fromkeys(hardening.LACKS, hardening.ON)
 GOOD = (Finding("configuration", ok=True, state="config.toml"), Finding("cache", ok=True, state="cache"))
@@ -65,10 +65,27 @@ def test_the_command_says_what_is_here(clean_env: dict[str, str]) -> None:
     assert report.python == sys.version.partition(" ")[0]
     assert report.engine.startswith("wasmtime 50.")
     assert found(report, "cache").state == f"{clean_env['HOME']}/.cache/terraphim-proxy"
+    assert found(report, "engine path").state == "native"
     assert code == exit_code(report)
     plain_code, plain = command(clean_env)
     assert plain_code == code
     assert plain.rstrip("\n") == text(report)
+
+
+@pytest.mark.parametrize(
+    ("done", "state", "hint"),
+    [
+        (child.Finished(0, b"public native answers otherwise", ""), "public native answers otherwise", "three times"),
+        (child.Finished(-11, b"", ""), "none (crash)", "rules cannot run"),
+    ],
+)
+def test_a_way_to_the_engine_that_is_not_the_fast_one(
+    done: child.Finished, state: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "run", lambda *_args, **_more: done)
+    finding = _path()
+    assert (finding.ok, finding.state) == (False, state)
+    assert hint in finding.hint
 
 
 def test_a_cache_folder_that_others_can_write(clean_env: dict[str, str]) -> None:
