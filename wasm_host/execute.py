@@ -11,18 +11,16 @@ from wasm_host.frames import Ask, Call, Result
 class Executor:
     """Runs calls; may be used by several threads at once. `clock` gives nanoseconds.
 
-    `runtime` is the way to the engine; `paths` chooses it unless it is given.
+    `serving` is the way to the engine; `paths` chooses it unless it is given.
     """
 
     def __init__(
-        self, *, clock: Callable[[], int] = time.perf_counter_ns, runtime: guest.Runtime | None = None
+        self, *, clock: Callable[[], int] = time.perf_counter_ns, serving: paths.Serving | None = None
     ) -> None:
-        serving = paths.serving() if runtime is None else paths.Serving(runtime)
+        self.serving = serving or paths.serving()
         self._clock = clock
-        self._runtime = serving.runtime
+        self._runtime = self.serving.runtime
         self._ready: dict[str, guest.Prepared] = {}
-        #: Which way it is, and why it is not the fast one (empty if it is).
-        self.path, self.path_reason = serving.path, serving.reason
 
     def load(self, sha256: str, code: bytes, memory: int) -> None:
         """Make a module's machine code ready to run under this limit in bytes. `guest.Fault` if it cannot be loaded."""

@@ -54,11 +54,10 @@ class Ask(Struct, tag=3, array_like=True, frozen=True):
 
 
 class Ready(Struct, tag=4, array_like=True, frozen=True):
-    """The worker runs: what holds it (layer -> "on" or why not), how it calls guests, and why not faster."""
+    """The worker runs: what holds it (layer -> "on" or why not), and the verdict on the way to the engine."""
 
     layers: dict[str, str]
     path: str
-    path_reason: str
 
 
 class Result(Struct, array_like=True, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from wasm_host import asking
+from wasm_host import asking, paths
 from wasm_host.answer import Outcome
 from wasm_host.compiler import read_artifact
 from wasm_host.execute import Executor
@@ -23,7 +23,7 @@ class InlineRunner:
     """
 
     def __init__(self, *, clock: Callable[[], int] = time.perf_counter_ns, runtime: Runtime | None = None) -> None:
-        self._executor = Executor(clock=clock, runtime=runtime)
+        self._executor = Executor(clock=clock, serving=paths.Serving(runtime) if runtime else None)
 
     def prepare(self, rules: Iterable[Rule]) -> None:
         """Load these rules' machine code, and forget all other. Without it, code is loaded by the first call."""

@@ -21,6 +21,11 @@ class Serving(NamedTuple):
     def path(self) -> str:
         return self.runtime.name
 
+    @property
+    def verdict(self) -> str:
+        """Path and reason, for those who come after."""
+        return f"{self.path} {self.reason}".strip()
+
 
 #: A rule that does what the first byte of its request says, so that one module asks everything.
 _REACTOR: Final = f"""(module
@@ -102,6 +107,18 @@ def serving() -> Serving:
     return Serving(public, f"native {difference}") if difference else Serving(native)
 
 
+def remembered(verdict: str) -> Serving:
+    """The way that a process before this one chose, as `Serving.verdict` wrote it; empty: choose now."""
+    name, _, reason = verdict.partition(" ")
+    if name == Public.name:
+        return Serving(Public(), reason)
+    if name:
+        from wasm_host.native import Native  # noqa: PLC0415 - as above
+
+        return Serving(Native())
+    return serving()
+
+
 def compare(one: Runtime, other: Runtime) -> str:
     """How two runtimes differ on modules made for it; empty if they do not."""
     limits = _Limits()
@@ -132,5 +149,4 @@ _PROBES: Final = (
 
 
 if __name__ == "__main__":
-    chosen = serving()
-    sys.stdout.write(f"{chosen.path} {chosen.reason}".strip())
+    sys.stdout.write(serving().verdict)

@@ -35,7 +35,6 @@ class Change(Struct, frozen=True):
     detail: str = ""
     layers: Mapping[str, str] = {}
     path: str = ""
-    path_reason: str = ""
 
 
 class Pool:
@@ -58,6 +57,7 @@ class Pool:
         self._starting = 0
         self._failures, self._gave_up = 0, False
         self._closed = False
+        self._verdict = ""
         self._arrival, self._departure = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -176,7 +176,7 @@ class Pool:
             self._departure.set()
             return
         try:
-            await Process(self._arrived, self._gone).start()
+            await Process(self._arrived, self._gone).start(self._verdict)
         except OSError as exc:
             self._starting -= 1
             self._failures += 1
@@ -192,7 +192,8 @@ class Pool:
             process.tell(module)
         self._arrival.set()
         if process.ready is not None:
-            self._on_change(Change("ready", "", process.ready.layers, process.ready.path, process.ready.path_reason))
+            self._verdict = process.ready.path
+            self._on_change(Change("ready", layers=process.ready.layers, path=process.ready.path))
         if self._closed:
             process.kill("closed")
 

@@ -55,13 +55,16 @@ class Process(asyncio.Protocol):
         self.sent: set[str] = set()
         self.ready: Ready | None = None
 
-    async def start(self) -> None:
-        """Start the process; it says by itself when it is ready. `OSError` if it cannot be started."""
+    async def start(self, verdict: str) -> None:
+        """Start the process; it says by itself when it is ready. `OSError` if it cannot be started.
+
+        `verdict` is what an earlier worker found out about the way to the engine, or empty.
+        """
         ours, theirs = socket.socketpair()
         page = board.make()
         try:
             self._board = board.Board(page)
-            command = child.command("wasm_host.worker", [str(theirs.fileno()), str(page)])
+            command = child.command("wasm_host.worker", [str(theirs.fileno()), str(page), verdict])
             self._process = await asyncio.to_thread(
                 subprocess.Popen, command, pass_fds=(theirs.fileno(), page), env={}, cwd="/", start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ Compiler and runners must use the same profile, or artifacts do not load; `ident
 
 import hashlib
 from functools import cache
-from importlib.metadata import version
 from typing import Final
 
 from wasm_host import abi
@@ -43,5 +42,7 @@ TICK_MS: Final = 2
 @cache
 def identity() -> str:
     """Engine version and profile: artifacts of another identity are not loaded."""
+    from importlib.metadata import version  # noqa: PLC0415 - 20 ms that a worker, which never asks, need not wait
+
     digest = hashlib.sha256(repr(sorted(PROFILE.items())).encode()).hexdigest()[:12]
     return f"wasmtime-{version('wasmtime')}-{digest}"

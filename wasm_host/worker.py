@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from wasm_host import hardening
+from wasm_host import engine, hardening, paths
 from wasm_host.board import Board
 from wasm_host.execute import Executor
 from wasm_host.frames import Ask, Keep, Load, Ready, Said, Splitter, pack, to_worker
@@ -56,17 +56,25 @@ def serve(connection: socket.socket, worker: Worker) -> None:
                 connection.sendall(pack(said))
 
 
+def _executor(verdict: str) -> Executor:
+    """Ready to run, its clock's thread included: no other can be started later."""
+    executor = Executor(serving=paths.remembered(verdict))
+    engine.ticker.enter(1)
+    engine.ticker.leave()
+    return executor
+
+
 def main(arguments: list[str]) -> None:
-    """`worker SOCKET BOARD`: numbers of inherited descriptors."""
+    """`worker SOCKET BOARD VERDICT`: numbers of inherited descriptors, and what a worker before found out (or "")."""
     connection, descriptor = socket.socket(fileno=int(arguments[0])), int(arguments[1])
     board = Board(descriptor)
     os.close(descriptor)
-    with suppress(Exception):  # what is wrong with it, the comparison of the paths will say
+    with suppress(Exception):  # what is wrong with it, the choice of the way will say
         importlib.import_module("wasm_host.native")
     executors: list[Executor] = []
-    layers = hardening.apply([connection.fileno()], start=lambda: executors.append(Executor()))
+    layers = hardening.apply([connection.fileno()], start=lambda: executors.append(_executor(arguments[2])))
     [executor] = executors
-    connection.sendall(pack(Ready(layers, executor.path, executor.path_reason)))
+    connection.sendall(pack(Ready(layers, executor.serving.verdict)))
     serve(connection, Worker(board, executor))
 
 

@@ -100,7 +100,7 @@ def in_worker(name: str, prey: Prey, report: int) -> NoReturn:
         attack(name, prey._replace(kept=report), report)
 
     worker.serve = serve  # type: ignore[assignment]  # it never returns
-    worker.main([str(report), str(board.make())])
+    worker.main([str(report), str(board.make()), ""])
     raise AssertionError("it did not serve")
 
 

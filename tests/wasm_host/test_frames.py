@@ -20,7 +20,7 @@ from wasm_host.frames import (
 
 CALL = Call("ab" * 32, 0, 10, 20, 30, 1)
 DOWN = [Load("ab" * 32, b"\0code", 65536), Keep(["ab" * 32]), Ask(7, [b"{}", b'{"a":1}'], 1, 2, [CALL, CALL])]
-UP = [Ready({"seccomp": "on"}, "native", ""), Said(7, [Result(), Result("trap", "why", b"", 5, 1, 9, "log é")])]
+UP = [Ready({"seccomp": "on"}, "native"), Said(7, [Result(), Result("trap", "why", b"", 5, 1, 9, "log é")])]
 
 
 @pytest.mark.parametrize("message", DOWN, ids=lambda message: type(message).__name__)

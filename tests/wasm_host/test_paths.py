@@ -29,6 +29,15 @@ def test_the_fast_way_serves() -> None:
     assert (paths.serving().path, paths.serving().reason) == ("native", "")
 
 
+def test_a_verdict_is_remembered() -> None:
+    assert paths.serving().verdict == "native"
+    assert isinstance(paths.remembered("native").runtime, Native)
+    other = paths.Serving(Public(), "native answers a where public answers b")
+    assert paths.remembered(other.verdict).verdict == other.verdict
+    assert isinstance(paths.remembered(other.verdict).runtime, Public)
+    assert paths.remembered("") is paths.serving()
+
+
 class Other(Public):
     """A way that counts fuel differently."""
 
