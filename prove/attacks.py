@@ -83,7 +83,8 @@ def _vectors(running: Scene, attackers: Sequence[Vector], rounds: int, found: Se
 def _explode(running: Scene, names: Sequence[str], rounds: int, found: Section) -> None:
     pairs = []
     for number in range(rounds):
-        acts = [_attack(running, name, bombs.BOMBS[name].make(), ".wasm") for name in names[number::rounds]]
+        chosen = names[number::rounds] or names[number % len(names) :][:1]
+        acts = [_attack(running, f"{name}-{number}", bombs.BOMBS[name].make(), ".wasm") for name in chosen]
         with running.client("GET", "/health/live", pause_ms=2) as live:
             spans = _play(running, acts)
         found.findings += [f"a request failed: {failure}" for failure in live.failed()]

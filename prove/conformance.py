@@ -107,7 +107,7 @@ def module_section(title: str, made: list[smith.Made], folder: Path) -> Section:
 def _module_problems(module: smith.Made, trial: Trial) -> Iterator[str]:
     if trial.problem:
         yield trial.problem
-    if module.code and trial.code != module.code:
+    if module.code and trial.code != module.code and (trial.loaded or trial.code not in smith.EQUIVALENT_MAY):
         yield f"{trial.code}; the vector that it is equivalent to ends in {module.code}"
     if module.kind in (smith.RULE, smith.PROGRAM) and not trial.loaded and trial.code not in smith.RULE_MAY:
         yield f"is a valid rule, and refused as {trial.code}"

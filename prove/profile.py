@@ -19,6 +19,6 @@ class Profile(Struct, frozen=True):
 
 
 PROFILES: Final = {
-    "short": Profile(10, 3, 50, 100, 5_000, 500, 5_000, 1_000),
+    "short": Profile(10, 5, 50, 100, 5_000, 500, 5_000, 1_000),
     "full": Profile(1, 5, 1_000, 2_000, 100_000, 10_000, 100_000, 20_000),
 }

@@ -37,6 +37,8 @@ RULE, PROGRAM = "rule", "program"
 #: Why a valid rule may be refused: what it does before it is asked, and what it says of itself.
 RULE_MAY: Final = frozenset({"start", "metadata"})
 MUTANT, EQUIVALENT = "mutant of a vector", "equivalent of a vector"
+#: Why an equivalent may be refused: the tool adds types of proposals that rules have no use for.
+EQUIVALENT_MAY: Final = frozenset({"feature"})
 _TRIES: Final = 8
 #: A program, with what of WASI does most.
 _WASI: Final = "".join(

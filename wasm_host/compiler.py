@@ -233,7 +233,7 @@ def _judge(source: bytes, *, text: bool, limits: Mapping[str, int], allow_cpu: C
 
 
 def cpu_seconds(code_size: int) -> int:
-    """What so many bytes of code may cost: 3 s for 256 KiB, and enough for a language's runtime (Go: 1.2 MiB, 6 s)."""
+    """What so many bytes of code may cost: 2 s up to 256 KiB, and enough for a runtime (Go: 1.2 MiB, 6 s)."""
     charged = max(0, code_size - abi.COMPILE_CODE_FREE)
     return min(abi.COMPILE_CPU_BASE - (-abi.COMPILE_CPU_PER_MIB * charged // abi.MIB), abi.COMPILE_CPU_MAX)
 
