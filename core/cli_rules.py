@@ -22,6 +22,10 @@ from wasm_host.trust import Policy
 
 #: Hostile requests that failed, and characters of a request, that `rules test` prints for a person.
 HOSTILE_SHOWN, SEEN_SHOWN = 3, 400
+UNKNOWN_TARGET = (
+    'a proxy knows the targets of its configuration; here they are those of the request (-i, "targets"), of the '
+    "manifest's `routes`, and of --config"
+)
 COLUMNS = ("name", "priority", "mode", "pure", "trust", "sees", "bytes", "sha256")
 
 
@@ -121,6 +125,8 @@ def run(
         return refusal_facts(file, report), False
     facts: dict[str, Any] = msgspec.to_builtins(report.outcome)
     used = {key: value for key, value in facts.items() if value not in ("", None, {}, False) and key != "micros"}
+    if "is not a configured target" in report.outcome.message:
+        used["next"] = UNKNOWN_TARGET
     used |= {"micros": [nanos // 1000 for nanos in report.nanos], "percent": report.percent, "saw": report.request}
     return used | ({"notes": list(report.notes)} if report.notes else {}), True
 

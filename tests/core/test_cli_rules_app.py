@@ -94,6 +94,15 @@ def test_a_field_can_be_granted_for_one_run(cli: Cli) -> None:
     assert (code, found["message"]) == (1, "input or grant: 'request.everything' is no field of the request")
 
 
+def test_a_target_that_nobody_configured_is_explained(cli: Cli) -> None:
+    (cli.cwd / "elsewhere.wat").write_text(RULE)  # without the manifest that lists its route
+    _, found = cli.json("rules", "run", "elsewhere.wat")
+    assert found["code"] == "refused"
+    assert "is not a configured target" in found["message"]
+    assert found["next"].startswith("a proxy knows the targets of its configuration")
+    assert "next" not in cli.json("rules", "run", "mine.wat")[1]
+
+
 def test_a_rule_is_checked_against_the_configured_targets(cli: Cli) -> None:
     assert cli("rules", "check", "mine.wat") == (0, "mine.wat: 0 errors, 0 warnings\n", "")
     assert cli("rules", "check", "mine.wat", "--config", "config.toml")[0] == 0
