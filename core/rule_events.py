@@ -32,6 +32,8 @@ class RuleEvents(Observer):
     def worker(self, change: Change) -> None:
         if change.event == "ready":
             self._metrics.workers.inc()
+            if change.path != "native":
+                self._report({"event": "rule_path", "path": change.path}, "warning")
             for layer, held in change.layers.items():
                 self._metrics.hardening.labels(layer).set(held == "on")
             return

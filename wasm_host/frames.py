@@ -9,11 +9,15 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from wasm_host import abi
+
 T = TypeVar("T")
 
 HEAD: Final = 4
 #: More than a worker's longest answer; a longer one is a worker out of its mind.
 SAID_MAX: Final = 16 * 1024 * 1024
+#: The host's own words about a fault, at most (characters).
+_MESSAGE: Final = 4 * abi.MESSAGE
 #: When the asking ends before the last rule: never (shadow), at an answer that may decide, or at a fault as well.
 NEVER, AT_ANSWER, AT_FAULT = 0, 1, 2
 
@@ -70,6 +74,25 @@ class Result(Struct, array_like=True, frozen=True):
     pages: int = 0
     micros: int = 0
     log: str = ""
+
+
+class Nonsense(Exception):
+    """A worker says what a worker never says."""
+
+
+#: Faults that a worker may report; whether a rule is asked at all is not its to say.
+_FAULTS: Final = abi.FAULTS - {"skipped"} | {""}
+
+
+def sane(result: Result) -> bool:
+    """Whether a worker could honestly have said so: a code of its own, an answer and figures within their limits."""
+    return (
+        result.fault in _FAULTS
+        and min(result.fuel, result.pages, result.micros) >= 0
+        and len(result.answer) <= abi.ANSWER
+        and len(result.log) <= abi.LOG
+        and len(result.message) <= _MESSAGE
+    )
 
 
 class Said(Struct, tag=5, array_like=True, frozen=True):

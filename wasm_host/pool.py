@@ -78,6 +78,7 @@ class Pool:
         }
         for process in self._live:
             process.tell(Keep(sorted(self._modules)))
+            self._provide(process, self._modules)
         self.start()
 
     def resize(self, size: int) -> None:
@@ -104,7 +105,7 @@ class Pool:
             places = _places(ask.calls, known)
             if not places:
                 return _merged(ask.calls, known, [])
-            self._provide(process, ask.calls)
+            self._provide(process, {call.sha256 for call in ask.calls})
             sent = msgspec.structs.replace(ask, calls=[ask.calls[place] for place in places])
             end = await process.ask(sent)
             if not isinstance(end, Lost):
@@ -137,11 +138,11 @@ class Pool:
             known[place] = Result("crash", f"took {CRASHES} worker processes with it ({end.detail})")
             self._on_crash(calls[place].sha256, end.detail)
 
-    def _provide(self, process: Process, calls: list[Call]) -> None:
-        """A worker is sent a module when it first needs it."""
-        for sha256 in {call.sha256 for call in calls} - process.sent:
+    def _provide(self, process: Process, sha256s: Iterable[str]) -> None:
+        """Send these modules, unless the worker has them."""
+        for sha256 in sha256s:
             module = self._modules.get(sha256) or self._retired.get(sha256, (None,))[0]
-            if module is not None:
+            if module is not None and process.sent.get(sha256) != module.memory:
                 process.tell(module)
 
     async def _worker(self) -> Process | None:
@@ -188,8 +189,7 @@ class Pool:
         self._starting -= 1
         self._failures = 0
         self._live.append(process)
-        for module in self._modules.values():
-            process.tell(module)
+        self._provide(process, self._modules)
         self._arrival.set()
         if process.ready is not None:
             self._verdict = process.ready.path

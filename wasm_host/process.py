@@ -13,7 +13,21 @@ import msgspec
 from msgspec import Struct
 
 from wasm_host import board, child
-from wasm_host.frames import SAID_MAX, Ask, Keep, Load, Ready, Result, Splitter, TooLong, from_worker, pack
+from wasm_host.frames import (
+    SAID_MAX,
+    Ask,
+    Keep,
+    Load,
+    Nonsense,
+    Ready,
+    Result,
+    Said,
+    Splitter,
+    TooLong,
+    from_worker,
+    pack,
+    sane,
+)
 
 #: Over its deadline by this, a call is ended with its process: its own clock has had its chance (milliseconds).
 GRACE_MS: Final = 6
@@ -52,7 +66,7 @@ class Process(asyncio.Protocol):
         self._suspect: board.Note | None = None
         self._cause = "crash"
         self._blamed: board.Note | None = None
-        self.sent: set[str] = set()
+        self.sent: dict[str, int] = {}
         self.ready: Ready | None = None
 
     async def start(self, verdict: str) -> None:
@@ -95,9 +109,10 @@ class Process(asyncio.Protocol):
     def tell(self, message: Load | Keep) -> None:
         """Send what needs no answer."""
         if isinstance(message, Load):
-            self.sent.add(message.sha256)
+            self.sent[message.sha256] = message.memory
         else:
-            self.sent &= set(message.sha256s)
+            kept = set(message.sha256s)
+            self.sent = {sha256: memory for sha256, memory in self.sent.items() if sha256 in kept}
         self._write(pack(message))
 
     def ask(self, ask: Ask) -> asyncio.Future[list[Result] | Lost]:
@@ -127,17 +142,23 @@ class Process(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for body in self._splitter.feed(data):
-                message = from_worker(body)
-                if isinstance(message, Ready):
-                    self.ready = message
-                    self._on_ready(self)
-                else:
-                    self._answered += 1
-                    flight = self._flights.pop(message.id, None)
-                    if flight is not None and not flight.answer.done():
-                        flight.answer.set_result(message.results)
-        except (TooLong, msgspec.MsgspecError):
+                self._receive(from_worker(body))
+        except (TooLong, msgspec.MsgspecError, Nonsense):
             self.kill("nonsense")
+
+    def _receive(self, message: Ready | Said) -> None:
+        if isinstance(message, Said):
+            if message.id not in self._flights or not all(map(sane, message.results)):
+                raise Nonsense
+            self._answered += 1
+            flight = self._flights.pop(message.id)
+            if not flight.answer.done():
+                flight.answer.set_result(message.results)
+        elif self.ready is None:
+            self.ready = message
+            self._on_ready(self)
+        else:
+            raise Nonsense
 
     def connection_lost(self, _: Exception | None) -> None:
         if self._timer is not None:

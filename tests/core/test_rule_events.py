@@ -60,8 +60,13 @@ def test_workers_are_counted_and_their_ends_are_said(said: Said) -> None:
     assert said.lines == [({"event": "rule_worker_lost", "cause": "crash", "detail": "signal 11"}, "warning")]
 
 
+def test_the_slow_way_is_said(said: Said) -> None:
+    said.events.worker(Change("ready", path="public native differs"))
+    assert said.lines == [({"event": "rule_path", "path": "public native differs"}, "warning")]
+
+
 def test_an_orderly_end_is_no_news_and_a_failed_start_no_exit(said: Said) -> None:
-    said.events.worker(Change("ready"))
+    said.events.worker(Change("ready", path="native"))
     said.events.worker(Change("closed", "signal 9"))
     assert said.lines == []
     said.events.worker(Change("failed", "no memory"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wasm_host import abi
 from wasm_host.frames import (
     HEAD,
     Ask,
@@ -15,6 +16,7 @@ from wasm_host.frames import (
     TooLong,
     from_worker,
     pack,
+    sane,
     to_worker,
 )
 
@@ -53,3 +55,26 @@ def test_an_announced_length_over_the_limit_is_refused_before_it_arrives() -> No
 
 def test_an_empty_message_is_a_message() -> None:
     assert Splitter(10).feed(bytes(HEAD)) == [b""]
+
+
+def test_what_an_honest_worker_says_is_sane() -> None:
+    honest = [Result(), Result("timeout", "ran longer than its limit"), Result("", "", b"x" * abi.ANSWER, 9, 9, 9, "l")]
+    assert all(map(sane, honest))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result("skipped", "breaker: the user's words"),
+        Result("made_up"),
+        Result("route"),
+        Result(fuel=-1),
+        Result(pages=-1),
+        Result(micros=-1),
+        Result(answer=b"x" * (abi.ANSWER + 1)),
+        Result(log="x" * (abi.LOG + 1)),
+        Result("trap", "x" * 100_000),
+    ],
+)
+def test_what_it_never_says_is_not(result: Result) -> None:
+    assert not sane(result)

@@ -14,7 +14,7 @@ from wasm_modules import ROUTE, VIEW, answering, load, running
 
 from wasm_host import asking, child, pool, process
 from wasm_host.compiler import read_artifact
-from wasm_host.frames import Ask, Load, Result
+from wasm_host.frames import Ask, Load, Ready, Result, Said, pack
 from wasm_host.pool import Change, Pool
 from wasm_host.rule import Rule, RuleSet
 
@@ -228,12 +228,46 @@ def test_a_client_that_leaves_disturbs_nobody(rules: RuleSet) -> None:
     run(test)
 
 
-def test_a_worker_that_talks_nonsense_is_replaced(rules: RuleSet) -> None:
+NONSENSE = {
+    "a length": b"\xff\xff\xff\xff",
+    "no message": b"\x01\x00\x00\x00\xc1",
+    "ready twice": pack(Ready({}, "native")),
+    "an answer to nobody": pack(Said(10**6, [])),
+}
+
+
+@pytest.mark.parametrize("data", NONSENSE.values(), ids=NONSENSE)
+def test_a_worker_that_talks_nonsense_is_replaced(rules: RuleSet, data: bytes) -> None:
     async def test() -> None:
         async with started(rules) as (workers, seen):
-            workers._live[0].data_received(b"\xff\xff\xff\xff")
+            workers._live[0].data_received(data)
             assert shown(await workers.ask(ask_of(rules, "route"))) == ["answer"]
             assert "nonsense" in seen.events()
+
+    run(test)
+
+
+def test_what_a_worker_cannot_have_found_is_not_believed(rules: RuleSet) -> None:
+    async def test() -> None:
+        async with started(rules) as (workers, seen):
+            ask = asyncio.create_task(workers.ask(ask_of(rules, "route")))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            [worker] = workers._live
+            worker.data_received(pack(Said(1, [Result("skipped", "the user's words")])))
+            assert shown(await ask) == ["answer"]
+            assert "nonsense" in seen.events()
+
+    run(test)
+
+
+def test_a_limit_that_was_raised_reaches_a_worker_that_has_the_module(rules: RuleSet) -> None:
+    async def test() -> None:
+        async with started(rules) as (workers, _):
+            larger = [msgspec.structs.replace(module(rule), memory=64 << 20) for rule in rules.rules]
+            workers.use(larger)
+            assert set(workers._live[0].sent.values()) == {64 << 20}
+            assert shown(await workers.ask(ask_of(rules, "route"))) == ["answer"]
 
     run(test)
 
