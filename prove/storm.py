@@ -178,7 +178,7 @@ def section(folder: Path, operations: int) -> Section:
             "versions": f"{len(storm.whole)} whole, {len(said)} of them answered",
             "reloads": f"{running.swaps()} snapshots",
         }
-    if len(said) < operations // 50:
+    if len(said) < operations // 100:
         found.findings.append(f"only {len(said)} versions answered, which shows nothing")
     return found
 

@@ -1,8 +1,15 @@
+import pytest
+
+from prove import fuzzing
 from prove.encode import HEADER, rule, wasm_section
 from prove.fuzzing import fuzz
 from prove.mutants import mutant, sections
+from wasm_host import binary
+from wasm_host.abi import Signature
+from wasm_host.preflight import Refusal
 
 SEEDS = [rule(), rule(tail=wasm_section(0, b"\x04note!"))]
+IMPORTS = [binary.Import("terraphim", "log", "function", Signature(("i32", "i32", "i32"), ()))]
 
 
 def test_a_number_is_always_the_same_mutant() -> None:
@@ -30,3 +37,31 @@ def test_some_mutants_are_whole_and_most_are_not() -> None:
 def test_a_child_that_ends_is_a_finding() -> None:
     result = fuzz([], 0, 1)  # nothing to mutate
     assert len(result.findings) == 1
+
+
+def test_what_the_engine_takes_must_not_be_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzzer = fuzzing._Fuzzer(SEEDS)
+    assert fuzzer._judge(SEEDS[0]) == ""
+    monkeypatch.setattr(fuzzing, "preflight", lambda _: Refusal("limit", "too large", "shrink it"))
+    assert fuzzer._judge(SEEDS[0]) == ""
+    monkeypatch.setattr(fuzzing, "preflight", lambda _: Refusal("malformed", "odd", "rebuild it"))
+    assert fuzzer._judge(SEEDS[0]).startswith("the engine accepts what is refused as malformed")
+    monkeypatch.setattr(fuzzing, "preflight", lambda _: Refusal("limit", "x" * 3_000, "shrink it"))
+    assert fuzzer._judge(SEEDS[0]) == "refused as limit in 3000 characters, hint 'shrink it'"
+
+
+def test_both_must_see_the_same_exports_and_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzzer = fuzzing._Fuzzer(SEEDS)
+    for field, other in (("exports", [binary.Export("memory", "memory", 0)]), ("imports", IMPORTS)):
+        module = binary.parse(SEEDS[0])
+        setattr(module, field, other)
+        monkeypatch.setattr(fuzzing, "preflight", lambda _, module=module: module)
+        assert fuzzer._judge(SEEDS[0]).startswith(field)
+
+
+def test_whatever_is_raised_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzzer = fuzzing._Fuzzer(SEEDS)
+    monkeypatch.setattr(fuzzing, "preflight", lambda _: 1 / 0)
+    fuzzer.one(1)
+    [finding] = fuzzer.tally.findings
+    assert finding.startswith("mutant 1: ZeroDivisionError: division by zero: ")
