@@ -15,12 +15,11 @@ import msgspec
 import uvloop
 import wasmtime
 
+from bench import echo
 from bench.row import Row, number
 from bench.rules import TARGETS, make_rule, make_view
 from bench.stats import milliseconds, percentile, spread
-from wasm_host import abi, asking
-from wasm_host.compiler import read_artifact
-from wasm_host.execute import Executor
+from wasm_host import abi
 from wasm_host.host import Host, Observer
 from wasm_host.projection import project
 from wasm_host.registry import load_rules
@@ -39,12 +38,13 @@ def rows(runs: int) -> Iterator[Row]:
         others = _abstaining(Path(folder) / "others", rule)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             samples, memory = runner.run(_measured(rule, others, view, runs))
+    yield _row("a process that only echoes, p50", samples["echo"], None)
     yield _row("round trip, p50", samples["one"], 250.0)
     yield _row(f"{MANY} rules that abstain, p50", samples["many"], None)
     each = _each(samples["first"], samples["many"])
-    call = _each(samples["first here"], samples["many here"])
+    call = _each(samples["first, in the guest"], samples["many, in the guest"])
     yield Row(suite=SUITE, name="each further rule that abstains", value=each, unit="µs")
-    yield Row(suite=SUITE, name="of it, a fresh instance and its two calls", value=call, unit="µs")
+    yield Row(suite=SUITE, name="of it, a fresh instance and its calls, as the worker says", value=call, unit="µs")
     yield Row(suite=SUITE, name="of it, everything else", value=each - call, unit="µs", bound=3.0)
     yield Row(suite=SUITE, name="memory of a worker (PSS)", value=memory, unit="MB", bound=35.0)
     request = project(rule.plan, view, rule.config) or b""
@@ -74,29 +74,32 @@ async def _measured(
             outcomes = await host.ask(asked, view, frozenset(TARGETS))
             if {outcome.code for outcome in outcomes} - {"route", "abstain"}:
                 raise RuntimeError(f"the rules say {outcomes}")
-        samples: dict[str, list[float]] = {name: [] for name in (*cases, "first here", "many here")}
-        here = _executor(others)
+        samples: dict[str, list[float]] = {}
+        request = project(rule.plan, view, rule.config) or b""
         for _ in range(10):
+            samples.setdefault("echo", []).extend(await echo.round_trips(request, runs // 10))
             for name, asked in cases.items():
-                samples[name] += await _times(host, asked, view, runs // 10)
-            for name in ("first", "many"):
-                ask = asking.prepare(cases[name], view)[0].ask
-                taken = milliseconds(lambda: here.run(ask), runs // 10)  # noqa: B023 - called at once
-                samples[f"{name} here"] += [1000 * one for one in taken]
+                whole, within = await _times(host, asked, view, runs // 10)
+                samples.setdefault(name, []).extend(whole)
+                samples.setdefault(f"{name}, in the guest", []).extend(within)
         return samples, _pss(host.pids[0])
     finally:
         await host.close()
 
 
-async def _times(host: Host, rules: Sequence[Rule], view: dict[str, Any], runs: int) -> list[float]:
-    """Microseconds of each ask."""
-    targets, taken = frozenset(TARGETS), []
+async def _times(host: Host, rules: Sequence[Rule], view: dict[str, Any], runs: int) -> tuple[list[float], list[float]]:
+    """Microseconds of each ask, and of the rules' own time in it."""
+    targets = frozenset(TARGETS)
+    whole: list[float] = []
+    within: list[float] = []
     for run in range(runs + 20):
         begin = time.perf_counter_ns()
-        await host.ask(rules, view, targets)
+        outcomes = await host.ask(rules, view, targets)
+        taken = (time.perf_counter_ns() - begin) / 1000
         if run >= 20:
-            taken.append((time.perf_counter_ns() - begin) / 1000)
-    return taken
+            whole.append(taken)
+            within.append(float(sum(outcome.micros for outcome in outcomes)))
+    return whole, within
 
 
 def _abstaining(folder: Path, like: Rule) -> list[Rule]:
@@ -113,14 +116,6 @@ def _abstaining(folder: Path, like: Rule) -> list[Rule]:
     operator = {f"abstains_{count}": {"grant": ["request.last_user"]} for count in range(MANY)}
     rules = load_rules(plugins, operator, cache=folder / "cache").rules
     return [msgspec.structs.replace(rule, view_key=like.view_key) for rule in rules]
-
-
-def _executor(rules: Sequence[Rule]) -> Executor:
-    """What a worker has, in this process: the same calls without the way to a worker and back."""
-    executor = Executor()
-    for rule in rules:
-        executor.load(rule.sha256, read_artifact(rule.compiled.artifact) or b"", rule.settings.limits.memory)
-    return executor
 
 
 def _pss(pid: int) -> float:

@@ -75,13 +75,13 @@ class _Answer(Struct):
 
 
 #: What most answers of most rules are.
-_ABSTAINS: Final = b'{"abstain":true}'
+ABSTAINS: Final = b'{"abstain":true}'
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
 def judge(data: bytes, settings: Settings, targets: frozenset[str]) -> dict[str, Any]:
     """Fields of an `Outcome` for an answer's bytes (empty: abstains). `Illegal` says what breaks the contract."""
-    if not data or data == _ABSTAINS:
+    if not data or data == ABSTAINS:
         return {"code": "abstain"}
     if _depth(data) > abi.ANSWER_DEPTH:
         raise Illegal(f"the answer is nested deeper than {abi.ANSWER_DEPTH}")

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from wasm_host import abi
-from wasm_host.answer import Illegal, Outcome, judge
+from wasm_host.answer import ABSTAINS, Illegal, Outcome, judge
 from wasm_host.frames import AT_ANSWER, AT_FAULT, NEVER, Ask, Call, Result
 from wasm_host.projection import project
 from wasm_host.rule import Rule
@@ -66,10 +66,12 @@ _decode = msgspec.json.Decoder(_Deciding).decode
 
 def ends(call: Call, result: Result) -> bool:
     """Whether the rules behind this one need not be asked, as far as a worker can tell: the receiver judges."""
-    if call.ends == NEVER or not (result.fault or result.answer):
+    if call.ends == NEVER:
         return False
     if result.fault:
         return call.ends == AT_FAULT
+    if not result.answer or result.answer == ABSTAINS:
+        return False
     try:
         answer = _decode(result.answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

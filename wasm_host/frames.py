@@ -47,8 +47,11 @@ class Call(Struct, array_like=True, frozen=True):
     ends: int
 
 
-class Ask(Struct, tag=3, array_like=True, frozen=True):
-    """Rules in their order, with the requests that they are shown; time and seed as in the requests."""
+class Ask(Struct, tag=3, array_like=True):
+    """Rules in their order, with the requests that they are shown; time and seed as in the requests.
+
+    The number is the connection's, and is set when the ask is sent.
+    """
 
     id: int
     requests: list[bytes]

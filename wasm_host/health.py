@@ -32,6 +32,11 @@ class Health:
         keys = {_key(rule) for rule in rules}
         self._records = {key: record for key, record in self._records.items() if key in keys}
 
+    @property
+    def calm(self) -> bool:
+        """Whether no rule has failed yet: then all may be asked."""
+        return not self._records
+
     def state(self, rule: Rule) -> str:
         """One of `breaker.STATES`, or `quarantine`."""
         record = self._records.get(_key(rule))

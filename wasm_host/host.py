@@ -106,7 +106,7 @@ class Host:
         if why := self._health.why_not(rules[0], now):
             return [asking.outcome(rules[0], Result("skipped", why), targets)]
         together = [rules[0], *takewhile(lambda rule: self._joins(rules[0], rule, now), rules[1:])]
-        for rule in together:
+        for rule in () if self._health.calm else together:
             self._tell(rule)
         asked = 0
         try:
@@ -120,14 +120,14 @@ class Host:
             asked = len(outcomes)
             return outcomes
         finally:
-            for rule in together[asked:]:
+            for rule in () if self._health.calm else together[asked:]:
                 self._health.withdraw(rule, now)
                 self._tell(rule)
 
     def _joins(self, first: Rule, rule: Rule, now: float) -> bool:
         """Whether the rule can be asked in the same message."""
         same = (_key(first) in self._inline) == (_key(rule) in self._inline)
-        return same and not self._health.why_not(rule, now)
+        return same and (self._health.calm or not self._health.why_not(rule, now))
 
     async def _run(self, ask: Ask, *, here: bool) -> list[Result]:
         if not here or self._executor is None:
@@ -136,7 +136,8 @@ class Host:
 
     def _record(self, rule: Rule, outcome: Outcome) -> None:
         self._health.record(rule, outcome, self._clock())
-        self._tell(rule, f"the last outcome is {outcome.code}")
+        if not self._health.calm:
+            self._tell(rule, f"the last outcome is {outcome.code}")
 
     def _tell(self, rule: Rule, reason: str = "") -> None:
         """Say a rule's state, if it is another than was said."""

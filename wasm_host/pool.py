@@ -106,8 +106,8 @@ class Pool:
             if not places:
                 return _merged(ask.calls, known, [])
             self._provide(process, {call.sha256 for call in ask.calls})
-            sent = msgspec.structs.replace(ask, calls=[ask.calls[place] for place in places])
-            end = await process.ask(sent)
+            calls = [ask.calls[place] for place in places] if known else ask.calls
+            end = await process.ask(msgspec.structs.replace(ask, calls=calls))
             if not isinstance(end, Lost):
                 return _merged(ask.calls, known, end)
             if end.call is not None:

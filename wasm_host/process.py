@@ -116,11 +116,11 @@ class Process(asyncio.Protocol):
         self._write(pack(message))
 
     def ask(self, ask: Ask) -> asyncio.Future[list[Result] | Lost]:
-        """Send an ask, whatever its id; its results, or what became of the worker."""
-        self._numbers += 1
+        """Send an ask under a number of its own; its results, or what became of the worker."""
+        self._numbers = ask.id = self._numbers + 1
         flight = _Flight([call.timeout_ms for call in ask.calls], asyncio.get_running_loop().create_future())
         self._flights[self._numbers] = flight
-        self._write(pack(msgspec.structs.replace(ask, id=self._numbers)))
+        self._write(pack(ask))
         self._look_by(min(flight.timeouts_ms) / 1000 + GRACE_MS / 1000)
         return flight.answer
 

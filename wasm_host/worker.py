@@ -4,6 +4,7 @@ It is started by `pool` with no environment and no descriptors but its socket an
 else that it could reach before the first module arrives. The engine makes its thread while that is still allowed.
 """
 
+import gc
 import importlib
 import os
 import socket
@@ -74,6 +75,7 @@ def main(arguments: list[str]) -> None:
     executors: list[Executor] = []
     layers = hardening.apply([connection.fileno()], start=lambda: executors.append(_executor(arguments[2])))
     [executor] = executors
+    gc.freeze()  # what was imported is there to stay: no collection need walk through it
     connection.sendall(pack(Ready(layers, executor.serving.verdict)))
     serve(connection, Worker(board, executor))
 
