@@ -19,6 +19,8 @@ from bench.stats import percentile
 
 #: How long something may take that surely comes (s).
 PATIENCE_S: Final = 30.0
+#: After so long without a change, a file that differs from nothing is served (seconds).
+_UNSEEN_S: Final = 3.0
 TARGETS: Final = frozenset({"a,b", "a,e", "c,d"})
 DEFAULT: Final = "a,e"
 _CONFIG: Final = """\
@@ -111,12 +113,20 @@ class Scene:
         temporary.rename(self.plugins / name)
 
     def loaded(self, name: str, text: str | bytes) -> None:
-        """Put a rule there, alone, and wait until it is served."""
-        before = self.swaps()
+        """Put a rule there, alone, and wait until it is served.
+
+        What was there before may have come and gone unseen: then nothing changes, and a while without change will do.
+        """
+        before, begin = self.swaps(), time.monotonic()
         for path in self.plugins.iterdir():
             path.unlink()
         self.put(name, text)
-        wait(lambda: self.swaps() > before and self.rules() == [name.partition(".")[0]], f"{name} is not served", 0.05)
+
+        def served() -> bool:
+            changed = self.swaps() > before or time.monotonic() - begin > _UNSEEN_S
+            return changed and self.rules() == [name.partition(".")[0]]
+
+        wait(served, f"{name} is not served", 0.05)
 
     def swaps(self) -> int:
         """How many snapshots came after the first."""
@@ -179,9 +189,9 @@ def scene(folder: Path, *, config: str = "", rules: Sequence[tuple[str, str]] = 
         yield Scene(folder, server)
 
 
-def wait(condition: Callable[[], bool], problem: str, pause_s: float = 0.01) -> None:
+def wait(condition: Callable[[], bool], problem: str, pause_s: float = 0.01, patience_s: float = PATIENCE_S) -> None:
     """Until `condition` holds; RuntimeError if it does not within the patience."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(problem)
