@@ -122,13 +122,15 @@ def _compare(what: str, bound: float, pairs: Sequence[Pair], found: Section) -> 
 
 
 def _attack(running: Scene, name: str, content: bytes, suffix: str) -> Callable[[], None]:
-    """The module comes, and is asked for a while or refused."""
+    """The module comes, and is refused, or served for a while."""
     file = f"{name}{suffix}"
 
-    def arrived() -> bool:
-        return file in running.log() or name in outcomes(running.metrics())
-
     def act() -> None:
+        before = running.swaps()
+
+        def arrived() -> bool:
+            return file in running.log() or running.swaps() > before
+
         running.put(file, content)
         # Clients keep the machine busy, and a module is compiled at niceness 19: it gets what is left.
         wait(arrived, f"nothing came of {file}", pause_s=0.1, patience_s=2 * compiler.WALL_S)
