@@ -104,7 +104,7 @@ def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
     host = Host(Observer(), workers=1)
     host.use(rules.rules, isolation="inline")
     pipeline = Pipeline(
-        upstream=Upstream(shot.settings.upstream),
+        upstream=Upstream(),
         counter=TokenCounter(),
         sessions=MemorySessions(),
         driver=HostDriver(host),

@@ -21,7 +21,7 @@ from core.pipeline import Pipeline
 from core.routing import explicit
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
-from core.schema import PluginSettings, UpstreamSettings
+from core.schema import PluginSettings
 from core.settings import Loaded
 from core.state.memory import MemorySessions
 from core.telemetry import Metrics
@@ -36,7 +36,7 @@ class Proxy:
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
-        self._upstream = Upstream(UpstreamSettings())
+        self._upstream = Upstream()
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             upstream=self._upstream,
@@ -52,7 +52,6 @@ class Proxy:
         self._host.read(generation.snapshot.rules.rules)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
-        self._upstream.use(generation.loaded.settings.upstream)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)
         self.metrics.reloads.labels(outcome).inc()

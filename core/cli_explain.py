@@ -46,7 +46,7 @@ async def _decide(generation: Generation, call: Call, body: bytes) -> Decision:
     host.use(generation.snapshot.rules.rules, isolation="process")
     try:
         pipeline = Pipeline(
-            upstream=Upstream(generation.loaded.settings.upstream),
+            upstream=Upstream(),
             counter=TokenCounter(),
             sessions=MemorySessions(),
             driver=HostDriver(host),

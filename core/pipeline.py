@@ -133,7 +133,7 @@ class Pipeline:
 
     async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect) -> Answer:
         request, name = call.request, candidate.target.provider
-        provider = call.snapshot.settings.providers[name]
+        provider, clocks = call.snapshot.settings.providers[name], call.snapshot.settings.clocks[name]
         same = dialect.name == request.dialect
         key = call.keys.get(name, "")
         body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
@@ -141,7 +141,7 @@ class Pipeline:
         headers |= dialect.auth_headers(key, provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         async with AsyncExitStack() as stack:
-            reply = await stack.enter_async_context(self._upstream.post(provider, path, headers, body))
+            reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
             if reply.status != 200:
                 raise await relaying.failure(reply, dialect, call.client)
             sent_back = relaying.response_headers(reply.headers, same=same)
@@ -149,9 +149,7 @@ class Pipeline:
                 return Answer(200, sent_back, await _whole(call, reply, dialect, same=same))
             if reply.headers.get("content-type", "").startswith(relaying.NO_STREAM):
                 raise await relaying.no_stream(reply, dialect)
-            frames = relaying.StreamRelay(
-                reply.chunks, dialect, call.client, request, quiet_s=call.snapshot.settings.upstream.read_s
-            )
+            frames = relaying.StreamRelay(reply.chunks, dialect, call.client, request, quiet_s=clocks.between_content_s)
             await frames.prime()
             answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), key))
             answer.headers["content-type"] = call.client.stream_type

@@ -4,6 +4,7 @@ The docstring of a table and the default of a key are the user's documentation o
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -70,6 +71,29 @@ class ModelCard(Section):
     web_search: bool | None = None
 
 
+class UpstreamSettings(Section):
+    """Clocks of the way out, in seconds.
+
+    `connect_s`: look-up, connection and TLS together. `first_content_s`: from the request to the first content;
+    `between_content_s`: from one to the next; what a provider sends only to keep the connection alive is no content.
+    `total_s`: the whole answer, however lively it is.
+    """
+
+    connect_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    first_content_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    between_content_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    total_s: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
+
+
+class ProviderClocks(Section):
+    """One provider's own clocks; those that are left out are `[upstream]`'s."""
+
+    connect_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    first_content_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    between_content_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    total_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
 class ProviderSettings(Section):
     """One provider. `any_model` lets clients name models that are not listed here."""
 
@@ -78,6 +102,7 @@ class ProviderSettings(Section):
     api_key: SecretRef | None = None
     allow_private: bool = False
     any_model: bool = False
+    clocks: ProviderClocks = ProviderClocks()
     models: dict[str, ModelCard] = {}
 
     @model_validator(mode="after")
@@ -165,13 +190,6 @@ class TaxonomySettings(Section):
     scoring: Literal["rank", "legacy"] = "rank"
 
 
-class UpstreamSettings(Section):
-    """Clocks of the way out, in seconds: connecting, and waiting for more bytes."""
-
-    connect_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    read_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
-
-
 class Settings(Section):
     """The whole configuration, without secrets."""
 
@@ -184,6 +202,14 @@ class Settings(Section):
     upstream: UpstreamSettings = UpstreamSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)
+
+    @cached_property
+    def clocks(self) -> dict[str, UpstreamSettings]:
+        """The clocks of each provider."""
+        return {
+            name: self.upstream.model_copy(update=provider.clocks.model_dump(exclude_none=True))
+            for name, provider in self.providers.items()
+        }
 
     @field_validator("providers")
     @classmethod

@@ -30,8 +30,6 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 #: The largest answer that is not streamed, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
-#: An answer must be whole after so many seconds, however lively it is.
-MAX_ANSWER_S = 3600.0
 #: Connections to all providers at once.
 MAX_CONNECTIONS = 1000
 OWN_HEADERS = {"accept-encoding": "identity", "user-agent": "terraphim-proxy"}
@@ -92,14 +90,8 @@ class GuardedResolver(AbstractResolver):
 class Upstream:
     """One transport for each kind of provider: those that may be on a private address, and those that may not."""
 
-    def __init__(self, clocks: UpstreamSettings) -> None:
+    def __init__(self) -> None:
         self._transports: dict[bool, AiohttpTransport] = {}
-        self.use(clocks)
-
-    def use(self, clocks: UpstreamSettings) -> None:
-        """Requests from now on have these clocks."""
-        timeout = httpx.Timeout(clocks.read_s, connect=clocks.connect_s, pool=clocks.connect_s)
-        self._extensions = {"timeout": timeout.as_dict()}
 
     def _transport(self, *, allow_private: bool) -> AiohttpTransport:
         transport = self._transports.get(allow_private)
@@ -119,7 +111,7 @@ class Upstream:
 
     @asynccontextmanager
     async def post(
-        self, provider: ProviderSettings, path: str, headers: Mapping[str, str], body: bytes
+        self, provider: ProviderSettings, clocks: UpstreamSettings, path: str, headers: Mapping[str, str], body: bytes
     ) -> AsyncIterator[Reply]:
         """Send one request; the connection is released when the block is left, however that happens.
 
@@ -128,14 +120,16 @@ class Upstream:
         url = _judged_url(provider.base_url.rstrip("/") + path, allow_private=provider.allow_private)
         transport = self._transport(allow_private=provider.allow_private)
         sent = {**OWN_HEADERS, **headers}
-        request = httpx.Request("POST", url, content=body, headers=sent, extensions=self._extensions)
+        read_s = max(clocks.first_content_s, clocks.between_content_s)
+        timeout = httpx.Timeout(read_s, connect=clocks.connect_s, pool=clocks.connect_s)
+        request = httpx.Request("POST", url, content=body, headers=sent, extensions={"timeout": timeout.as_dict()})
         try:
             response = await transport.handle_async_request(request)
         except Exception as exc:
             raise classify(exc) from exc
         try:
             lowered = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers.raw}
-            yield Reply(response.status_code, lowered, _chunks(response))
+            yield Reply(response.status_code, lowered, _chunks(response, clocks.total_s))
         finally:
             await response.aclose()
 
@@ -145,8 +139,8 @@ class Upstream:
             await transport.aclose()
 
 
-async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    deadline = time.monotonic() + MAX_ANSWER_S
+async def _chunks(response: httpx.Response, total_s: float) -> AsyncIterator[bytes]:
+    deadline = time.monotonic() + total_s
     try:
         async for chunk in response.aiter_raw():
             yield chunk

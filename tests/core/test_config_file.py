@@ -4,6 +4,7 @@ import pytest
 
 from core.config_file import environment_overrides, parse
 from core.errors import ConfigError
+from core.schema import UpstreamSettings
 
 GOOD = """\
 [providers.anthropic]
@@ -131,3 +132,19 @@ def test_a_path_that_the_system_does_not_know(path: str) -> None:
 
 def test_toml_that_is_nested_too_deeply() -> None:
     assert "nested too deeply" in problems("a = " + "[" * 100_000)[0]
+
+
+def test_a_providers_clocks_are_its_own_or_those_of_all() -> None:
+    text = GOOD.replace("allow_private = true", "allow_private = true\nclocks = { first_content_s = 900 }")
+    config = parse(text + "[upstream]\nconnect_s = 3\nfirst_content_s = 60\n", Path("/etc/c.toml"))
+    assert config.clocks["mine"] == UpstreamSettings(connect_s=3, first_content_s=900)
+    assert config.clocks["anthropic"] == UpstreamSettings(connect_s=3, first_content_s=60)
+
+
+@pytest.mark.parametrize("clock", ["connect_s", "first_content_s", "between_content_s", "total_s"])
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
+def test_a_clock_that_never_rings_is_a_mistake(clock: str, value: str) -> None:
+    [of_all] = problems(f"{GOOD}[upstream]\n{clock} = {value}\n")
+    [own] = problems(GOOD.replace("allow_private = true", f"clocks = {{ {clock} = {value} }}"))
+    assert f"upstream.{clock}: " in of_all
+    assert f"providers.mine.clocks.{clock}: " in own

@@ -11,6 +11,7 @@ from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream
 
 ANSWER = b"HTTP/1.1 200 OK\r\nX-Request-Id: r1\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\n{}"
+CLOCKS = UpstreamSettings()
 
 
 @asynccontextmanager
@@ -40,11 +41,11 @@ def test_no_cookie_of_an_answer_goes_out_with_the_next_request() -> None:
     sent: list[bytes] = []
 
     async def ask_twice() -> list[bytes]:
-        upstream = Upstream(UpstreamSettings())
+        upstream = Upstream()
         bodies = []
         async with _provider(sent) as provider:
             for _ in range(2):
-                async with upstream.post(provider, "/v1/messages", {"x-api-key": "k"}, b"{}") as reply:
+                async with upstream.post(provider, CLOCKS, "/v1/messages", {"x-api-key": "k"}, b"{}") as reply:
                     assert reply.headers["x-request-id"] == "r1"
                     bodies.append(await reply.body())
             await upstream.close()
@@ -65,9 +66,9 @@ def test_no_cookie_of_an_answer_goes_out_with_the_next_request() -> None:
 )
 def test_the_stage_says_how_far_a_request_got(answer: bytes, stage: str) -> None:
     async def ask() -> None:
-        upstream = Upstream(UpstreamSettings())
+        upstream = Upstream()
         try:
-            async with _provider([], answer) as provider, upstream.post(provider, "/x", {}, b"{}") as reply:
+            async with _provider([], answer) as provider, upstream.post(provider, CLOCKS, "/x", {}, b"{}") as reply:
                 await reply.body()
         finally:
             await upstream.close()
@@ -90,13 +91,13 @@ def test_silence_is_told_from_a_broken_connection(answer: bytes, status: int, st
             await writer.wait_closed()
             closed.set()
 
-        closed = asyncio.Event()
-        upstream = Upstream(UpstreamSettings(read_s=0.2))
+        closed, clocks = asyncio.Event(), UpstreamSettings(first_content_s=0.2, between_content_s=0.2)
+        upstream = Upstream()
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             provider = ProviderSettings(dialect="anthropic", base_url=url, allow_private=True)
             try:
-                async with upstream.post(provider, "/x", {}, b"{}") as reply:
+                async with upstream.post(provider, clocks, "/x", {}, b"{}") as reply:
                     await reply.body()
             finally:
                 await upstream.close()
@@ -112,8 +113,8 @@ def test_an_address_literal_is_judged_every_time(host: str) -> None:
     provider = ProviderSettings(dialect="anthropic", base_url=f"http://{host}:9")
 
     async def ask() -> None:
-        upstream = Upstream(UpstreamSettings())
-        async with upstream.post(provider, "/x", {}, b"{}"):
+        upstream = Upstream()
+        async with upstream.post(provider, CLOCKS, "/x", {}, b"{}"):
             pass
 
     for _ in range(2):
