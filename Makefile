@@ -47,7 +47,7 @@ bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, requests/s, start-u
 conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modules, and what came of them
 	@sh tools/clean_env.sh $(BIN)/python -m prove.conformance
 
-prove: $(VENV)/.dev ## Try the promises of the rule host on a real proxy; PROFILE=full for all of it
+prove: $(VENV)/.dev ## Try the promises of docs/security.md on a real proxy; PROFILE=full for all of it
 	@sh tools/clean_env.sh $(BIN)/python -m prove --profile $(PROFILE)
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes

@@ -27,6 +27,7 @@ from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parse
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
 from core.telemetry import Metrics, decision_headers, log_fields
+from prove.promises import PROMISES
 from wasm_host import abi, hardening, manifest
 from wasm_host.answer import judge
 
@@ -300,6 +301,13 @@ def test_every_endpoint_is_documented_once(embedded: RunningProxy) -> None:
     named = {path.replace("{name:path}", "NAME") for path in re.findall(r'@web\.[a-z_]+\("([^"]+)"', APP)}
     assert {entry.split()[1] for entry in documented} == named | set(DATA_PLANE)
     assert len(documented) == len(named) + len(DATA_PLANE)
+
+
+# Promises
+
+
+def test_every_promise_is_documented_once() -> None:
+    assert [row[0].strip("`") for row in table(DOCS / "security.md", "promise")] == list(PROMISES)
 
 
 # Dependencies

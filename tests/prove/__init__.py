@@ -1,4 +1,4 @@
-"""What is promised of the rule host, tried on it: large volumes, fixed seeds, real processes.
+"""What is promised, tried: large volumes, fixed seeds, real processes.
 
 - `encode` writes binaries; `bombs` makes modules that are expensive to judge, `damaged` files that are no longer whole,
   `smith` generated and mutated modules, `mutants` bytes for the preflight.
@@ -6,6 +6,6 @@
 - `trial` puts files through both; `conformance` runs all of these and prints what came of it.
 
 The promises that need a running proxy: `scene` starts it, with a `client` in a process of its own, and `guests` writes
-rules. `attacks`, `kills`, `storm`, `answers`, `leaks` and `endurance` are one promise each; `python -m prove` runs them
-in a `profile`. `section` is what each hands over.
+rules. `promises` lists them, each a module of its own; `python -m prove` runs them in a `profile`. `section` is what
+each hands over, `report` what a run leaves behind.
 """

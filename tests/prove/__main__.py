@@ -1,47 +1,55 @@
-"""`python -m prove --profile short|full`: promises of the rule host, tried on a real proxy.
+"""`python -m prove --profile short|full`: what the documentation promises, tried on a real proxy.
 
-The exit code is 1 if one is broken.
+Writes prove.json. The exit code is 1 if a promise is broken.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prove import answers, attacks, endurance, kills, leaks, storm
+from prove import report
 from prove.profile import PROFILES, Profile
-from prove.section import Section, show
-
-Proof = Callable[[Path, Profile], Section]
-#: The promises, in the order of the issue.
-PROOFS: dict[str, Proof] = {
-    "attacks": lambda folder, much: attacks.section(folder, much.every, much.rounds),
-    "kills": lambda folder, much: kills.section(folder, much.kills),
-    "storm": lambda folder, much: storm.section(folder, much.file_operations),
-    "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
-    "leaks": lambda folder, _: leaks.section(folder),
-    "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
-}
+from prove.promises import PROMISES
+from prove.section import Section, Stopwatch, show
 
 
-def _proofs(names: list[str], profile: Profile, folder: Path) -> Iterator[Section]:
+def tried(names: list[str], profile: Profile, folder: Path) -> Iterator[Section]:
+    """One after the other; a proof that fails in itself has shown nothing, which is a finding."""
     for name in names:
-        try:
-            yield PROOFS[name](folder / name, profile)
-        except Exception as exc:  # noqa: BLE001 - the others are still to be shown
-            yield Section(name, findings=[f"{type(exc).__name__}: {exc}"])
+        with Stopwatch() as watch:
+            try:
+                section = PROMISES[name](folder / name, profile)
+            except Exception as exc:  # noqa: BLE001 - the others are still to be shown
+                section = Section(name, findings=[f"{type(exc).__name__}: {exc}"])
+        section.name, section.seconds = name, watch.seconds
+        yield section
+
+
+def _reported(sections: Iterator[Section], profile: str, path: Path) -> Iterator[Section]:
+    """The same, each in the file as soon as it is there: the next one may take long."""
+    done: list[Section] = []
+    for section in sections:
+        done.append(section)
+        report.write(path, profile, done)
+        yield section
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m prove", description=__doc__)
     parser.add_argument("--profile", choices=list(PROFILES), default="short")
-    parser.add_argument("--only", action="append", choices=list(PROOFS), help="this promise; repeatable")
+    parser.add_argument("--only", action="append", choices=list(PROMISES), help="this promise; repeatable")
+    parser.add_argument("--json", type=Path, default=Path("prove.json"), help="where the results are")
+    parser.add_argument("--write-docs", action="store_true", help="only put them into docs/security.md")
     args = parser.parse_args()
+    if args.write_docs:
+        report.write_docs(args.json)
+        return
     with TemporaryDirectory() as folder:
-        sections = _proofs(args.only or list(PROOFS), PROFILES[args.profile], Path(folder))
-        sys.exit(1 if show(sections) else 0)
+        sections = tried(args.only or list(PROMISES), PROFILES[args.profile], Path(folder))
+        sys.exit(1 if show(_reported(sections, args.profile, args.json)) else 0)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,33 @@ from typing import Final
 from msgspec import Struct
 
 
-class Profile(Struct, frozen=True):
-    """Numbers of attempts. `every` takes each n-th vector and bomb; `rounds` have a baseline each."""
+class Profile(Struct, frozen=True, kw_only=True):
+    """Numbers of attempts; the defaults are the full volumes, one line a number.
 
-    every: int
-    rounds: int
-    kills: int
-    file_operations: int
-    answers: int
-    answers_over_http: int
-    calls: int
-    traps: int
+    `every` takes each n-th vector and bomb; `rounds` have a baseline each.
+    """
+
+    name: str = "full"
+    every: int = 1
+    rounds: int = 5
+    kills: int = 1_000
+    file_operations: int = 2_000
+    answers: int = 100_000
+    answers_over_http: int = 10_000
+    calls: int = 100_000
+    traps: int = 20_000
 
 
 PROFILES: Final = {
-    "short": Profile(10, 5, 50, 100, 5_000, 500, 5_000, 1_000),
-    "full": Profile(1, 5, 1_000, 2_000, 100_000, 10_000, 100_000, 20_000),
+    "full": Profile(),
+    "short": Profile(
+        name="short",
+        every=10,
+        kills=50,
+        file_operations=100,
+        answers=5_000,
+        answers_over_http=500,
+        calls=5_000,
+        traps=1_000,
+    ),
 }

@@ -1,0 +1,22 @@
+"""Every promise that is tried, in the order of the run: what `python -m prove` knows, and docs/security.md states."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from prove import answers, attacks, endurance, kills, leaks, storm
+from prove.profile import Profile
+from prove.section import Section
+
+#: Tries a promise in a folder of its own, which does not exist yet, as much as the profile says.
+Proof = Callable[[Path, Profile], Section]
+
+PROMISES: Final[dict[str, Proof]] = {
+    # What rules can do.
+    "attacks": lambda folder, much: attacks.section(folder, much.every, much.rounds),
+    "kills": lambda folder, much: kills.section(folder, much.kills),
+    "storm": lambda folder, much: storm.section(folder, much.file_operations),
+    "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
+    "leaks": lambda folder, _: leaks.section(folder),
+    "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
+}
