@@ -16,6 +16,7 @@ from core.dialects import DIALECTS
 from core.errors import NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
+from core.http1 import Connections
 from core.logs import LogWriter
 from core.pipeline import Pipeline
 from core.routing import explicit
@@ -35,6 +36,7 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
+        self.connections = Connections()
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream()
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)

@@ -11,7 +11,6 @@ import uvicorn
 from core import settings
 from core.app import Proxy
 from core.config_file import LOOPBACK_NAMES
-from core.http1 import BoundedProtocol
 from core.logs import LogWriter, take_over
 from core.settings import Loaded
 from wasm_host import hardening
@@ -48,7 +47,7 @@ def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host
             access_log=False,
             server_header=False,
             lifespan="on",
-            http=BoundedProtocol,
+            http=proxy.connections.protocol,  # type: ignore[arg-type]  # called as a class is
             loop="uvloop",
             ws="none",
             backlog=BACKLOG,
