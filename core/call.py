@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
-from core.exchange import Exchange, Features, SessionState
+from core.exchange import Exchange, Features, ProviderKey, SessionState
 from core.messages import Request
 from core.routing.snapshot import Snapshot
 
@@ -27,7 +27,7 @@ class Call:
 
     exchange: Exchange
     snapshot: Snapshot
-    keys: Mapping[str, str]
+    keys: Mapping[str, tuple[ProviderKey, ...]]
     headers: Mapping[str, str]
     query: str
     now_ms: int

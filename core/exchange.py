@@ -28,6 +28,14 @@ class Target(NamedTuple):
         return cls(provider, model)
 
 
+@dataclass(frozen=True)
+class ProviderKey:
+    """A provider's key. `position` is its place in the configuration, from 1: what logs may say of it."""
+
+    position: int
+    secret: str = field(repr=False)
+
+
 class Features(Struct, frozen=True, kw_only=True):
     """All that a decision may depend on. Counts are tokens; `images` counts the whole history.
 

@@ -117,7 +117,7 @@ class Pipeline:
             outcome = "ok"
         except UpstreamFailed as failure:
             outcome = str(failure.status) if failure.stage == "answered" else failure.stage
-            relaying.redact(failure, call.keys.get(candidate.target.provider, ""))
+            relaying.redact(failure, call.keys.get(candidate.target.provider, ()))
             raise
         except ProxyError:
             outcome = "refused"
@@ -135,10 +135,10 @@ class Pipeline:
         request, name = call.request, candidate.target.provider
         provider, clocks = call.snapshot.settings.providers[name], call.snapshot.settings.clocks[name]
         same = dialect.name == request.dialect
-        key = call.keys.get(name, "")
+        keys = call.keys.get(name, ())
         body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
         headers = relaying.request_headers(call.headers, dialect, same=same)
-        headers |= dialect.auth_headers(key, provider.base_url)
+        headers |= dialect.auth_headers(keys[0].secret if keys else "", provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         async with AsyncExitStack() as stack:
             reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
@@ -151,7 +151,7 @@ class Pipeline:
                 raise await relaying.no_stream(reply, dialect)
             frames = relaying.StreamRelay(reply.chunks, dialect, call.client, request, quiet_s=clocks.between_content_s)
             await frames.prime()
-            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), key))
+            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), keys))
             answer.headers["content-type"] = call.client.stream_type
             answer.ping = call.client.stream_encoder(request).encode(Ping())
             return answer

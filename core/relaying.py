@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from core.dialects.base import Dialect
 from core.dialects.relay import Frame, make_relay
 from core.errors import STATUS_OF_TYPE, UpstreamFailed
-from core.exchange import Exchange
+from core.exchange import Exchange, ProviderKey
 from core.messages import Request
 from core.upstream import Reply
 
@@ -83,15 +83,20 @@ def _is_object(body: bytes) -> bool:
     return True
 
 
-def redact(failed: UpstreamFailed, key: str) -> None:
-    """Take our key out of what the provider said: some repeat it in the message that refuses it."""
-    failed.message = _without(failed.message.encode("utf-8", "replace"), key).decode()
-    failed.body = _without(failed.body, key)
-    failed.headers = {name: value for name, value in failed.headers.items() if not key or key not in value}
+def redact(failed: UpstreamFailed, keys: Sequence[ProviderKey]) -> None:
+    """Take our keys out of what the provider said: some repeat one in the message that refuses it."""
+    failed.message = _without(failed.message.encode("utf-8", "replace"), keys).decode()
+    failed.body = _without(failed.body, keys)
+    for key in keys:
+        failed.headers = {name: value for name, value in failed.headers.items() if key.secret not in value}
 
 
-def _without(data: bytes, key: str) -> bytes:
-    return data.replace(key.encode(), b"[redacted]") if len(key) >= SHORTEST_SECRET else data
+def _without(data: bytes, keys: Sequence[ProviderKey]) -> bytes:
+    # The longest first: a key may begin with another.
+    for key in sorted(keys, key=lambda key: -len(key.secret)):
+        if len(key.secret) >= SHORTEST_SECRET:
+            data = data.replace(key.secret.encode(), b"[redacted]")
+    return data
 
 
 class _NoMoreError(Exception):
@@ -215,11 +220,11 @@ def _known(error_type: str) -> str:
 
 
 async def pieces(
-    stream: StreamRelay, exchange: Exchange, stack: AsyncExitStack, key: str
+    stream: StreamRelay, exchange: Exchange, stack: AsyncExitStack, keys: Sequence[ProviderKey]
 ) -> AsyncGenerator[bytes, None]:
     """The client's bytes. After an error piece nothing more comes; `exchange.error` then tells the edge to cut.
 
-    `key` is the provider's, which an error must not repeat.
+    `keys` are the provider's, which an error must not repeat.
     """
     async with stack, aclosing(stream.frames()) as all_frames:
         try:
@@ -227,7 +232,7 @@ async def pieces(
                 error = next((frame for frame in frames if frame.kind == "error"), None)
                 data = b"".join(frame.data for frame in frames)
                 if data:
-                    yield _without(data, key) if error else data
+                    yield _without(data, keys) if error else data
                 if error:
                     exchange.error = f"{_known(error.error_type)}: after the first byte"
                     return

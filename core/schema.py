@@ -95,11 +95,15 @@ class ProviderClocks(Section):
 
 
 class ProviderSettings(Section):
-    """One provider. `any_model` lets clients name models that are not listed here."""
+    """One provider. `any_model` lets clients name models that are not listed here.
+
+    `api_keys` is a pool: its keys take turns, and stand in for one that is refused or told to wait.
+    """
 
     dialect: Literal["anthropic", "openai", "loopback"]
     base_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
     api_key: SecretRef | None = None
+    api_keys: tuple[SecretRef, ...] = ()
     allow_private: bool = False
     any_model: bool = False
     clocks: ProviderClocks = ProviderClocks()
@@ -110,6 +114,17 @@ class ProviderSettings(Section):
         if self.dialect != "loopback" and not self.base_url:
             raise ValueError("base_url is missing")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_to_name_keys(self) -> "ProviderSettings":
+        if self.api_key is not None and self.api_keys:
+            raise ValueError("give api_key or api_keys, not both")
+        return self
+
+    @property
+    def key_refs(self) -> tuple[SecretRef, ...]:
+        """Where its keys are, whichever way they are named."""
+        return self.api_keys if self.api_key is None else (self.api_key,)
 
     @field_validator("base_url")
     @classmethod

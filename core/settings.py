@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from core import config_file, presets
 from core.errors import ConfigError, Problem
+from core.exchange import ProviderKey
 from core.schema import SecretRef, Settings
 from wasm_host import files, signature
 
@@ -27,7 +28,7 @@ DATA = Path(__file__).parent / "_data"
 class Secrets:
     """Provider keys and client keys. Never printed, never part of a snapshot."""
 
-    providers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    providers: Mapping[str, tuple[ProviderKey, ...]] = field(default_factory=dict, repr=False)
     #: Secret to the name of its client.
     clients: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -161,7 +162,7 @@ def _read_secret(ref: SecretRef, env: Mapping[str, str], base: Path) -> str:
 
 def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
     refs = [key.key for key in settings.server.keys]
-    refs += [provider.api_key for provider in settings.providers.values() if provider.api_key is not None]
+    refs += [ref for provider in settings.providers.values() for ref in provider.key_refs]
     return tuple(config_file.absolute(ref.file, base) for ref in refs if ref.file is not None)
 
 
@@ -205,20 +206,31 @@ def read_public_key(text: str, base: Path) -> str:
 
 def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, warnings: list[Problem]) -> Secrets:
     usual = presets.key_variables() if env.get("TERRAPHIM_DISCOVERY") != "off" else {}
-    keys: dict[str, str] = {}
+    found: dict[str, tuple[ProviderKey, ...]] = {}
     for name, provider in settings.providers.items():
-        if provider.api_key is not None:
-            keys[name] = _read_secret(provider.api_key, env, path.parent)
-            if not keys[name]:
-                source = provider.api_key.env or provider.api_key.file
-                warnings.append(Problem(str(path), 0, f"provider {name!r} has no key: {source} is empty or not there"))
-        elif usual.get(name) and env.get(usual[name]):
-            keys[name] = env[usual[name]].strip()
-        if not (keys.get(name, "").isascii() and keys.get(name, "").isprintable()):
-            what = "its key is no line of plain ASCII, so no header can carry it"
-            warnings.append(Problem(str(path), 0, f"provider {name!r} has no key: {what}"))
-            del keys[name]
-    return Secrets(providers={name: key for name, key in keys.items() if key})
+        refs = provider.key_refs
+        if not refs and env.get(usual.get(name, "")):
+            refs = (SecretRef(env=usual[name]),)
+        keys: dict[str, ProviderKey] = {}
+        for position, ref in enumerate(refs, 1):
+            secret = _read_secret(ref, env, path.parent)
+            if why := _unusable(secret, ref, keys):
+                which = f"has no key: {why}" if len(refs) == 1 else f"goes without its key {position}: {why}"
+                warnings.append(Problem(str(path), 0, f"provider {name!r} {which}"))
+            else:
+                keys[secret] = ProviderKey(position, secret)
+        if keys:
+            found[name] = tuple(keys.values())
+    return Secrets(providers=found)
+
+
+def _unusable(secret: str, ref: SecretRef, others: Mapping[str, ProviderKey]) -> str:
+    """Why this cannot serve as a provider's key; empty if it can."""
+    if not secret:
+        return f"{ref.env or ref.file} is empty or not there"
+    if not (secret.isascii() and secret.isprintable()):
+        return "its key is no line of plain ASCII, so no header can carry it"
+    return f"it is the same as key {others[secret].position}" if secret in others else ""
 
 
 def _client_secrets(settings: Settings, env: Mapping[str, str], path: Path | None) -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""When a rule that keeps failing is left alone. Pure: time is a parameter, in seconds.
+"""When what keeps failing is left alone. Pure: time is a parameter, in seconds.
 
-Five faults within a minute open the breaker for half a minute; then one request probes the rule, and its outcome closes
-the breaker or opens it again.
+Faults open the breaker for a while; then one call probes, and its outcome closes the breaker or opens it again, longer
+if it may. What counts as too many faults is the tally's: for a rule, five within a minute; the proxy has another for
+providers.
 """
 
 from collections import deque
-from typing import Final
+from typing import Final, Protocol
 
 FAULTS: Final = 5
 WINDOW_S: Final = 60.0
@@ -17,16 +18,46 @@ PROBING: Final = "probing"
 STATES: Final = (CLOSED, OPEN, PROBING)
 
 
-class Breaker:
-    """One rule's breaker."""
+class Tally(Protocol):
+    """Counts outcomes."""
+
+    def add(self, *, fault: bool, now: float) -> bool:
+        """Whether this outcome makes it too many faults; the count then begins anew."""
+        ...
+
+
+class Recent:
+    """`FAULTS` faults within `WINDOW_S` are too many, whatever came between them."""
 
     def __init__(self) -> None:
         self._faults: deque[float] = deque(maxlen=FAULTS)
+
+    def add(self, *, fault: bool, now: float) -> bool:
+        if not fault:
+            return False
+        self._faults.append(now)
+        if len(self._faults) < FAULTS or now - self._faults[0] > WINDOW_S:
+            return False
+        self._faults.clear()
+        return True
+
+
+class Breaker:
+    """One breaker. It stays open for `open_s`, doubled up to `longest_s` with each probe that fails."""
+
+    def __init__(self, tally: Tally | None = None, *, open_s: float = OPEN_S, longest_s: float = OPEN_S) -> None:
+        self._tally = tally or Recent()
+        self._first_s, self._longest_s = open_s, longest_s
+        self._open_s = open_s
         self._until = float("-inf")
         self.state = CLOSED
 
+    def wait_s(self, now: float) -> float:
+        """Seconds until it would admit a call: 0 if it would now."""
+        return 0.0 if self.state == CLOSED else max(0.0, self._until - now)
+
     def admits(self, now: float) -> bool:
-        """Whether the rule may be asked. Of the requests after the open time, one is the probe.
+        """Whether a call may be made. Of the calls after the open time, one is the probe.
 
         A probe that never reported (its client left) is replaced after another open time.
         """
@@ -34,27 +65,24 @@ class Breaker:
             return True
         if now < self._until:
             return False
-        self.state, self._until = PROBING, now + OPEN_S
+        self.state, self._until = PROBING, now + self._open_s
         return True
 
     def record(self, *, fault: bool, now: float) -> None:
         """What came of a call that was admitted."""
         if self.state == PROBING:
-            self._faults.clear()
-            if not fault:
-                self.state = CLOSED
-                return
-            self._open(now)
-        elif fault and self.state == CLOSED:
-            self._faults.append(now)
-            if len(self._faults) == FAULTS and now - self._faults[0] <= WINDOW_S:
+            if fault:
+                self._open_s = min(2 * self._open_s, self._longest_s)
                 self._open(now)
+            else:
+                self.state, self._open_s = CLOSED, self._first_s
+        elif self.state == CLOSED and self._tally.add(fault=fault, now=now):
+            self._open(now)
 
     def withdraw(self, now: float) -> None:
-        """A call that was admitted was not made after all: the next request may be the probe."""
+        """A call that was admitted was not made after all: the next one may be the probe."""
         if self.state == PROBING:
             self.state, self._until = OPEN, now
 
     def _open(self, now: float) -> None:
-        self.state, self._until = OPEN, now + OPEN_S
-        self._faults.clear()
+        self.state, self._until = OPEN, now + self._open_s

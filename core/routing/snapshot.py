@@ -141,6 +141,6 @@ def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> str:
         mode="json", include={"providers", "routing", "rules", "taxonomy"}, exclude={"taxonomy": {"dir"}}
     )
     for provider in dump["providers"].values():
-        provider.pop("api_key")
+        del provider["api_key"], provider["api_keys"]
     whole = {"code": __version__, "settings": dump, "taxonomy": taxonomy.identity(), "rules": rules.identity()}
     return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()

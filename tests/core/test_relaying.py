@@ -12,13 +12,15 @@ from core import relaying
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.errors import UpstreamFailed
-from core.exchange import Exchange
+from core.exchange import Exchange, ProviderKey
 from core.messages import Message, Request
 from core.upstream import Reply
 
 ANTHROPIC, OPENAI = DIALECTS["anthropic"], DIALECTS["openai"]
 REQUEST = Request(dialect="anthropic", raw=b"{}", model="m", messages=[Message(role="user", content=[])])
 KEY = "sk-canary-0123456789"
+OTHER = f"{KEY}-and-more"
+KEYS = (ProviderKey(1, KEY), ProviderKey(2, OTHER))
 OPENING = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{}}}\n\n'
     b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
@@ -69,7 +71,7 @@ def test_our_key_is_taken_out_of_all_that_a_provider_says() -> None:
     body = b'{"type":"error","error":{"type":"authentication_error","message":"no such key: %b"}}' % KEY.encode()
     failed = failure(401, body, headers={"request-id": f"for-{KEY}", "retry-after": "1"})
     assert KEY in failed.message
-    relaying.redact(failed, KEY)
+    relaying.redact(failed, KEYS)
     assert failed.message == "no such key: [redacted]"
     assert failed.body == body.replace(KEY.encode(), b"[redacted]")
     assert failed.headers == {"retry-after": "1"}
@@ -77,8 +79,20 @@ def test_our_key_is_taken_out_of_all_that_a_provider_says() -> None:
 
 def test_a_placeholder_key_is_a_word_that_stays() -> None:
     failed = failure(400, b'{"type":"error","error":{"type":"invalid_request_error","message":"none of them"}}')
-    relaying.redact(failed, "none")
+    relaying.redact(failed, (ProviderKey(1, "none"),))
     assert failed.message == "none of them"
+
+
+def test_every_key_of_the_provider_is_taken_out_the_longest_first() -> None:
+    body = b'{"type":"error","error":{"type":"authentication_error","message":"%b, %b"}}' % (
+        OTHER.encode(),
+        KEY.encode(),
+    )
+    failed = failure(401, body, headers={"request-id": OTHER})
+    relaying.redact(failed, KEYS)
+    assert failed.message == "[redacted], [redacted]"
+    assert b"more" not in failed.body
+    assert failed.headers == {}
 
 
 def test_headers_that_cannot_go_out_are_left_behind() -> None:
@@ -101,7 +115,7 @@ def relayed(exchange: Exchange, *parts: bytes) -> bytes:
     async def run() -> bytes:
         stream = relaying.StreamRelay(chunks(*parts), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
         await stream.prime()
-        return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
+        return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
 
     return asyncio.run(run())
 
@@ -157,7 +171,7 @@ def test_signs_of_life_are_no_progress(client: Dialect, opening: bytes) -> None:
         stream = relaying.StreamRelay(endless, ANTHROPIC, client, REQUEST, quiet_s=30, clock=lambda: next(seconds))
         await stream.prime()
         exchange = Exchange("req_1", "/v1/messages", "anthropic")
-        received = b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
+        received = b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
         assert exchange.error == "cut: after the first byte"
         return received
 
@@ -186,7 +200,7 @@ def test_a_provider_that_never_hangs_up_does_not_keep_the_client(monkeypatch: py
         await stream.prime()
         exchange = Exchange("req_1", "/v1/messages", "anthropic")
         async with asyncio.timeout(10):
-            return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEY)])
+            return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
 
     assert asyncio.run(run()) == OPENING + CONTENT + ENDING
 
@@ -201,7 +215,7 @@ def test_a_client_that_leaves_while_a_chunk_is_awaited_leaves_no_task(monkeypatc
     async def run() -> int:
         stream = relaying.StreamRelay(silent(), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
         await stream.prime()
-        pieces = relaying.pieces(stream, Exchange("req_1", "/v1/messages", "anthropic"), AsyncExitStack(), KEY)
+        pieces = relaying.pieces(stream, Exchange("req_1", "/v1/messages", "anthropic"), AsyncExitStack(), KEYS)
         assert await anext(pieces) == OPENING
         await pieces.aclose()
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
+from core.exchange import ProviderKey
 from core.settings import config_path, load
 
 CONFIG = """\
@@ -44,12 +45,12 @@ def test_one_real_key_ends_the_simulation_and_parts_are_played_by_who_is_there(t
     assert "openrouter" in loaded.settings.providers
     assert "anthropic" not in loaded.settings.providers
     assert loaded.settings.routing.default == "openrouter,anthropic/claude-sonnet-4.5"
-    assert loaded.secrets.providers == {"openrouter": "or-1"}
+    assert loaded.secrets.providers == {"openrouter": (ProviderKey(1, "or-1"),)}
 
 
 def test_secrets_come_from_files_and_environment_and_are_never_shown(config: Path, tmp_path: Path) -> None:
     loaded = load(config, env(tmp_path, MY_KEY=" p-1 "))
-    assert loaded.secrets.providers == {"anthropic": "p-1"}
+    assert loaded.secrets.providers == {"anthropic": (ProviderKey(1, "p-1"),)}
     assert loaded.secrets.clients == {"s3cret": "laptop"}
     assert "p-1" not in repr(loaded)
     assert "s3cret" not in repr(loaded)
@@ -188,3 +189,30 @@ def test_a_public_key_that_everybody_may_change_is_refused(config: Path, tmp_pat
 def test_demanding_signatures_needs_keys(config: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"plugins\.require_signature: no signature can be good without"):
         load(with_plugins(config, "require_signature = true"), env(tmp_path))
+
+
+POOL = 'api_keys = [{ env = "A" }, { file = "b.key" }, { env = "C" }, { env = "D" }, { env = "E" }]'
+
+
+def test_a_pool_keeps_the_keys_that_can_be_used_under_their_positions(config: Path, tmp_path: Path) -> None:
+    config.write_text(CONFIG.replace('api_key = { env = "MY_KEY" }', POOL))
+    (tmp_path / "b.key").write_text("sk-b\n")
+    loaded = load(config, env(tmp_path, A="sk-a", D="sk-a", E="sk-\ne"))
+    assert loaded.secrets.providers == {"anthropic": (ProviderKey(1, "sk-a"), ProviderKey(2, "sk-b"))}
+    assert [str(warning).partition("goes without its ")[2] for warning in loaded.warnings] == [
+        "key 3: C is empty or not there",
+        "key 4: it is the same as key 1",
+        "key 5: its key is no line of plain ASCII, so no header can carry it",
+    ]
+    assert "sk-" not in repr(loaded)
+    assert tmp_path / "b.key" in loaded.key_files
+
+
+def test_a_pool_wins_over_the_usual_variable_and_excludes_a_single_key(config: Path, tmp_path: Path) -> None:
+    config.write_text(CONFIG.replace('api_key = { env = "MY_KEY" }', 'api_keys = [{ env = "A" }]'))
+    usual = {"HOME": str(tmp_path), "ANTHROPIC_API_KEY": "usual"}
+    assert load(config, {**usual, "A": "a"}).secrets.providers == {"anthropic": (ProviderKey(1, "a"),)}
+    assert load(config, usual).secrets.providers == {}
+    config.write_text(CONFIG.replace('api_key = { env = "MY_KEY" }', f'api_key = {{ env = "A" }}\n{POOL}'))
+    with pytest.raises(ConfigError, match="give api_key or api_keys, not both"):
+        load(config, usual)

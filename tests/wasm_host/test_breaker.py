@@ -89,3 +89,30 @@ def test_a_fault_of_a_call_from_before_does_not_lengthen_the_open_time() -> None
     breaker = opened()
     breaker.record(fault=True, now=OPEN_S - 1)
     assert breaker.admits(OPEN_S)
+
+
+def test_the_open_time_doubles_with_each_bad_probe_up_to_the_longest() -> None:
+    breaker = Breaker(open_s=10, longest_s=25)
+    for _ in range(FAULTS):
+        breaker.record(fault=True, now=0)
+    now, waits = 0.0, []
+    for _ in range(4):
+        waits.append(breaker.wait_s(now))
+        now += waits[-1]
+        assert breaker.admits(now)
+        breaker.record(fault=True, now=now)
+    assert waits == [10, 20, 25, 25]
+    now += 25
+    assert (breaker.wait_s(now), breaker.admits(now)) == (0, True)
+    breaker.record(fault=False, now=now)
+    for _ in range(FAULTS):
+        breaker.record(fault=True, now=now)
+    assert breaker.wait_s(now) == 10
+
+
+def test_waiting_is_asked_about_without_becoming_the_probe() -> None:
+    breaker = opened()
+    assert (breaker.wait_s(OPEN_S), breaker.wait_s(OPEN_S - 1)) == (0, 1)
+    assert breaker.state == OPEN
+    assert breaker.admits(OPEN_S)
+    assert breaker.wait_s(OPEN_S) == OPEN_S
