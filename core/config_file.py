@@ -102,6 +102,9 @@ def _cross_checks(settings: Settings) -> list[Finding]:
     named += [
         (("routing", "runtime", key), name) for key, name in routing.runtime.model_dump(exclude_none=True).items()
     ]
+    for key, chain in routing.fallbacks.items():
+        loc_of_chain = ("routing", "fallbacks", key)
+        named += [(loc_of_chain, name) for name in (*chain, *([key] if "," in key else []))]
     for loc, name in named:
         provider = Target.parse(name).provider
         if provider not in settings.providers:

@@ -6,7 +6,7 @@ The docstring of a table and the default of a key are the user's documentation o
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -155,11 +155,15 @@ class RuntimeRoutes(Section):
 
 
 class RoutingSettings(Section):
-    """How requests are decided. Thresholds are tokens."""
+    """How requests are decided. Thresholds are tokens.
+
+    `fallbacks` are chains by scenario or target, which are asked before `fallback`, the last resort of all.
+    """
 
     order: tuple[Phase, ...] = ("runtime", "custom", "pattern", "default")
     default: str
     fallback: tuple[str, ...] = ()
+    fallbacks: dict[str, tuple[str, ...]] = {}
     runtime: RuntimeRoutes = RuntimeRoutes()
     long_context_threshold: int = Field(default=60_000, gt=0)
     long_context_hysteresis: int = Field(default=20_000, ge=0)
@@ -175,6 +179,17 @@ class RoutingSettings(Section):
     @classmethod
     def _fallback_is_targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_target, value))
+
+    @field_validator("fallbacks")
+    @classmethod
+    def _chains(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        scenarios = get_args(Scenario)
+        for name in value:
+            if name not in scenarios and "," not in name:
+                raise ValueError(f"{name!r} is neither a scenario ({', '.join(scenarios)}) nor a 'provider,model'")
+        return {
+            name if name in scenarios else _target(name): tuple(map(_target, chain)) for name, chain in value.items()
+        }
 
     @field_validator("order")
     @classmethod

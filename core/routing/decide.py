@@ -4,7 +4,7 @@ It yields `Ask` when rules must be run and is sent their outcomes. The pipeline,
 drive this one generator; only the drivers differ.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,8 +126,9 @@ def _pattern(deciding: Deciding) -> Proposal | None:
 
 
 def _default(deciding: Deciding) -> Proposal | None:
-    """The default target, or the first of the fallbacks that can serve."""
-    for target in (deciding.snapshot.default, *deciding.snapshot.fallback):
+    """The default target, or the first of those behind it that can serve."""
+    default = deciding.snapshot.default
+    for target in (default, *deciding.snapshot.chains.get(str(default), ()), *deciding.snapshot.fallback):
         candidate = deciding.admit("default", target)
         if candidate is not None:
             deciding.note("default", "decided", target=str(target))
@@ -144,9 +145,9 @@ PHASES: Mapping[str, Callable[[Deciding], Proposal | None]] = {
 
 
 def _decided(deciding: Deciding, proposal: Proposal) -> Decision:
-    """The proposal with the fallbacks behind it. A client that named its target gets no other, but for the gate."""
+    """The proposal with the fallbacks behind it, each target once: its own chain, the scenarios', the last resort."""
     candidates = {candidate.target: candidate for candidate in proposal.candidates}
-    for target in deciding.snapshot.fallback:
+    for target in _behind(deciding, proposal.candidates[0].target):
         if target not in candidates and target not in deciding.turned_away:
             candidate = deciding.admit("fallback", target)
             if candidate is not None:
@@ -161,6 +162,17 @@ def _decided(deciding: Deciding, proposal: Proposal) -> Decision:
         scenarios=deciding.scenarios,
         trace=tuple(deciding.trace),
     )
+
+
+def _behind(deciding: Deciding, decided: Target) -> Iterator[Target]:
+    """Who is asked when the decided target fails; a chain that takes part is named in the trace."""
+    snapshot = deciding.snapshot
+    if snapshot.chains:
+        for name in (str(decided), *deciding.scenarios):
+            if chain := snapshot.chains.get(name):
+                deciding.note("fallback", "chain", of=name, targets=list(map(str, chain)))
+                yield from chain
+    yield from snapshot.fallback
 
 
 def _nobody(deciding: Deciding) -> Refusal:

@@ -67,6 +67,11 @@ class Snapshot:
         return tuple(map(Target.parse, self.settings.routing.fallback))
 
     @cached_property
+    def chains(self) -> Mapping[str, tuple[Target, ...]]:
+        """Fallbacks by scenario or by a target's name."""
+        return {name: tuple(map(Target.parse, chain)) for name, chain in self.settings.routing.fallbacks.items()}
+
+    @cached_property
     def default(self) -> Target:
         return Target.parse(self.settings.routing.default)
 
@@ -114,6 +119,8 @@ def _targets(settings: Settings, taxonomy: Taxonomy) -> dict[Target, ModelCard]:
     }
     routing = settings.routing
     named = [routing.default, *routing.fallback, *routing.runtime.model_dump(exclude_none=True).values()]
+    for key, chain in routing.fallbacks.items():
+        named += chain if "," not in key else [key, *chain]
     named += [route.target for concept in taxonomy.concepts for route in concept.routes]
     for target in _parsed(named):
         if target.provider in settings.providers:

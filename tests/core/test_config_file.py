@@ -35,6 +35,33 @@ def test_a_preset_completes_a_provider_and_targets_are_normalised() -> None:
     assert config.plugins.dir == Path("/etc/rules")
 
 
+CHAINS = """\
+[routing.fallbacks]
+thinking = ["mine,m"]
+" mine , m " = ["anthropic,claude-haiku-4-5"]
+"""
+
+
+def test_fallback_chains_are_by_scenario_or_target() -> None:
+    config = parse(GOOD.replace("[plugins]", f"{CHAINS}[plugins]"), Path("/etc/c.toml"))
+    assert config.routing.fallbacks == {"thinking": ("mine,m",), "mine,m": ("anthropic,claude-haiku-4-5",)}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('"mine,m" = ["nobody,m"]', "13: routing.fallbacks.mine,m: provider 'nobody' is not configured"),
+        ('"anthropics,m" = ["mine,m"]', "13: routing.fallbacks.anthropics,m: provider 'anthropics' is not configured"),
+        ('thinking = ["mine"]', "12: routing.fallbacks: 'mine' is not 'provider,model'"),
+        ('slow = ["mine,m"]', "12: routing.fallbacks: 'slow' is neither a scenario (image, web_search, long_context,"),
+        ('thinking = "mine,m"', "13: routing.fallbacks.thinking:"),
+    ],
+)
+def test_a_mistake_in_a_chain_is_reported_with_its_line(line: str, said: str) -> None:
+    [problem] = problems(GOOD + f"[routing.fallbacks]\n{line}\n")
+    assert problem.startswith(f"/etc/c.toml:{said}")
+
+
 def test_all_mistakes_are_reported_at_once_with_line_and_suggestion() -> None:
     found = problems(
         """\

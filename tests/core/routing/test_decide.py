@@ -126,6 +126,55 @@ def test_fallbacks_follow_without_repeats_and_gated() -> None:
     assert names == [DEFAULT, GEMINI]
 
 
+CHAINS = {
+    "openai,gpt-5": ["openai,gpt-5-mini", "deepseek,deepseek-chat"],
+    "thinking": ["groq,llama-3.3-70b-versatile", "openai,gpt-5-mini"],
+    "background": ["deepseek,deepseek-chat"],
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "names"),
+    [
+        ({}, [DEFAULT, GEMINI]),
+        ({"model": "openai,gpt-5"}, ["openai,gpt-5", "openai,gpt-5-mini", "deepseek,deepseek-chat", GEMINI]),
+        (
+            {"model": "openai,gpt-5", "effort": "high", "background": True},
+            [
+                "openai,gpt-5", "openai,gpt-5-mini", "deepseek,deepseek-chat", "groq,llama-3.3-70b-versatile", GEMINI,
+            ],
+        ),
+        ({"effort": "high"}, [DEFAULT, "groq,llama-3.3-70b-versatile", "openai,gpt-5-mini", GEMINI]),
+        ({"effort": "high", "images": 1}, [DEFAULT, "openai,gpt-5-mini", GEMINI]),
+    ],
+)  # fmt: skip
+def test_chains_of_the_target_and_of_the_scenarios_come_before_the_last_resort(
+    facts: dict[str, Any], names: list[str]
+) -> None:
+    shot = snapshot(settings(runtime={"thinking": DEFAULT, "background": None}, fallback=[GEMINI], fallbacks=CHAINS))
+    decision = decided(shot, **facts)
+    assert [str(candidate.target) for candidate in decision.candidates] == names
+    chains = [step.detail["of"] for step in decision.trace if (step.phase, step.outcome) == ("fallback", "chain")]
+    expected = [
+        facts.get("model"),
+        "thinking" if "effort" in facts else None,
+        "background" if len(facts) == 3 else None,
+    ]
+    assert chains == [name for name in expected if name]
+
+
+def test_the_chain_of_the_default_serves_where_the_default_cannot() -> None:
+    chain = {"groq,llama-3.3-70b-versatile": ["openai,gpt-5-mini"]}
+    shot = snapshot(settings(default="groq,llama-3.3-70b-versatile", fallbacks=chain, runtime={}))
+    assert str(decided(shot, images=1).target) == "openai,gpt-5-mini"
+
+
+def test_chains_are_part_of_the_snapshot_and_name_targets() -> None:
+    plain, chained = snapshot(settings()), snapshot(settings(fallbacks={"groq,new": ["openai,newer"]}))
+    assert plain.id != chained.id
+    assert {"groq,new", "openai,newer"} <= chained.target_names - plain.target_names
+
+
 def test_no_target_left_is_a_refusal_that_lists_each() -> None:
     shot = snapshot(settings(default="groq,llama-3.3-70b-versatile", fallback=["deepseek,deepseek-chat"], runtime={}))
     refusal = decided(shot, images=1).refusal
