@@ -2,17 +2,18 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core import __version__, models
-from core.data_plane import App, DataPlane
+from core.data_plane import DataPlane
 from core.dialects import DIALECTS
+from core.draining import Drain
 from core.errors import NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
@@ -46,8 +47,9 @@ class Proxy:
             sessions=MemorySessions(),
             driver=HostDriver(self._host),
         )
+        self.drain = Drain(time.monotonic)
         web = _web(self)
-        self.asgi: App = DataPlane(self.generations, pipeline, self.metrics, log, web)
+        self.asgi = DataPlane(self.generations, pipeline, self.metrics, log, web)
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
@@ -100,15 +102,17 @@ def _web(proxy: Proxy) -> FastAPI:
 
     @web.get("/health", response_model=None)
     @web.get("/health/ready", response_model=None)
-    def ready() -> dict[str, Any]:
+    def ready() -> JSONResponse:
         generation = current.current
-        return {
-            "status": "ok",
+        stopping = proxy.drain.stopping
+        state = {
+            "status": "stopping" if stopping else "ok",
             "version": __version__,
             "snapshot": generation.snapshot.id,
             "simulated": generation.loaded.settings.simulated,
             "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
         }
+        return JSONResponse(state, 503 if stopping else 200)
 
     @web.get("/health/live", response_model=None)
     def live() -> dict[str, str]:

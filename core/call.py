@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
+from core.errors import ProxyError
 from core.exchange import Exchange, Features, ProviderKey, SessionState
-from core.messages import Request
+from core.messages import Request, StreamError
 from core.routing.snapshot import Snapshot
 
 
@@ -39,3 +40,7 @@ class Call:
     @property
     def client(self) -> Dialect:
         return DIALECTS[self.exchange.dialect]
+
+    def last_words(self, error: ProxyError) -> bytes:
+        """The event that tells the client of a stream that it ends here."""
+        return self.client.stream_encoder(self.request).encode(StreamError(error.type, error.message))

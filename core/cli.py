@@ -69,6 +69,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on (0: any); wins over the configuration.")
     ] = None,
+    replace: Annotated[
+        int | None, typer.Option(min=1, help="Process that serves there now: take over from it, and let it finish.")
+    ] = None,
 ) -> None:
     """Serve on 127.0.0.1:3456 (or as configured) until interrupted."""
     import gc
@@ -78,7 +81,7 @@ def serve(
     from core.errors import ConfigError
 
     try:
-        code = serving.serve(config, plugins, taxonomy, host, port)
+        code = serving.serve(config, plugins, taxonomy, host, port, replace)
     except ConfigError as exc:
         refuse(exc)
     raise typer.Exit(code)

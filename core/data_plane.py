@@ -17,12 +17,22 @@ from core import telemetry
 from core.call import Answer, Call
 from core.dialects import DIALECTS, decode_count
 from core.edge import check_host, check_json, headers_of
-from core.errors import BadRequest, MethodNotAllowed, ProxyError, TooLarge, UpstreamFailed, public_error
+from core.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    ProxyError,
+    ShuttingDown,
+    TooLarge,
+    UpstreamFailed,
+    public_error,
+)
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
 from core.generation import Generations
+from core.http1 import CUT
 from core.logs import LogWriter
 from core.pipeline import Pipeline
+from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -64,6 +74,7 @@ class DataPlane:
         self._log = log
         self._others = others
         self._ids = _request_ids()
+        self.under_way = UnderWay()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -89,18 +100,25 @@ class DataPlane:
     ) -> None:
         """One request: answered, counted and logged, whatever happens."""
         started = time.monotonic()
+        last_words: Callable[[ProxyError], bytes] | None = None
         try:
-            call, body = await self._enter(scope, receive, headers, exchange)
-            async with _while_client_stays(receive):
-                answer = await self._dispatch(scope["path"], call, body)
-                await _send_answer(send, answer, exchange)
+            with self.under_way.request(exchange):
+                call, body = await self._enter(scope, receive, headers, exchange)
+                async with _while_client_stays(receive):
+                    answer = await self._dispatch(scope["path"], call, body)
+                    if not isinstance(answer.body, bytes):
+                        last_words = call.last_words
+                    await _send_answer(send, answer, exchange)
         except ClientGoneError:
             exchange.status, exchange.error = 499, "client_left"
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
             if not isinstance(exc, ProxyError):
                 self._log_bug(exchange, exc)
             if exchange.status:  # the answer has begun: all that is left is to cut it
-                exchange.error = public_error(exc)[1]
+                exchange.error = f"{public_error(exc)[1]}: after the first byte"
+                if isinstance(exc, ShuttingDown) and last_words:
+                    await send({"type": "http.response.body", "body": last_words(exc), "more_body": True})
+                    scope["extensions"][CUT]()
             else:
                 await _send_error(send, exchange, exc)
         finally:

@@ -8,6 +8,7 @@ ProxyError                   status, type (Anthropic's names), message, details
 ├── TooLarge                 413 request_too_large
 ├── RateLimited              429 rate_limit_error
 ├── Overloaded               529 overloaded_error
+├── ShuttingDown             529, or 503 for clients that do not know it; overloaded_error
 └── UpstreamFailed           what a provider answered, or that it did not; `stage` says how far the request got
 ConfigError                  the operator's mistake: file, line, message and suggestion; never a client's business
 """
@@ -105,6 +106,19 @@ class Overloaded(ProxyError):
     """The proxy itself has no room."""
 
     status = 529
+
+
+class ShuttingDown(ProxyError):
+    """The proxy stops, and its patience with this request is over. 529 is Anthropic's own status."""
+
+    def __init__(self, dialect: str) -> None:
+        super().__init__("the proxy is shutting down; send the request again")
+        self.status = 529 if dialect == "anthropic" else 503
+        self.headers["retry-after"] = "1"
+
+    @property
+    def type(self) -> str:
+        return "overloaded_error"
 
 
 class Denied(ProxyError):

@@ -6,8 +6,12 @@ and tells only the last of several pipelined requests that their client has left
 
 import asyncio
 import re
+from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import Any
 
 from uvicorn.config import Config
@@ -33,6 +37,14 @@ def without_upgrade(data: bytes) -> bytes:
         return data
     head, blank, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"", head) + blank + rest
+
+
+def _has_input(transport: asyncio.Transport) -> bool:
+    """Whether the kernel has bytes of this connection that nobody has read."""
+    there = array("i", [0])
+    with suppress(OSError):
+        ioctl(transport.get_extra_info("socket").fileno(), FIONREAD, there)
+    return there[0] > 0
 
 
 class Phase(StrEnum):
@@ -121,6 +133,19 @@ class Connection(HttpToolsProtocol):
         self._head = self._head + len(data) if self._in_head else 0
         if self._head > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response(f"The request's headers are over {MAX_HEAD} bytes.")
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests, or before the first, and no byte of the next one is here."""
+        cycle: RequestResponseCycle | None = self.cycle
+        answered = cycle is None or cycle.response_complete
+        return answered and not self._in_head and not _has_input(self.transport)
+
+    def answer_no_more(self) -> None:
+        """Close when the answers under way are complete."""
+        for cycle in (self._answering, self.cycle):
+            if cycle is not None:
+                cycle.keep_alive = False
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -58,6 +58,10 @@ class ServerSettings(Section):
     keys: tuple[ServerKey, ...] = ()
     hosts: tuple[str, ...] = ()
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    #: When it is told to stop, in seconds: how long it still takes new connections, and how long what is under way may
+    #: take after that.
+    drain_delay_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    drain_s: float = Field(default=30.0, ge=0, allow_inf_nan=False)
 
 
 class ModelCard(Section):

@@ -1,80 +1,97 @@
 """`serve`: one process, one listening socket, one banner."""
 
 import gc
-import signal
-import socket
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import uvicorn
 
-from core import settings
+from core import listening, replacing, settings
 from core.app import Proxy
 from core.config_file import LOOPBACK_NAMES
+from core.draining import Patience
+from core.http_server import Server
 from core.logs import LogWriter, take_over
+from core.replacing import NotReplaceableError, Predecessor
 from core.settings import Loaded
 from wasm_host import hardening
 
-BACKLOG = 2048
+
+def serve(
+    config: Path | None,
+    plugins: Path | None,
+    taxonomy: Path | None,
+    host: str | None,
+    port: int | None,
+    replace: int | None = None,
+) -> int:
+    """Serve until interrupted; the exit code. ConfigError before anything listens.
+
+    `replace` is a process that serves the same address: it is told to leave as soon as this one can take over.
+    """
+    replacing.name_process()
+    try:
+        with nullcontext() if replace is None else Predecessor(replace) as predecessor:
+            return _serve(
+                lambda env: settings.load(config, env, plugins=plugins, taxonomy=taxonomy, host=host, port=port),
+                predecessor,
+            )
+    except NotReplaceableError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
 
 
-def serve(config: Path | None, plugins: Path | None, taxonomy: Path | None, host: str | None, port: int | None) -> int:
-    """Serve until interrupted; the exit code. ConfigError before anything listens."""
+def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor | None) -> int:
     protected = hardening.protect_parent()  # before a key is read
     env = settings.environ()
-
-    def load() -> Loaded:
-        return settings.load(config, env, plugins=plugins, taxonomy=taxonomy, host=host, port=port)
-
     log = LogWriter()
     take_over(log)
-    proxy = Proxy(load, env, log)
+    proxy = Proxy(lambda: load(env), env, log)
     proxy.metrics.hardening.labels(hardening.PARENT).set(protected == hardening.ON)
     loaded = proxy.generations.current.loaded
     server = loaded.settings.server
     try:
-        listener = _listen(server.host, server.port)
+        listener = (listening.join if predecessor else listening.listen)(server.host, server.port)
     except OSError as exc:
-        print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. Try --port.", file=sys.stderr)
+        advice = f"Does process {predecessor.pid} listen there?" if predecessor else "Try --port."
+        print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. {advice}", file=sys.stderr)
         return 1
     print(banner(loaded, listener.getsockname()[1]), file=sys.stderr, flush=True)
     gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them
     gc.enable()
-    http_server = uvicorn.Server(
-        uvicorn.Config(
-            proxy.asgi,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            http=proxy.connections.protocol,  # type: ignore[arg-type]  # called as a class is
-            loop="uvloop",
-            ws="none",
-            backlog=BACKLOG,
-            timeout_keep_alive=75,
-        )
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn raises the signal that ended it once more: by default it would end us before the log is written.
-        signal.signal(number, lambda *_: sys.exit(0))
+
+    def started() -> None:
+        if predecessor is not None:
+            log.log({"event": "replaced", "process": predecessor.pid, "steered": listening.steer_here(listener)})
+            predecessor.leave()
+
     try:
-        http_server.run(sockets=[listener])
+        _server(proxy, log, started).run(sockets=[listener])
     finally:
         log.close()
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.listen(BACKLOG)
-    return listener
+def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None]) -> Server:
+    def patience() -> Patience:
+        server = proxy.generations.current.loaded.settings.server
+        return Patience(server.drain_delay_s, server.drain_s)
+
+    config = uvicorn.Config(
+        proxy.asgi,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        http=proxy.connections.protocol,  # type: ignore[arg-type]  # called as a class is
+        loop="uvloop",
+        ws="none",
+        backlog=listening.BACKLOG,
+        timeout_keep_alive=75,
+    )
+    return Server(config, proxy.connections, proxy.drain, proxy.asgi.under_way, patience, log.log, started)
 
 
 def banner(loaded: Loaded, port: int) -> str:

@@ -1,0 +1,112 @@
+"""uvicorn's server with a way to stop that is ours (`draining`): its own cuts what takes longer, without a word."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
+
+from core import listening
+from core.draining import QUIET_S, Drain, Patience, Stage
+from core.http1 import Connections
+from core.under_way import UnderWay
+
+_CLOSE = (b"connection", b"close")
+#: What is cancelled at the very end may take so long, in seconds.
+_LAST_S = 1.0
+
+
+class Server(uvicorn.Server):
+    """One listener. `patience` is asked again and again: the configuration may change while it drains."""
+
+    lifespan: LifespanOn
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        connections: Connections,
+        drain: Drain,
+        under_way: UnderWay,
+        patience: Callable[[], Patience],
+        report: Callable[[dict[str, object], str], None],
+        on_started: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._connections = connections
+        self._drain, self._under_way, self._patience, self._report = drain, under_way, patience, report
+        self._on_started = on_started
+        self._seen = Stage.SERVING
+        self._told = 0
+        self._listeners: list[socket.socket] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then the connections that come are served."""
+        await super().startup(sockets)
+        self._listeners = sockets or []
+        if not self._drain.stopping:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """A signal; what follows happens in the next tick."""
+        self._drain.signal()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; True when all is done."""
+        await super().on_tick(counter)
+        busy = len(self._connections.open) + len(self.server_state.tasks)
+        stage = self._drain.advance(self._patience(), connections=busy)
+        if stage is not self._seen:
+            self._seen = stage
+            self._enter(stage, busy)
+        if stage is Stage.CLOSING and self._drain.in_stage_s >= QUIET_S:
+            self._close_idle()
+        if stage is Stage.ENDING:
+            self._told += self._under_way.end()
+            self._close_idle()
+        return stage is Stage.DONE
+
+    def _enter(self, stage: Stage, busy: int) -> None:
+        if _CLOSE not in self.config.encoded_headers:
+            self._say_close()
+        if stage is Stage.LEAVING:
+            for listener in self._listeners:
+                listening.begin_no_connection(listener)
+        elif stage is not Stage.DRAINING:
+            self._stop_listening()
+        self._report(
+            {"event": "stopping", "stage": stage.name.lower(), "connections": busy, "requests": len(self._under_way)},
+            "info",
+        )
+
+    def _say_close(self) -> None:
+        """Every answer from now on says that its connection ends with it (RFC 9112, section 9.6), and it does."""
+        self.config.encoded_headers.append(_CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+        for connection in self._connections.open:
+            connection.answer_no_more()
+
+    def _stop_listening(self) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in self._listeners:
+            listener.close()
+        self.servers, self._listeners = [], []
+
+    def _close_idle(self) -> None:
+        for connection in [*self._connections.open]:
+            if connection.idle:
+                connection.transport.close()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        """What has not ended by now is cut, and the application closes what it holds."""
+        left = [*self._connections.open]
+        for connection in left:
+            connection.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_S)
+        await self.lifespan.shutdown()
+        self._report({"event": "stopped", "told": self._told, "cut": len(left)}, "info")
