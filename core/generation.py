@@ -75,6 +75,7 @@ class Generations:
         loaded = load()
         self._served = fingerprint(loaded)
         self.current = load_generation(loaded, self._cache)
+        self._address = _address(loaded)
         self._on_built(self.current)
         self._announce(self.current, "started")
 
@@ -124,6 +125,9 @@ class Generations:
     def _say_problems(self, generation: Generation) -> None:
         for problem in (*generation.loaded.warnings, *generation.snapshot.problems):
             self._report({"event": "problem", "problem": str(problem)}, "warning")
+        if (wanted := _address(generation.loaded)) != self._address:
+            problem = f"server.host and server.port count from the next start: {wanted} is not listened on yet"
+            self._report({"event": "problem", "problem": f"{generation.loaded.path}: {problem}"}, "warning")
 
     async def watch(self, stop: asyncio.Event, look_s: float = LOOK_S) -> None:
         """Reload when the files differ from what serves, until `stop`.
@@ -143,6 +147,10 @@ class Generations:
                 self._report({"event": "watch_failed", "problem": f"{type(exc).__name__}: {exc}"}, "warning")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), look_s)
+
+
+def _address(loaded: Loaded) -> str:
+    return f"{loaded.settings.server.host} port {loaded.settings.server.port}"
 
 
 def fingerprint(loaded: Loaded) -> Fingerprint:

@@ -26,6 +26,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
+        *,
         connections: Connections,
         drain: Drain,
         under_way: UnderWay,

@@ -91,7 +91,15 @@ def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None]) -> Server
         backlog=listening.BACKLOG,
         timeout_keep_alive=75,
     )
-    return Server(config, proxy.connections, proxy.drain, proxy.asgi.under_way, patience, log.log, started)
+    return Server(
+        config,
+        connections=proxy.connections,
+        drain=proxy.drain,
+        under_way=proxy.asgi.under_way,
+        patience=patience,
+        report=log.log,
+        on_started=started,
+    )
 
 
 def banner(loaded: Loaded, port: int) -> str:

@@ -57,6 +57,16 @@ def test_a_good_change_is_swapped_whole(folder: Path, load: Callable[[], Loaded]
     assert before.loaded.settings.routing.default == "here,a"
 
 
+def test_a_new_address_is_said_to_need_a_start(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, said, _ = made(folder, load)
+    config = folder / "c.toml"
+    config.write_text("[server]\nport = 4000\n" + config.read_text())
+    assert asyncio.run(generations.reload())
+    assert [str(line["problem"]) for line in said if line["event"] == "problem"] == [
+        f"{config}: server.host and server.port count from the next start: 127.0.0.1 port 4000 is not listened on yet"
+    ]
+
+
 def test_a_reload_without_a_change_swaps_nothing(folder: Path, load: Callable[[], Loaded]) -> None:
     generations, _, swaps = made(folder, load)
     before = generations.current
