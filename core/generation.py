@@ -126,8 +126,8 @@ class Generations:
         for problem in (*generation.loaded.warnings, *generation.snapshot.problems):
             self._report({"event": "problem", "problem": str(problem)}, "warning")
         if (wanted := _address(generation.loaded)) != self._address:
-            problem = f"server.host and server.port count from the next start: {wanted} is not listened on yet"
-            self._report({"event": "problem", "problem": f"{generation.loaded.path}: {problem}"}, "warning")
+            advice = f"server.host and server.port count from the next start: {wanted} is not listened on yet"
+            self._report({"event": "problem", "problem": f"{generation.loaded.path}: {advice}"}, "warning")
 
     async def watch(self, stop: asyncio.Event, look_s: float = LOOK_S) -> None:
         """Reload when the files differ from what serves, until `stop`.
