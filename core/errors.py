@@ -132,8 +132,9 @@ class Denied(ProxyError):
 class UpstreamFailed(ProxyError):
     """A provider refused or failed.
 
-    `stage` is how far the request got: `not_sent`, `answered` (a status came), `unknown` (sent, then nothing) or `cut`
-    (the answer broke off). `body` is the provider's own error, already in the client's dialect, to be relayed verbatim.
+    `stage` is how far the request got: `not_sent`, `unknown` (sent, then nothing), `answered` (a status came), `cut`
+    (the answer broke off) or `stalled` (a clock ran out in the middle of it). `body` is the provider's own error,
+    already in the client's dialect, to be relayed verbatim.
     """
 
     def __init__(self, status: int, message: str, *, stage: str, type: str = "", body: bytes = b"") -> None:

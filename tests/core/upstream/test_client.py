@@ -1,10 +1,12 @@
 """The way out, against a socket that keeps what it was sent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
+from raw_provider import OK, fin, provider, says
 
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
@@ -80,7 +82,7 @@ def test_the_stage_says_how_far_a_request_got(answer: bytes, stage: str) -> None
 
 @pytest.mark.parametrize(
     ("answer", "status", "stage"),
-    [(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 504, "cut"), (b"HTTP/1.1 200 O", 504, "unknown")],
+    [(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", 504, "stalled"), (b"HTTP/1.1 200 O", 504, "unknown")],
 )
 def test_silence_is_told_from_a_broken_connection(answer: bytes, status: int, stage: str) -> None:
     async def ask() -> None:
@@ -106,6 +108,85 @@ def test_silence_is_told_from_a_broken_connection(answer: bytes, status: int, st
     with pytest.raises(UpstreamFailed) as failed:
         asyncio.run(ask())
     assert (failed.value.status, failed.value.stage) == (status, stage)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "zstd", "br", "deflate", "identity, gzip", "x"])
+@pytest.mark.parametrize(("status", "stage"), [(200, "answered"), (429, None)])
+def test_what_nobody_asked_to_be_compressed_is_neither_inflated_nor_taken_for_text(
+    encoding: str, status: int, stage: str | None
+) -> None:
+    bomb = gzip.compress(bytes(1_000_000))
+    head = b"HTTP/1.1 %d X\r\nContent-Encoding: %b\r\nRetry-After: 7\r\nContent-Length: %d\r\n\r\n"
+    answer = head % (status, encoding.encode(), len(bomb)) + bomb
+
+    async def ask() -> None:
+        upstream = Upstream()
+        try:
+            async with _provider([], answer) as provider, upstream.post(provider, CLOCKS, "/x", {}, b"{}") as reply:
+                assert (reply.status, reply.headers["retry-after"], await reply.body()) == (429, "7", b"")
+        finally:
+            await upstream.close()
+
+    if stage is None:  # an error keeps its status
+        asyncio.run(ask())
+        return
+    with pytest.raises(UpstreamFailed, match="compressed its answer") as failed:
+        asyncio.run(ask())
+    assert failed.value.stage == stage
+
+
+def test_headers_with_control_characters_are_not_believed() -> None:
+    headers = b"X-Request-Id: a\x1b[31m\r\nRetry-After: 1\x01\r\nServer: b\tc\r\nContent-Length: 2\r\n\r\n{}"
+
+    async def ask() -> Mapping[str, str]:
+        upstream = Upstream()
+        async with (
+            _provider([], b"HTTP/1.1 200 OK\r\n" + headers) as provider,
+            upstream.post(provider, CLOCKS, "/x", {}, b"{}") as reply,
+        ):
+            await reply.body()
+        await upstream.close()
+        return reply.headers
+
+    assert asyncio.run(ask()) == {"server": "b\tc", "content-length": "2"}
+
+
+def test_a_connection_made_under_one_judgement_is_not_used_under_another() -> None:
+    sent: list[bytes] = []
+
+    async def ask() -> None:
+        upstream = Upstream()
+        async with _provider(sent) as provider:
+            # By name, so that only the resolver can judge.
+            named = provider.model_copy(update={"base_url": provider.base_url.replace("127.0.0.1", "localhost")})
+            for now in (provider, named):
+                async with upstream.post(now, CLOCKS, "/x", {}, b"{}") as reply:
+                    await reply.body()
+                assert upstream.counts().idle > 0
+                # As after a reload that took the permission away.
+                with pytest.raises(UpstreamFailed, match="allow_private") as failed:
+                    async with upstream.post(now.model_copy(update={"allow_private": False}), CLOCKS, "/x", {}, b"{}"):
+                        pass
+                assert failed.value.stage == "not_sent"
+        await upstream.close()
+
+    asyncio.run(ask())
+    assert len(sent) == 2
+
+
+def test_pools_of_providers_that_are_gone_go() -> None:
+    async def ask() -> None:
+        upstream = Upstream()
+        for _ in range(5):
+            async with provider(says(OK, then=fin)) as (settings, _):
+                async with upstream.post(settings, CLOCKS, "/x", {}, b"{}") as reply:
+                    await reply.body()
+                await asyncio.sleep(0.1)  # its end arrives
+                assert upstream.counts() == (0, 0, 0)
+        assert len(upstream._pools) == 1
+        await upstream.close()
+
+    asyncio.run(asyncio.wait_for(ask(), 10))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1"])
