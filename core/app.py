@@ -40,6 +40,7 @@ class Proxy:
         self.connections = Connections()
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream()
+        self.metrics.pools(self._upstream.counts)
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             upstream=self._upstream,

@@ -1,6 +1,7 @@
 """Every name that leaves the proxy as a header, a metric or a log field, once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -11,6 +12,8 @@ from wasm_host.breaker import STATES
 from wasm_host.health import QUARANTINE
 
 BREAKER_STATES = (*STATES, QUARANTINE)
+
+CONNECTION_STATES = ("acquired", "idle", "waiting")
 
 HEADER_PREFIX = "x-terraphim-"
 _DECISION_HEADERS = tuple(
@@ -88,6 +91,12 @@ class Metrics:
         self.hardening = Gauge(
             "terraphim_rule_hardening", "1 if this layer holds the workers.", ["layer"], registry=self.registry
         )
+        self.connections = Gauge(
+            "terraphim_upstream_connections",
+            "Connections to providers: taken by requests, idle, and requests that wait for one.",
+            ["state"],
+            registry=self.registry,
+        )
         self.tokens = Counter("terraphim_tokens", "Tokens, as reported.", ["kind"], registry=self.registry)
         self.seconds = Histogram(
             "terraphim_request_seconds",
@@ -129,6 +138,11 @@ class Metrics:
         for known in BREAKER_STATES:
             self.rule_breaker.labels(rule, known).set(known == state)
 
+    def pools(self, counts: Callable[[], Sequence[int]]) -> None:
+        """Ask for the connections' counts, in the order of `CONNECTION_STATES`, whenever metrics are read."""
+        for number, state in enumerate(CONNECTION_STATES):
+            self.connections.labels(state).set_function(partial(_nth, counts, number))
+
     def swapped(self, snapshot: str) -> None:
         """A new snapshot serves."""
         self.snapshot.clear()
@@ -137,6 +151,10 @@ class Metrics:
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
+
+
+def _nth(counts: Callable[[], Sequence[int]], number: int) -> float:
+    return counts()[number]
 
 
 def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:

@@ -7,6 +7,7 @@
 """
 
 from core.upstream.client import MAX_ANSWER, Reply, Upstream
+from core.upstream.connections import Counts
 from core.upstream.failures import classify
 
-__all__ = ["MAX_ANSWER", "Reply", "Upstream", "classify"]
+__all__ = ["MAX_ANSWER", "Counts", "Reply", "Upstream", "classify"]

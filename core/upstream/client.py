@@ -76,7 +76,7 @@ class Upstream:
 
     def counts(self) -> Counts:
         """What all pools hold now."""
-        held = [pool.connector.counts() for pool in self._pools.values()]
+        held = [pool.connector.counts() for pool in list(self._pools.values())]
         return Counts(*map(sum, zip(*held, strict=True))) if held else Counts(0, 0, 0)
 
     @asynccontextmanager

@@ -150,9 +150,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         return None
 
     def counts(self) -> Counts:
-        """What the pool holds now."""
-        idle = sum(protocol.is_connected() for queue in self._conns.values() for protocol, _ in queue)
-        return Counts(len(self._acquired), idle, sum(map(len, self._waiters.values())))
+        """What the pool holds now. From any thread: everything is copied before it is walked through."""
+        idle = [protocol.is_connected() for queue in list(self._conns.values()) for protocol, _ in list(queue)]
+        return Counts(len(self._acquired), sum(idle), sum(map(len, list(self._waiters.values()))))
 
 
 def _judged_socket(info: AddressInfo, *, allow_private: bool) -> socket.socket:

@@ -1,7 +1,7 @@
 import pytest
 
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
-from core.telemetry import decision_headers, header_text
+from core.telemetry import Metrics, decision_headers, header_text
 
 TARGET = Target("openai", "gpt-5")
 
@@ -40,3 +40,12 @@ def test_an_answer_says_who_gave_it_and_why() -> None:
         b"x-terraphim-attempts": b"2",
         b"x-terraphim-simulated": b"1",
     }
+
+
+def test_the_pools_are_asked_when_metrics_are_read() -> None:
+    metrics, counts = Metrics(), [1, 2, 3]
+    metrics.pools(lambda: counts)
+    counts[0] = 7
+    text = metrics.exposition().decode()
+    for state, count in (("acquired", 7), ("idle", 2), ("waiting", 3)):
+        assert f'terraphim_upstream_connections{{state="{state}"}} {count}.0' in text

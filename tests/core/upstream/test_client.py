@@ -2,15 +2,21 @@
 
 import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from raw_provider import OK, fin, provider, says
 
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream
+from core.upstream.client import _judged_url
+from core.upstream.connections import tls
 
 ANSWER = b"HTTP/1.1 200 OK\r\nX-Request-Id: r1\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\n{}"
 CLOCKS = UpstreamSettings()
@@ -202,3 +208,101 @@ def test_an_address_literal_is_judged_every_time(host: str) -> None:
         with pytest.raises(UpstreamFailed, match=r"is a (loopback|cloud)") as failed:
             asyncio.run(ask())
         assert failed.value.stage == "not_sent"
+
+
+async def _everything_back(upstream: Upstream, before: tuple[int, int]) -> None:
+    """No slot, task or descriptor more than before."""
+    for _ in range(200):
+        if upstream.counts() == (0, 0, 0) and (len(asyncio.all_tasks()), _descriptors()) == before:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{upstream.counts()}, {len(asyncio.all_tasks())}, {_descriptors()}, not {before}")
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+
+
+@asynccontextmanager
+async def _full_backlog() -> AsyncIterator[ProviderSettings]:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as one, socket.socket() as two:
+        for taken in (one, two):
+            taken.setblocking(False)
+            taken.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield ProviderSettings(dialect="openai", base_url=url, allow_private=True)
+
+
+@asynccontextmanager
+async def _at(phase: str) -> AsyncIterator[ProviderSettings]:
+    """A provider with which a request comes to a stand in this phase."""
+    if phase == "connect":
+        async with _full_backlog() as settings:
+            yield settings
+        return
+    async with provider(says(CHUNK) if phase == "body" else says()) as (settings, _):
+        url = settings.base_url
+        changed = {"look-up": url.replace("127.0.0.1", "hangs.example"), "tls": url.replace("http:", "https:")}
+        yield settings.model_copy(update={"base_url": changed.get(phase, url)})
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("phase", ["look-up", "connect", "tls", "headers", "body"])
+def test_who_leaves_leaves_nothing_behind(phase: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs(*_: object, **__: object) -> None:
+        await asyncio.sleep(3600)
+
+    if phase == "look-up":
+        for loop in (asyncio.BaseEventLoop, uvloop.Loop):
+            monkeypatch.setattr(loop, "getaddrinfo", hangs)
+
+    async def ask(upstream: Upstream, settings: ProviderSettings, content: asyncio.Event) -> None:
+        async with upstream.post(settings, CLOCKS, "/x", {}, b"{}") as reply:
+            async for _ in reply.chunks:
+                content.set()
+
+    async def main() -> None:
+        upstream = Upstream()
+        await upstream.close()  # loads what is loaded once
+        async with _at(phase) as settings:
+            tls()
+            # A look-up is a thread's, which nobody can cancel: one for each name goes on, and serves who asks next.
+            before = len(asyncio.all_tasks()) + (phase == "look-up"), _descriptors()
+            for _ in range(5):
+                content = asyncio.Event()
+                asking = [asyncio.ensure_future(ask(upstream, settings, content)) for _ in range(20)]
+                await (content.wait() if phase == "body" else asyncio.sleep(0.02))
+                assert upstream.counts().acquired == 20
+                for task in asking:
+                    task.cancel()
+                await asyncio.wait(asking)
+                assert all(task.cancelled() for task in asking)
+            await _everything_back(upstream, before)
+        await upstream.close()
+
+    run(asyncio.wait_for(main(), 20))
+
+
+def test_the_looks_of_a_path_lead_nowhere_else() -> None:
+    """Whatever a path is made of, the host stays the provider's."""
+    for path in ("/x@b.example", "/..//b.example", "/%2f%2fb.example", "/?@b.example", "/#@b.example", "/\\b.example"):
+        assert _judged_url("https://a.example/v1" + path, allow_private=False).host == "a.example"
+
+
+@pytest.mark.parametrize("path", ["/a\r\nHost: b", "/a b\n", "/\x00"])
+def test_a_path_cannot_end_a_line(path: str) -> None:
+    async def ask() -> list[bytes]:
+        upstream = Upstream()
+        async with provider(says(OK, then=fin)) as (settings, seen):
+            with suppress(UpstreamFailed):
+                async with upstream.post(settings, CLOCKS, path, {}, b"{}"):
+                    pass
+            await upstream.close()
+            return seen.requests
+
+    for request in asyncio.run(ask()):
+        assert request.count(b"\r\n") == request.count(b"\n")
+        assert request.lower().count(b"\r\nhost:") == 1
