@@ -43,6 +43,7 @@ class Decoder:
         self._max = max_event
         self._searched = 0
         self._only_lf = True
+        self._begun = False
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are complete with this chunk. SSEError if one grows over the limit."""
@@ -67,22 +68,25 @@ class Decoder:
         return events
 
     def end(self) -> list[Event]:
-        """The transport has ended: what is left, its missing blank line added.
+        """The transport has ended. What is left is no event without its blank line; the standard drops it.
 
-        The standard drops an unfinished event. Several servers leave out the last blank line, so it is given, and
-        whether its data is whole is the reader's to judge.
+        Nothing tells an event that was cut from one whose blank line a server left out: half a terminal marker must not
+        become a whole one.
         """
         left = bytes(self._buffer)
         self._buffer.clear()
         self._searched = 0
         if not left.strip(b"\r\n"):
             return [Event("", None, left)] if left else []
-        return [self._block(left if _BLANK_LINE.search(left) else left.rstrip(b"\r\n") + b"\n\n")]
+        return [self._block(left)] if _BLANK_LINE.search(left) else []
 
     def _block(self, raw: bytes) -> Event:
         if len(raw) > self._max:
             raise self._too_long()
-        return parse(raw)
+        if self._begun:
+            return parse(raw)
+        self._begun = True
+        return parse(raw.removeprefix(_BOM))._replace(raw=raw)  # a BOM anywhere else is part of a field's name
 
     def _too_long(self) -> SSEError:
         return SSEError(f"an event of the stream is longer than {self._max} bytes")
@@ -106,7 +110,7 @@ def parse(raw: bytes) -> Event:
         return common
     name = ""
     data: list[bytes] = []
-    for line in _LINE_END.split(raw.removeprefix(_BOM)):
+    for line in _LINE_END.split(raw):
         field, _, value = line.partition(b":")
         if field == b"data":
             data.append(value.removeprefix(b" "))

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from core.dialects import anthropic_encode, anthropic_request, anthropic_response, anthropic_splice, anthropic_stream
+from core.dialects import (
+    anthropic_encode,
+    anthropic_request,
+    anthropic_response,
+    anthropic_scan,
+    anthropic_splice,
+    anthropic_stream,
+)
 from core.dialects.frames import StreamScanner
 from core.dialects.provider_errors import decode_error
 from core.exchange import Candidate
@@ -54,7 +61,7 @@ class Anthropic:
         return anthropic_stream.Encoder()
 
     def stream_scanner(self, request: Request) -> StreamScanner:  # noqa: ARG002
-        return anthropic_stream.Scanner()
+        return anthropic_scan.Scanner()
 
     def decode_error(self, status: int, body: bytes) -> tuple[str, str]:
         return decode_error(status, body)

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from core.dialects.anthropic_blocks import read_block, write_block
 from core.dialects.provider_errors import decode_error
-from core.dialects.usage import AnthropicUsage, to_anthropic
+from core.dialects.usage import AnthropicUsage, read_usage, to_anthropic
 from core.errors import STATUS_OF_TYPE, BadRequest, UpstreamFailed
 from core.messages import Block, Response, Usage
 
@@ -23,7 +23,7 @@ class _Message(Struct):
     content: Raw = Raw()
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: AnthropicUsage = AnthropicUsage()
+    usage: Raw = Raw()
 
 
 def decode_response(body: bytes) -> Response:
@@ -36,27 +36,28 @@ def decode_response(body: bytes) -> Response:
     if wire.type == "error":
         type, message = decode_error(500, body)
         raise UpstreamFailed(STATUS_OF_TYPE[type], message, stage="answered", type=type)
-    if wire.type != "message" or wire.stop_reason is None:
+    if wire.type != "message" or not wire.stop_reason:
         raise _unreadable("it is not a message with a stop_reason")
+    said = read_usage(wire.usage, AnthropicUsage)
     return Response(
         id=wire.id,
         model=wire.model,
         content=_content(wire.content),
         stop_reason=wire.stop_reason,
         stop_sequence=wire.stop_sequence,
-        usage=wire.usage.over(Usage()),
+        usage=said.over(Usage()) if said else Usage(),
     )
 
 
 def _content(raw: Raw) -> list[Block]:
     try:
         return msgspec.json.decode(raw, type=list[Block])
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         pass
     try:
         blocks = msgspec.json.decode(raw, type=list[dict[str, Raw]])
         return [read_block(block, f"content.{number}") for number, block in enumerate(blocks)]
-    except (msgspec.ValidationError, BadRequest) as exc:
+    except (msgspec.DecodeError, BadRequest) as exc:
         raise _unreadable(str(exc)) from None
 
 

@@ -11,8 +11,9 @@ FrameKind = Literal["opening", "content", "ping", "terminal", "error", "other"]
 class Frame(NamedTuple):
     """Bytes in the client's dialect. `error_*` are set on an error frame: Anthropic's type, and a message.
 
-    opening: nothing is lost yet if another provider answers instead · content: something the user sees or a tool gets ·
-    ping: a sign of life · terminal: the success marker · error: the stream's last frame · other: unknown, passed on.
+    opening: nothing is lost yet if another provider answers instead · content: something the user sees or a tool gets,
+    and nothing else is progress · ping: a sign of life · terminal: the success marker · error: the stream's last
+    frame · other: passed on, means nothing.
     """
 
     kind: FrameKind

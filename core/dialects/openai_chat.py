@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from core.dialects import openai_encode, openai_request, openai_response, openai_splice, openai_stream
+from core.dialects import openai_encode, openai_request, openai_response, openai_scan, openai_splice, openai_stream
 from core.dialects.frames import StreamScanner
 from core.dialects.openai_wire import NewId
 from core.dialects.provider_errors import decode_error
@@ -51,7 +51,7 @@ class OpenAIChat:
         return openai_stream.Encoder(self._now, include_usage=request.include_usage)
 
     def stream_scanner(self, request: Request) -> StreamScanner:
-        return openai_stream.Scanner(include_usage=request.include_usage)
+        return openai_scan.Scanner(include_usage=request.include_usage)
 
     def decode_error(self, status: int, body: bytes) -> tuple[str, str]:
         return decode_error(status, body)

@@ -9,17 +9,18 @@ from typing import Any
 import msgspec
 
 from core.dialects.openai_request import arguments
-from core.dialects.openai_stream import usage_of
 from core.dialects.openai_wire import (
     Answer,
     Choice,
     Delta,
     NewId,
     ToolCall,
+    asked_for,
     error_of,
     read_answer,
     text_of,
     thinking_of,
+    usage_of,
 )
 from core.dialects.stops import finish_reason, stop_reason
 from core.dialects.tool_ids import safe_id
@@ -37,9 +38,10 @@ def decode_response(body: bytes, new_id: NewId) -> Response:
         raise _unreadable(str(exc)) from None
     if error := error_of(answer):
         raise UpstreamFailed(STATUS_OF_TYPE.get(error.type, 502), error.message, stage="answered", type=error.type)
-    if not answer.choices or not answer.choices[0].finish_reason:
-        raise _unreadable("it has no choice with a finish_reason")
-    return _response(answer, answer.choices[0], new_id)
+    choice = asked_for(answer)
+    if choice is None or choice.message is None or not choice.finish_reason:
+        raise _unreadable("it has no choice with a message and a finish_reason")
+    return _response(answer, choice, new_id)
 
 
 def _response(answer: Answer, choice: Choice, new_id: NewId) -> Response:

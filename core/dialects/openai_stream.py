@@ -1,28 +1,33 @@
-"""OpenAI's chat completion stream, both ways, and the scanner that passes it through.
+"""OpenAI's chat completion stream, both ways.
 
 Source: OpenAI's API reference, "Streaming events" of chat completions. The model's own end is `finish_reason`; `[DONE]`
 only ends the framing, and several servers leave it out. So a stream that ends after `finish_reason` is whole, a
 `[DONE]` without one is not, and neither is ever added to a stream that is passed through.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from core import sse
-from core.dialects.frames import Scan
 from core.dialects.openai_slots import Slots
 from core.dialects.openai_wire import (
+    CUT,
+    DONE,
+    NOT_JSON,
+    UNREADABLE,
     Answer,
     Choice,
     Delta,
     NewId,
+    asked_for,
     error_of,
+    named_error,
     read_answer,
     text_of,
     thinking_of,
+    usage_of,
 )
 from core.dialects.stops import finish_reason, stop_reason
 from core.dialects.usage import to_openai
@@ -40,18 +45,6 @@ from core.messages import (
     Usage,
 )
 
-DONE = b"[DONE]"
-CUT = StreamError("api_error", "the provider's stream ended before a finish_reason")
-UNREADABLE = StreamError("api_error", "the provider sent a chunk that is not readable")
-
-_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-def usage_of(answer: Answer) -> Usage | None:
-    """The usage that an answer or a chunk carries."""
-    usage = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
-    return usage.neutral() if usage else None
-
 
 class Decoder(WireDecoder):
     """Chunks to neutral events. Only the choice with index 0 is read: nobody here asks for more than one."""
@@ -67,18 +60,20 @@ class Decoder(WireDecoder):
     def _ended(self) -> list[StreamEvent]:
         return self._done()
 
-    def _read(self, wire: sse.Event, data: bytes) -> list[StreamEvent]:  # noqa: ARG002  # the data says it all
+    def _read(self, wire: sse.Event, data: bytes) -> list[StreamEvent]:
+        if not data.strip():
+            return []
         if data.strip() == DONE:
             return self._done()
         try:
             data.decode()  # what is kept raw is not looked into by the reader
             answer = read_answer(data)
-        except _NOT_JSON:
+        except NOT_JSON:
             return self._failed(UNREADABLE)
-        if error := error_of(answer):
+        if error := error_of(answer) or named_error(wire.name, answer):
             return self._failed(error)
         self.usage = usage_of(answer) or self.usage
-        choice = next((each for each in answer.choices or () if each.index == 0), None)
+        choice = asked_for(answer)
         return self._start(answer) + (self._piece(choice) if choice else [])
 
     def _start(self, answer: Answer) -> list[StreamEvent]:
@@ -88,6 +83,8 @@ class Decoder(WireDecoder):
         return [MessageStart(answer.id or self._new_id(), answer.model or "", self.usage)]
 
     def _piece(self, choice: Choice) -> list[StreamEvent]:
+        if self._finish:
+            return []  # the answer has ended; only its usage may follow
         delta = choice.delta or choice.message or Delta()
         events = self._slots.add_text("thinking", thinking_of(delta))
         events += self._slots.add_text("text", text_of(delta.content) + (delta.refusal or ""))
@@ -171,58 +168,3 @@ class Encoder:
 
     def _usage(self, usage: Usage) -> bytes:
         return sse.encode(msgspec.json.encode({**self._head, "choices": [], "usage": to_openai(usage)}))
-
-
-# Inside a JSON string a quote is escaped, so these bytes can only be members.
-_TELLING = re.compile(rb'"(?:finish_reason"\s*:\s*"[^"]|usage"\s*:\s*\{|error"\s*:\s*[{"]|object"\s*:\s*"error")')
-
-
-_OPEN = ("message_start", "block_start")
-_DELTA = ("block_delta",)
-_CONTENT = Scan("content", _DELTA)
-_CLOSE = ("block_stop", "message_delta", "message_stop")
-
-
-class Scanner:
-    """Classifies chunks by a byte scan; JSON is read before the first content, and where a chunk says how it goes.
-
-    For the grammar a stream of chunks is one message with one block; `[DONE]` closes both.
-    """
-
-    def __init__(self, *, include_usage: bool) -> None:
-        self.usage = Usage()
-        self.stop_reason = ""
-        self.complete = False
-        self._include_usage = include_usage
-        self._content = False
-        self._started = False
-
-    def scan(self, event: sse.Event) -> Scan:
-        if event.data is None:
-            return Scan("ping")
-        if event.data.strip() == DONE:
-            return Scan("terminal", _CLOSE) if self.complete else Scan("error", error=CUT)
-        if self._content and not _TELLING.search(event.data):
-            return _CONTENT
-        try:
-            answer = read_answer(event.data)
-        except _NOT_JSON:
-            return Scan("error", error=UNREADABLE)
-        if error := error_of(answer):
-            # Clients see an error only at the top of a chunk: one that stands elsewhere is said again.
-            return Scan("error", ("error",) if answer.error else (), error)
-        return self._read(answer)
-
-    def _read(self, answer: Answer) -> Scan:
-        self.usage = usage_of(answer) or self.usage
-        for choice in answer.choices or ():
-            delta = choice.delta or choice.message or Delta()
-            self._content |= bool(text_of(delta.content) or thinking_of(delta) or delta.refusal or delta.tool_calls)
-            if choice.finish_reason:
-                self.complete = True
-                self.stop_reason = stop_reason(choice.finish_reason, tool_used=choice.finish_reason == "tool_calls")
-        steps = () if self._started else _OPEN
-        self._started = True
-        if not answer.choices:
-            return Scan("other", steps, hidden=not self._include_usage and answer.usage is not None)
-        return Scan("content" if self._content else "opening", steps + _DELTA)

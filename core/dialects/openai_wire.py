@@ -9,11 +9,18 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from core.dialects.usage import OpenAIUsage
+from core.dialects.usage import OpenAIUsage, read_usage
 from core.errors import STATUS_OF_TYPE, type_of_status
-from core.messages import StreamError
+from core.messages import StreamError, Usage
 
 NewId = Callable[[], str]
+DONE = b"[DONE]"
+CUT = StreamError("api_error", "the provider's stream ended before a finish_reason")
+UNREADABLE = StreamError("api_error", "the provider sent a chunk that is not readable")
+
+NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+#: Words in `finish_reason` for an answer that did not come to its end (OpenRouter, Mistral; vLLM, SGLang).
+NO_END = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
 
 
 class Part(Struct):
@@ -63,7 +70,7 @@ class Choice(Struct):
 class XGroq(Struct):
     """Where Groq puts usage that was not asked for."""
 
-    usage: OpenAIUsage | None = None
+    usage: Raw = Raw()
 
 
 class Answer(Struct):
@@ -72,7 +79,7 @@ class Answer(Struct):
     id: str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: OpenAIUsage | None = None
+    usage: Raw = Raw()
     x_groq: XGroq | None = None
     error: Raw = Raw()
     object: str | None = None
@@ -81,6 +88,25 @@ class Answer(Struct):
 
 
 read_answer = msgspec.json.Decoder(Answer).decode
+
+
+def usage_of(answer: Answer) -> Usage | None:
+    """The usage that an answer or a chunk carries."""
+    said = read_usage(answer.usage, OpenAIUsage)
+    if said is None and answer.x_groq:
+        said = read_usage(answer.x_groq.usage, OpenAIUsage)
+    return said.neutral() if said else None
+
+
+def asked_for(answer: Answer) -> Choice | None:
+    """The only choice that anybody here asks for: the one with index 0."""
+    return next((each for each in answer.choices or () if each.index == 0), None)
+
+
+def says(piece: Delta) -> bool:
+    """Whether a message or a piece of one carries anything of the answer."""
+    return bool(text_of(piece.content) or thinking_of(piece) or piece.refusal or piece.tool_calls)
+
 
 _TYPE_OF_CODE = {"rate_limit_exceeded": "rate_limit_error", "context_length_exceeded": "invalid_request_error"}
 
@@ -100,9 +126,16 @@ def error_of(answer: Answer) -> StreamError | None:
     for choice in answer.choices or ():
         if choice.error and bytes(choice.error) != b"null":
             return read_error(choice.error)
-        if choice.finish_reason == "error":
-            return StreamError("api_error", "the provider ended the answer with finish_reason error")
+        if choice.finish_reason in NO_END:
+            return StreamError("api_error", f"the provider ended the answer with finish_reason {choice.finish_reason}")
     return None
+
+
+def named_error(event: str, answer: Answer) -> StreamError | None:
+    """The error that an SSE event is by its name alone."""
+    if event != "error":
+        return None
+    return StreamError(_type_of(None, answer.code), answer.message or "the provider reported an error")
 
 
 def read_error(raw: Raw) -> StreamError:

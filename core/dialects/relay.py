@@ -92,7 +92,6 @@ class _PassThrough(_Ending):
         self._sse = sse.Decoder()
         self._order = Order()
         self._scanner = dialect.stream_scanner(request)
-        self._content = False
 
     @property
     def usage(self) -> Usage:
@@ -146,12 +145,7 @@ class _PassThrough(_Ending):
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
             data = event.raw if scan.steps else self._encoder.encode(scan.error)
             return Frame("error", data, scan.error.type, scan.error.message)
-        if kind == "terminal":
-            self.over = True
-        elif kind == "content":
-            self._content = True
-        elif self._content and kind == "opening":
-            kind = "content"
+        self.over = kind == "terminal"
         return None if scan.hidden else Frame(kind, event.raw)
 
 
@@ -221,4 +215,5 @@ class _Translation(_Ending):
         started = isinstance(event, BlockStart) and event.block.type not in {"text", "thinking"}
         if started or (isinstance(event, BlockDelta) and event.data):
             self._content = True
-        return "content" if self._content else "opening"
+            return "content"
+        return "other" if self._content else "opening"

@@ -21,6 +21,8 @@ _FROM_FINISH = {
     "tool_calls": "tool_use",
     "function_call": "tool_use",
     "content_filter": "refusal",
+    "max_tokens": "max_tokens",  # several servers say it in another word
+    "model_length": "max_tokens",
 }
 #: Thinking budget in tokens for an effort: the upper ends in `core.effort`, and beyond them twice as much a step.
 BUDGETS = {"low": 1024, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}

@@ -3,23 +3,46 @@
 Anthropic's `input_tokens` leave cache reads and writes out, OpenAI's `prompt_tokens` include them.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from core.messages import Usage
+
+#: Most tokens of one kind that are believed: ten times the largest context window that is sold.
+MOST_TOKENS = 100_000_000
+
+_Said = TypeVar("_Said", "AnthropicUsage", "OpenAIUsage")
+
+
+def read_usage(raw: Raw, type: type[_Said]) -> _Said | None:
+    """A `usage` member. None if it is missing, null or no such object: an answer is not lost for its bill."""
+    if not raw or bytes(raw) == b"null":
+        return None
+    try:
+        return msgspec.json.decode(raw, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def believed(said: object) -> int | None:
+    """A count of tokens if it can be one: an integer from 0 to `MOST_TOKENS`. Anything else counts as not said."""
+    if isinstance(said, float) and said.is_integer():
+        said = int(said)
+    return said if type(said) is int and 0 <= said <= MOST_TOKENS else None
 
 
 class AnthropicUsage(Struct, frozen=True):
     """`usage` of a message, of message_start and of message_delta. None: not said here."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+    cache_read_input_tokens: Any = None
+    cache_creation_input_tokens: Any = None
 
     def over(self, before: Usage) -> Usage:
-        """`before` with what is said here."""
+        """`before` with what is said here and can be believed."""
         return Usage(
             input=_first(self.input_tokens, before.input),
             output=_first(self.output_tokens, before.output),
@@ -29,40 +52,35 @@ class AnthropicUsage(Struct, frozen=True):
         )
 
 
-class _PromptDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _CompletionDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
 class OpenAIUsage(Struct):
     """`usage` of a completion or of a usage chunk; DeepSeek counts its cache in a field of its own."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    prompt_tokens_details: Any = None
+    completion_tokens_details: Any = None
+    prompt_cache_hit_tokens: Any = None
 
     def neutral(self) -> Usage:
-        prompt = self.prompt_tokens_details or _PromptDetails()
-        completion = self.completion_tokens_details or _CompletionDetails()
-        read = prompt.cached_tokens or self.prompt_cache_hit_tokens or 0
-        write = prompt.cache_write_tokens or 0
+        """What is said and can be believed; the rest is 0."""
+        read = _detail(self.prompt_tokens_details, "cached_tokens") or _first(self.prompt_cache_hit_tokens, 0)
+        write = _detail(self.prompt_tokens_details, "cache_write_tokens")
         return Usage(
-            input=max(0, (self.prompt_tokens or 0) - read - write),
-            output=self.completion_tokens or 0,
+            input=max(0, _first(self.prompt_tokens, 0) - read - write),
+            output=_first(self.completion_tokens, 0),
             cache_read=read,
             cache_write=write,
-            reasoning=completion.reasoning_tokens or 0,
+            reasoning=_detail(self.completion_tokens_details, "reasoning_tokens"),
         )
 
 
-def _first(said: int | None, before: int) -> int:
-    return before if said is None else said
+def _detail(details: object, name: str) -> int:
+    return _first(details.get(name), 0) if isinstance(details, dict) else 0
+
+
+def _first(said: object, before: int) -> int:
+    count = believed(said)
+    return before if count is None else count
 
 
 def to_anthropic(usage: Usage) -> dict[str, int]:

@@ -181,7 +181,10 @@ def test_a_whole_answer_that_is_not_utf8_is_no_answer(name: str) -> None:
 @pytest.mark.parametrize(
     ("dialect", "whole"),
     [
-        (ANTHROPIC, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
+        (
+            ANTHROPIC,
+            b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\ndata: {"type":"message_stop"}\n\n',
+        ),
         (OPENAI, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'),
     ],
 )

@@ -1,0 +1,90 @@
+"""OpenAI's stream passed through: what each chunk is, decoded only where its bytes say that it matters."""
+
+import re
+
+from core import sse
+from core.dialects.frames import Scan
+from core.dialects.openai_wire import (
+    CUT,
+    DONE,
+    NOT_JSON,
+    UNREADABLE,
+    Answer,
+    Delta,
+    asked_for,
+    error_of,
+    named_error,
+    read_answer,
+    says,
+    usage_of,
+)
+from core.dialects.stops import stop_reason
+from core.messages import Usage
+
+# What a chunk must be parsed for: how the answer goes, or a piece that may be empty. Inside a JSON string a quote is
+# escaped, so these bytes can only be members.
+_TELLING = re.compile(
+    rb'"(?:finish_reason"\s*:\s*"[^"]|usage"\s*:\s*\{|error"\s*:\s*[{"]|object"\s*:\s*"error"|index"\s*:\s*[1-9]'
+    rb'|content"\s*:\s*(?:""|null)|delta"\s*:\s*\{\s*\})'
+)
+
+
+_OPEN = ("message_start", "block_start")
+_DELTA = ("block_delta",)
+_CONTENT = Scan("content", _DELTA)
+_CLOSE = ("block_stop", "message_delta", "message_stop")
+
+
+class Scanner:
+    """Classifies chunks by a byte scan; JSON is read before the first content, and where a chunk says how it goes.
+
+    For the grammar a stream of chunks is one message with one block; `[DONE]` closes both. Of what follows the first
+    `finish_reason` only usage is passed on.
+    """
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self.usage = Usage()
+        self.stop_reason = ""
+        self.complete = False
+        self._include_usage = include_usage
+        self._content = False
+        self._started = False
+        self._finish = ""
+
+    def scan(self, event: sse.Event) -> Scan:
+        data = event.data
+        if not data or data.isspace():
+            # Some SDKs take an empty event for JSON.
+            return Scan("ping", hidden=data is not None or bool(event.name))
+        if data.strip() == DONE:
+            return Scan("terminal", _CLOSE) if self._finish else Scan("error", error=CUT)
+        ordinary = self._content and not self._finish and event.name in {"", "message"}
+        if ordinary and data[0] == 0x7B and data[-1] == 0x7D and not _TELLING.search(data):
+            return _CONTENT
+        try:
+            answer = read_answer(data)
+        except NOT_JSON:
+            return Scan("error", error=UNREADABLE)
+        if error := error_of(answer) or named_error(event.name, answer):
+            # Clients see an error only at the top of a chunk: one that stands elsewhere is said again.
+            return Scan("error", ("error",) if answer.error else (), error)
+        return self._read(answer)
+
+    def _read(self, answer: Answer) -> Scan:
+        usage = usage_of(answer)
+        self.usage = usage or self.usage
+        steps = _DELTA if self._started else _OPEN + _DELTA
+        self._started = True
+        choice = asked_for(answer)
+        if choice is None:
+            hidden = bool(answer.choices) or (usage is not None and not self._include_usage)
+            return Scan("other", steps, hidden=hidden)
+        piece = choice.delta or choice.message or Delta()
+        said = says(piece)
+        if self._finish:
+            return Scan("other", steps, hidden=said or choice.finish_reason not in {None, "", self._finish})
+        self._content |= said
+        if choice.finish_reason:
+            self._finish, self.complete = choice.finish_reason, True
+            self.stop_reason = stop_reason(self._finish, tool_used=self._finish == "tool_calls")
+        return Scan("content" if said else "other" if self._content else "opening", steps)
