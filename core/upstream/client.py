@@ -111,7 +111,9 @@ class Upstream:
         empty = [old for old, pool in self._pools.items() if not any(pool.connector.counts())]
         for pool in [self._pools.pop(old) for old in empty]:
             await pool.transport.aclose()
-        return self._pools.setdefault(key, _Pool(allow_private=key[1]))
+        if key not in self._pools:  # another request may have made it meanwhile
+            self._pools[key] = _Pool(allow_private=key[1])
+        return self._pools[key]
 
     async def close(self) -> None:
         """Close all connections."""
