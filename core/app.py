@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core import __version__, models
+from core.course import Means
 from core.data_plane import DataPlane
 from core.dialects import DIALECTS
 from core.draining import Drain
@@ -25,7 +26,9 @@ from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
 from core.schema import PluginSettings
 from core.settings import Loaded
+from core.standing import Standing
 from core.state.memory import MemorySessions
+from core.target_events import TargetEvents
 from core.telemetry import Metrics
 from core.tokens import TokenCounter
 from core.upstream import Upstream
@@ -41,8 +44,10 @@ class Proxy:
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
+        self._standing = Standing(TargetEvents(self.metrics, log.log))
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
+            means=Means(self._standing),
             upstream=self._upstream,
             counter=TokenCounter(),
             sessions=MemorySessions(),
@@ -57,6 +62,8 @@ class Proxy:
         self._host.read(generation.snapshot.rules.rules)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
+        snapshot = generation.snapshot
+        self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)
         self.metrics.reloads.labels(outcome).inc()

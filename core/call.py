@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.errors import ProxyError
-from core.exchange import Exchange, Features, ProviderKey, SessionState
+from core.exchange import Exchange, Features, ProviderKey, SessionState, TargetState
 from core.messages import Request, StreamError
 from core.routing.snapshot import Snapshot
 
@@ -36,6 +36,8 @@ class Call:
     request: Request = field(init=False)
     features: Features = field(init=False)
     session: SessionState = field(init=False)
+    #: What the decision knew of targets, if a rule wanted to know.
+    states: Mapping[str, TargetState] = field(default_factory=dict)
 
     @property
     def client(self) -> Dialect:

@@ -174,7 +174,8 @@ class DataPlane:
             return Answer(200, {}, msgspec.json.encode({"input_tokens": tokens}))
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)
-            return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features)))
+            states = call.states or self._pipeline.states(call)
+            return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features, states)))
         return await self._pipeline.answer(call, body)
 
 

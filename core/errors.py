@@ -8,6 +8,7 @@ ProxyError                   status, type (Anthropic's names), message, details
 ├── TooLarge                 413 request_too_large
 ├── RateLimited              429 rate_limit_error
 ├── Overloaded               529 overloaded_error
+├── Unavailable              the same for a client whose targets are all closed off for now
 ├── ShuttingDown             529, or 503 for clients that do not know it; overloaded_error
 └── UpstreamFailed           what a provider answered, or that it did not; `stage` says how far the request got
 ConfigError                  the operator's mistake: file, line, message and suggestion; never a client's business
@@ -106,6 +107,18 @@ class Overloaded(ProxyError):
     """The proxy itself has no room."""
 
     status = 529
+
+
+class Unavailable(ProxyError):
+    """No target can be asked now: their breakers are open, or they rest. 529 is Anthropic's own status."""
+
+    def __init__(self, message: str, dialect: str) -> None:
+        super().__init__(message)
+        self.status = 529 if dialect == "anthropic" else 503
+
+    @property
+    def type(self) -> str:
+        return "overloaded_error"
 
 
 class ShuttingDown(ProxyError):

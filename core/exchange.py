@@ -83,6 +83,15 @@ class SessionState(Struct, frozen=True):
     cached_prefix_tokens: int = 0
 
 
+class TargetState(Struct, frozen=True):
+    """What a target's last requests say of it: whether it is asked like any other, and its median time to the first
+    content of a stream, in milliseconds; None if there has been none.
+    """
+
+    healthy: bool = True
+    p50_ms: int | None = None
+
+
 class Step(Struct, frozen=True):
     """One line of a decision's trace: the phase, what it looked at or found, and what came of it."""
 
@@ -130,11 +139,15 @@ class Decision(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at one target. `outcome` is ok, a status, or a stage of `UpstreamFailed`."""
+    """One try at one target. `outcome` is ok, a status, or a stage of `UpstreamFailed`.
+
+    `key` is the position of the provider's key, 0 if it has none.
+    """
 
     target: Target
     outcome: str
     ms: float
+    key: int = 0
 
 
 @dataclass
@@ -149,6 +162,8 @@ class Exchange:
     decision: Decision | None = None
     answered_by: Target | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    #: Targets that were not asked although it was their turn, and why (`standing.Closed`).
+    passed_over: list[tuple[Target, str]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     simulated: bool = False
     status: int = 0

@@ -8,7 +8,7 @@ import msgspec
 
 from core.dialects import DIALECTS
 from core.errors import BadRequest
-from core.exchange import Decision, Features
+from core.exchange import Decision, Features, TargetState
 
 
 def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
@@ -29,8 +29,13 @@ def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
     return "anthropic" if "system" in fields else "openai"
 
 
-def explanation(decision: Decision, features: Features) -> dict[str, Any]:
-    """The decision, the facts that it was made from, and every phase's line. No text of the request."""
+def explanation(
+    decision: Decision, features: Features, states: Mapping[str, TargetState] | None = None
+) -> dict[str, Any]:
+    """The decision, the facts that it was made from, and every phase's line. No text of the request.
+
+    `states`: what is known of how targets are. Rules may look at it; else it decides only who is passed over.
+    """
     target = decision.target
     facts = msgspec.structs.asdict(features)
     facts.pop("granted")
@@ -57,4 +62,7 @@ def explanation(decision: Decision, features: Features) -> dict[str, Any]:
         answer["tags"] = decision.tags
     if decision.refusal is not None:
         answer["refusal"] = {"status": decision.refusal.status, "message": decision.refusal.message}
-    return {"decision": answer, "features": facts, "trace": [msgspec.structs.asdict(step) for step in decision.trace]}
+    shown = {"decision": answer, "features": facts, "trace": [msgspec.structs.asdict(step) for step in decision.trace]}
+    if states:
+        shown["targets"] = {name: msgspec.structs.asdict(state) for name, state in states.items()}
+    return shown

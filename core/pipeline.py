@@ -12,24 +12,23 @@ import msgspec
 
 from core import relaying, simulate
 from core.call import Answer, Call
+from core.course import Course, Means, Step
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
-from core.exchange import Attempt, Candidate, Decision, SessionState
+from core.exchange import Attempt, Candidate, Decision, ProviderKey, SessionState, TargetState
 from core.features import FeatureSettings, extract
 from core.messages import Ping, Request, Usage
-from core.resilience import NOT_HERE, Action, after
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
+from core.standing import Permit
 from core.state.memory import MemorySessions
 from core.tokens import TokenCounter
 from core.upstream import Reply, Upstream
 
 #: More uncounted text than this, in bytes, is counted off the event loop.
 COUNT_INLINE = 32 * 1024
-#: Retries of one request, over all its targets, before the first byte.
-RETRIES = 1
 
 
 class Pipeline:
@@ -42,12 +41,14 @@ class Pipeline:
         counter: TokenCounter,
         sessions: MemorySessions,
         driver: Driver,
+        means: Means | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
         self._counter = counter
         self._sessions = sessions
         self._driver = driver
+        self._means = means or Means()
         self._clock = clock
 
     async def answer(self, call: Call, body: bytes) -> Answer:
@@ -55,20 +56,26 @@ class Pipeline:
         decision = await self.explain(call, body)
         if decision.refusal is not None:
             raise _refusal(decision)
-        remaining = list(decision.candidates)
-        retries = RETRIES
-        while True:
-            try:
-                return await self._attempt(call, remaining[0])
-            except UpstreamFailed as failure:
-                action = after(failure, retries_left=retries, more_candidates=len(remaining) > 1)
-                if action is Action.STOP:
-                    # What could be tried was tried, or only the operator can mend it: clients would multiply it.
-                    if len(call.exchange.attempts) > 1 or failure.status in NOT_HERE:
-                        failure.headers["x-should-retry"] = "false"
-                    raise
-                retries -= action is Action.RETRY
-                del remaining[: action is Action.NEXT]
+        with self._course(call, decision) as course:
+            while True:
+                if course.wait_s:
+                    await asyncio.sleep(course.wait_s)
+                step = course.next()
+                try:
+                    return await self._attempt(call, step)
+                except UpstreamFailed as failure:
+                    course.failed(failure)
+
+    def _course(self, call: Call, decision: Decision) -> Course:
+        course = self._means.course(
+            decision.candidates,
+            call.keys,
+            call.snapshot.settings.resilience,
+            session=call.features.session_id,
+            dialect=call.client.name,
+        )
+        call.exchange.passed_over = course.passed_over
+        return course
 
     async def explain(self, call: Call, body: bytes) -> Decision:
         """Decode, count, extract and decide; calls nobody and changes no state."""
@@ -93,9 +100,15 @@ class Pipeline:
             granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
         )
         call.session = self._sessions.read(features.client_key, features.session_id)
-        decision = await self._driver.drive(decide(call.snapshot, call.features, call.session))
+        if "targets.facts" in call.snapshot.rules.wants:
+            call.states = self.states(call)
+        decision = await self._driver.drive(decide(call.snapshot, call.features, call.session, call.states))
         call.exchange.decision = decision
         return decision
+
+    def states(self, call: Call) -> dict[str, TargetState]:
+        """What is known of how targets are, by name."""
+        return self._means.standing.states(call.keys)
 
     async def count(self, request: Request) -> int:
         """Tokens of the request; much new text is counted in a thread."""
@@ -103,8 +116,9 @@ class Pipeline:
             return await asyncio.to_thread(self._counter.count, request)
         return self._counter.count(request)
 
-    async def _attempt(self, call: Call, candidate: Candidate) -> Answer:
+    async def _attempt(self, call: Call, step: Step) -> Answer:
         """Ask one target once. For a stream, returns when its first content is here."""
+        candidate, permit = step.candidate, step.permit
         provider = call.snapshot.settings.providers[candidate.target.provider]
         started = self._clock()
         outcome = "cancelled"
@@ -113,7 +127,7 @@ class Pipeline:
                 call.exchange.simulated = True
                 answer = simulate.answer(call, candidate)
             else:
-                answer = await self._ask(call, candidate, DIALECTS[provider.dialect])
+                answer = await self._ask(call, candidate, DIALECTS[provider.dialect], permit.key)
             outcome = "ok"
         except UpstreamFailed as failure:
             outcome = str(failure.status) if failure.stage == "answered" else failure.stage
@@ -123,22 +137,26 @@ class Pipeline:
             outcome = "refused"
             raise
         finally:
-            call.exchange.attempts.append(Attempt(candidate.target, outcome, (self._clock() - started) * 1000))
+            ms = (self._clock() - started) * 1000
+            call.exchange.attempts.append(Attempt(candidate.target, outcome, ms, permit.key.position))
         call.exchange.answered_by = candidate.target
         if isinstance(answer.body, bytes):
+            permit.answered(None)
+            permit.done(fault=False)
             self._settle(call, call.exchange.usage)
         else:
-            answer.body = self._settled(call, answer.body)
+            permit.answered(None if call.exchange.simulated else ms)
+            answer.body = self._settled(call, answer.body, permit)
         return answer
 
-    async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect) -> Answer:
+    async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect, key: ProviderKey) -> Answer:
         request, name = call.request, candidate.target.provider
         provider, clocks = call.snapshot.settings.providers[name], call.snapshot.settings.clocks[name]
         same = dialect.name == request.dialect
         keys = call.keys.get(name, ())
         body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
         headers = relaying.request_headers(call.headers, dialect, same=same)
-        headers |= dialect.auth_headers(keys[0].secret if keys else "", provider.base_url)
+        headers |= dialect.auth_headers(key.secret, provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         async with AsyncExitStack() as stack:
             reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
@@ -156,13 +174,17 @@ class Pipeline:
             answer.ping = call.client.stream_encoder(request).encode(Ping())
             return answer
 
-    async def _settled(self, call: Call, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async def _settled(
+        self, call: Call, pieces: AsyncGenerator[bytes, None], permit: Permit
+    ) -> AsyncGenerator[bytes, None]:
         """The same pieces; what was used is settled when they end, however they end."""
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
+            permit.done(fault=bool(call.exchange.error))
         finally:
+            permit.withdraw()  # unless it is done: who leaves says nothing of the target
             self._settle(call, call.exchange.usage)
 
     def _settle(self, call: Call, usage: Usage) -> None:

@@ -224,6 +224,18 @@ class TaxonomySettings(Section):
     scoring: Literal["rank", "legacy"] = "rank"
 
 
+class ResilienceSettings(Section):
+    """What happens after a failure. `attempts` counts all tries at one target, the first included.
+
+    `max_wait_s`: a provider that asks to wait longer is not asked again; the client is told. `breaker`: targets that
+    keep failing are passed over.
+    """
+
+    attempts: int = Field(default=2, ge=1, le=10)
+    max_wait_s: float = Field(default=5.0, ge=0, le=60)
+    breaker: bool = True
+
+
 class Settings(Section):
     """The whole configuration, without secrets."""
 
@@ -234,6 +246,7 @@ class Settings(Section):
     rules: dict[str, dict[str, Any]] = {}
     taxonomy: TaxonomySettings = TaxonomySettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    resilience: ResilienceSettings = ResilienceSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)
 

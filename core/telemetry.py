@@ -62,6 +62,24 @@ class Metrics:
         self.attempts = Counter(
             "terraphim_attempts", "Attempts at providers.", ["provider", "outcome"], registry=self.registry
         )
+        self.again = Counter(
+            "terraphim_retries", "Further attempts, by what went before.", ["reason", "action"], registry=self.registry
+        )
+        self.retries_refused = Counter(
+            "terraphim_retries_refused", "Retries that the budget had no room for.", registry=self.registry
+        )
+        self.target_breaker = Gauge(
+            "terraphim_target_breaker",
+            "1 for the state of a target's breaker.",
+            ["target", "state"],
+            registry=self.registry,
+        )
+        self.key_rests = Counter(
+            "terraphim_key_rests",
+            "Keys that were refused or told to wait.",
+            ["provider", "why"],
+            registry=self.registry,
+        )
         self.rules = Counter(
             "terraphim_rule_outcomes", "Outcomes of rules.", ["rule", "outcome"], registry=self.registry
         )
@@ -176,7 +194,9 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
     if answered is not None:
         fields |= {"provider": answered.provider, "model": answered.model}
     if exchange.attempts:
-        fields["attempts"] = [[str(a.target), a.outcome, round(a.ms, 1)] for a in exchange.attempts]
+        fields["attempts"] = [[str(a.target), a.outcome, round(a.ms, 1), a.key] for a in exchange.attempts]
+    if exchange.passed_over:
+        fields["passed_over"] = [[str(target), why] for target, why in exchange.passed_over]
     if exchange.simulated:
         fields["simulated"] = True
     usage = exchange.usage

@@ -30,6 +30,8 @@ thinking = "one,thinker"
 long_context = "one,long"
 web_search = "one,search"
 image = "one,eyes"
+[resilience]
+breaker = false                # tests share a proxy: a fault of one must not close a target to the next
 [plugins]
 dir = "plugins"
 [taxonomy]

@@ -43,11 +43,21 @@ class Recent:
 
 
 class Breaker:
-    """One breaker. It stays open for `open_s`, doubled up to `longest_s` with each probe that fails."""
+    """One breaker. It stays open for `open_s`, doubled up to `longest_s` with each probe that fails.
 
-    def __init__(self, tally: Tally | None = None, *, open_s: float = OPEN_S, longest_s: float = OPEN_S) -> None:
+    A probe that has not reported after `probe_s` (its client left) is joined by another.
+    """
+
+    def __init__(
+        self,
+        tally: Tally | None = None,
+        *,
+        open_s: float = OPEN_S,
+        longest_s: float = OPEN_S,
+        probe_s: float = OPEN_S,
+    ) -> None:
         self._tally = tally or Recent()
-        self._first_s, self._longest_s = open_s, longest_s
+        self._first_s, self._longest_s, self._probe_s = open_s, longest_s, probe_s
         self._open_s = open_s
         self._until = float("-inf")
         self.state = CLOSED
@@ -57,15 +67,12 @@ class Breaker:
         return 0.0 if self.state == CLOSED else max(0.0, self._until - now)
 
     def admits(self, now: float) -> bool:
-        """Whether a call may be made. Of the calls after the open time, one is the probe.
-
-        A probe that never reported (its client left) is replaced after another open time.
-        """
+        """Whether a call may be made. Of the calls after the open time, one is the probe."""
         if self.state == CLOSED:
             return True
         if now < self._until:
             return False
-        self.state, self._until = PROBING, now + self._open_s
+        self.state, self._until = PROBING, now + self._probe_s
         return True
 
     def record(self, *, fault: bool, now: float) -> None:
@@ -75,9 +82,13 @@ class Breaker:
                 self._open_s = min(2 * self._open_s, self._longest_s)
                 self._open(now)
             else:
-                self.state, self._open_s = CLOSED, self._first_s
+                self.close()
         elif self.state == CLOSED and self._tally.add(fault=fault, now=now):
             self._open(now)
+
+    def close(self) -> None:
+        """What it guards was seen to work."""
+        self.state, self._open_s = CLOSED, self._first_s
 
     def withdraw(self, now: float) -> None:
         """A call that was admitted was not made after all: the next one may be the probe."""

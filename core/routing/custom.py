@@ -75,10 +75,22 @@ def view_of(deciding: "Deciding") -> Mapping[str, Any]:
     if "headers" in wants:
         view["headers"] = features.granted.get("headers", {})
     if "targets.facts" in wants:
-        view["targets"] = deciding.snapshot.target_views
+        view["targets"] = _target_views(deciding)
     elif "targets" in wants:
         view["targets"] = deciding.snapshot.target_name_views
     return view
+
+
+def _target_views(deciding: "Deciding") -> list[dict[str, Any]]:
+    """The targets, with what is known of how they are. A median that is not known is left out."""
+    views, states = deciding.snapshot.target_views, deciding.states
+    if not states:
+        return views
+    known = {
+        name: {key: value for key, value in msgspec.structs.asdict(state).items() if value is not None}
+        for name, state in states.items()
+    }
+    return [view | known.get(view["name"], {}) for view in views]
 
 
 def granted_texts(wants: frozenset[str], request: Request, headers: Mapping[str, str]) -> dict[str, Any]:

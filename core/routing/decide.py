@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target
+from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
 from core.routing import custom, explicit, gate
 from core.routing.proposal import Ask, Proposal
 from core.routing.runtime import scenarios
@@ -24,6 +24,7 @@ class Deciding:
     features: Features
     session: SessionState
     scenarios: tuple[str, ...]
+    states: Mapping[str, TargetState] = field(default_factory=dict)
     trace: list[Step] = field(default_factory=list)
     #: Targets that the gate turned away, with the reasons.
     turned_away: dict[Target, tuple[str, ...]] = field(default_factory=dict)
@@ -51,9 +52,14 @@ class Deciding:
         return verdict.candidate
 
 
-def decide(snapshot: Snapshot, features: Features, session: SessionState) -> Generator[Ask, list[Outcome], Decision]:
-    """Who should answer. Never raises for a request: a refusal is a decision too."""
-    deciding = Deciding(snapshot, features, session, scenarios(features, session, snapshot.runtime))
+def decide(
+    snapshot: Snapshot, features: Features, session: SessionState, states: Mapping[str, TargetState] | None = None
+) -> Generator[Ask, list[Outcome], Decision]:
+    """Who should answer. Never raises for a request: a refusal is a decision too.
+
+    `states` is what is known of targets by name; only rules look at it. Who is passed over is found when asking.
+    """
+    deciding = Deciding(snapshot, features, session, scenarios(features, session, snapshot.runtime), states or {})
     named = _named(deciding)
     if named is not None:
         return named

@@ -49,6 +49,11 @@ class Snapshot:
         return frozenset(map(str, self.targets))
 
     @cached_property
+    def addresses(self) -> Mapping[Target, str]:
+        """Each target's provider's address: at another one it is another target."""
+        return {target: self.settings.providers[target.provider].base_url for target in self.targets}
+
+    @cached_property
     def runtime(self) -> RuntimeSettings:
         routing = self.settings.routing
         return RuntimeSettings(
@@ -77,7 +82,7 @@ class Snapshot:
 
     @cached_property
     def target_views(self) -> list[dict[str, Any]]:
-        """The targets as rules see them (ABI, "The request")."""
+        """The targets as rules see them (ABI, "The request"), as long as nothing else is known of them."""
         return [_view(target, card) for target, card in self.targets.items()]
 
     @cached_property
@@ -137,7 +142,7 @@ def _parsed(names: Iterable[str]) -> Iterable[Target]:
 
 
 def _view(target: Target, card: ModelCard) -> dict[str, Any]:
-    view: dict[str, Any] = {"name": str(target)}
+    view: dict[str, Any] = {"name": str(target), "healthy": True}
     view.update(card.model_dump(include={"context_window", "images", "tools", "thinking"}, exclude_none=True))
     return view
 
