@@ -165,7 +165,7 @@ class Course:
         permit.done(fault=resilience.unwell(failure))
         if row in {"later", "bad_key"}:
             self._tried |= {permit.key.position}
-        self._doubts += row in resilience.DOUBTFUL
+        self._doubts += failure.stage in resilience.DOUBTFUL
 
     def _situation(self, step: Step, said_s: float | None) -> Situation:
         target = step.candidate.target

@@ -46,8 +46,8 @@ TABLE: Final[dict[str, tuple[Action, ...]]] = {
     "unsent": (Action.RETRY, Action.NEXT, Action.STOP),
     "lost": (Action.RETRY, Action.NEXT, Action.STOP),
 }
-#: Kinds after which the provider may have worked on the request.
-DOUBTFUL: Final = frozenset({"silent", "lost"})
+#: Stages after which the provider may have worked on the request, and be paid for it.
+DOUBTFUL: Final = frozenset({"unknown", "cut", "stalled"})
 #: A request is repeated after so many of those.
 MAX_DOUBTS: Final = 1
 #: Kinds that say that the target is not well. A 4xx says nothing of that, nor does a client that left.
@@ -81,11 +81,11 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 def kind(failure: UpstreamFailed) -> str:
     """The row of `TABLE` for a failure."""
-    if failure.stage == "not_sent":
-        return "unsent"
     if failure.stage != "answered":
         # Who has waited out a clock does not wait it out again: the client's own clock is running too.
-        return "silent" if failure.stage == "stalled" or failure.status == 504 else "lost"
+        if failure.stage == "stalled" or failure.status == 504:
+            return "silent"
+        return "unsent" if failure.stage == "not_sent" else "lost"
     status = failure.status
     for row, statuses in (("final", FINAL), ("bad_key", BAD_KEY), ("later", LATER)):
         if status in statuses:

@@ -22,7 +22,7 @@ from core.data_plane import DATA_PLANE
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
 from core.messages import Usage
 from core.presets import key_variables
-from core.resilience import TABLE, Action
+from core.resilience import TABLE, UNWELL, Action
 from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parser
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
@@ -94,15 +94,18 @@ def test_every_scenario_is_documented_in_its_order() -> None:
 
 def test_every_kind_of_failure_is_documented_with_what_follows() -> None:
     words = {
+        Action.KEY: "the next key",
+        Action.WAIT: "a short wait",
         Action.RETRY: "once more",
         Action.NEXT: "the next target",
         Action.STOP: "error",
     }
-    order = ("final", "not_here", "server", "silent", "broken")  # "later" stands in the row of "not_here"
-    assert set(order) | {"later"} == set(TABLE)
-    for (_, following), kind in zip(table(CONFIGURATION, "the provider"), order, strict=True):
-        said = [action for action in Action if words[action] in following]
-        assert sorted(said, key=lambda action: following.index(words[action])) == list(TABLE[kind])
+    rows = table(OPERATIONS, "failure")
+    assert {row[0].strip("`"): row[2] for row in rows} == {
+        kind: ", ".join(words[action] for action in actions) for kind, actions in TABLE.items()
+    }
+    assert {row[0].strip("`"): row[3].startswith("yes") for row in rows} == {kind: kind in UNWELL for kind in TABLE}
+    assert [row[0].strip("`") for row in rows] == list(TABLE)
 
 
 # Names that leave the proxy
@@ -114,6 +117,7 @@ def full_exchange() -> Exchange:
     exchange = Exchange("req_1", "/v1/messages", "anthropic", "a" * 64, "laptop", decision, TARGET)
     exchange.attempts = [Attempt(TARGET, "ok", 1.0)]
     exchange.usage = Usage(input=1, output=1)
+    exchange.passed_over = [(TARGET, "breaker")]
     exchange.simulated, exchange.status, exchange.error = True, 200, "api_error"
     return exchange
 
