@@ -62,24 +62,7 @@ class Metrics:
         self.attempts = Counter(
             "terraphim_attempts", "Attempts at providers.", ["provider", "outcome"], registry=self.registry
         )
-        self.again = Counter(
-            "terraphim_retries", "Further attempts, by what went before.", ["reason", "action"], registry=self.registry
-        )
-        self.retries_refused = Counter(
-            "terraphim_retries_refused", "Retries that the budget had no room for.", registry=self.registry
-        )
-        self.target_breaker = Gauge(
-            "terraphim_target_breaker",
-            "1 for the state of a target's breaker.",
-            ["target", "state"],
-            registry=self.registry,
-        )
-        self.key_rests = Counter(
-            "terraphim_key_rests",
-            "Keys that were refused or told to wait.",
-            ["provider", "why"],
-            registry=self.registry,
-        )
+        self._count_targets()
         self.rules = Counter(
             "terraphim_rule_outcomes", "Outcomes of rules.", ["rule", "outcome"], registry=self.registry
         )
@@ -126,6 +109,26 @@ class Metrics:
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
         self.snapshot = Gauge("terraphim_snapshot", "1 for the current snapshot.", ["id"], registry=self.registry)
+
+    def _count_targets(self) -> None:
+        self.again = Counter(
+            "terraphim_retries", "Further attempts, by what went before.", ["reason", "action"], registry=self.registry
+        )
+        self.retries_refused = Counter(
+            "terraphim_retries_refused", "Retries that the budget had no room for.", registry=self.registry
+        )
+        self.target_breaker = Gauge(
+            "terraphim_target_breaker",
+            "1 for the state of a target's breaker.",
+            ["target", "state"],
+            registry=self.registry,
+        )
+        self.key_rests = Counter(
+            "terraphim_key_rests",
+            "Keys that were refused or told to wait.",
+            ["provider", "why"],
+            registry=self.registry,
+        )
 
     def settled(self, exchange: Exchange, seconds: float) -> None:
         """Count one finished request."""
