@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from core import __version__, models
+from core import __version__, descriptors, models, resident
+from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
 from core.dialects import DIALECTS
@@ -18,9 +19,11 @@ from core.draining import Drain
 from core.errors import NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
-from core.http1 import Connections
+from core.housekeeping import Housekeeping
 from core.logs import LogWriter
+from core.open_connections import Connections
 from core.pipeline import Pipeline
+from core.refusals import Tally
 from core.routing import explicit
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
@@ -40,7 +43,12 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
-        self.connections = Connections()
+        self.tally = Tally(lambda reason: self.metrics.refused.labels(reason).inc())
+        self.connections = Connections(self.tally, room=descriptors.raised())
+        self.admission = Admission(self.tally)
+        self.metrics.watch(self.connections.counting, self.admission, log)
+        self._housekeeping = Housekeeping(self.connections, self.admission, log.log)
+        self._watermark = resident.default_watermark()
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
@@ -55,15 +63,17 @@ class Proxy:
         )
         self.drain = Drain(time.monotonic)
         web = _web(self)
-        self.asgi = DataPlane(self.generations, pipeline, self.metrics, log, web)
+        self.asgi = DataPlane(self.generations, pipeline, self.metrics, log, web, self.admission)
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
         self._host.read(generation.snapshot.rules.rules)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
-        snapshot = generation.snapshot
+        snapshot, server = generation.snapshot, generation.loaded.settings.server
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
+        self.connections.use(server)
+        self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)
         self.metrics.reloads.labels(outcome).inc()
@@ -75,6 +85,7 @@ class Proxy:
         stop = asyncio.Event()
         reloads: set[asyncio.Task[bool]] = set()
         self._host.start()
+        self._housekeeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
 
         def hang_up() -> None:
@@ -88,6 +99,7 @@ class Proxy:
             yield
         finally:
             stop.set()
+            self._housekeeping.stop()
             await watcher
             await self._host.close()
             await self._upstream.close()

@@ -14,24 +14,28 @@ from typing import Any
 import msgspec
 
 from core import telemetry
+from core.admission import Admission
 from core.call import Answer, Call
+from core.deadlines import body_deadline
 from core.dialects import DIALECTS, decode_count
 from core.edge import check_host, check_json, headers_of
 from core.errors import (
-    BadRequest,
     MethodNotAllowed,
+    Overloaded,
     ProxyError,
     ShuttingDown,
     TooLarge,
+    TooSlow,
     UpstreamFailed,
     public_error,
 )
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
-from core.generation import Generations
+from core.generation import Generation, Generations
 from core.http1 import CUT
 from core.logs import LogWriter
 from core.pipeline import Pipeline
+from core.schema import ServerSettings
 from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
@@ -45,8 +49,6 @@ COUNT = "/v1/messages/count_tokens"
 ROUTE = "/v1/route"
 #: Path to the dialect of its bodies; `/v1/route` takes any and finds it out.
 DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/completions": "openai", ROUTE: ""}
-#: A body must be here after this many seconds.
-BODY_S = 60.0
 #: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.
 PING_S = 15.0
 
@@ -66,13 +68,20 @@ class DataPlane:
     """The edge of one process."""
 
     def __init__(
-        self, generations: Generations, pipeline: Pipeline, metrics: telemetry.Metrics, log: LogWriter, others: App
+        self,
+        generations: Generations,
+        pipeline: Pipeline,
+        metrics: telemetry.Metrics,
+        log: LogWriter,
+        others: App,
+        admission: Admission,
     ) -> None:
         self._generations = generations
         self._pipeline = pipeline
         self._metrics = metrics
         self._log = log
         self._others = others
+        self._admission = admission
         self._ids = _request_ids()
         self.under_way = UnderWay()
 
@@ -100,10 +109,12 @@ class DataPlane:
     ) -> None:
         """One request: answered, counted and logged, whatever happens."""
         started = time.monotonic()
+        refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
         try:
-            with self.under_way.request(exchange):
-                call, body = await self._enter(scope, receive, headers, exchange)
+            generation = self._check(scope, headers, exchange)
+            with self.under_way.request(exchange), self._admission:
+                call, body = await self._enter(scope, receive, headers, exchange, generation)
                 async with _while_client_stays(receive):
                     answer = await self._dispatch(scope["path"], call, body)
                     if not isinstance(answer.body, bytes):
@@ -112,6 +123,7 @@ class DataPlane:
         except ClientGoneError:
             exchange.status, exchange.error = 499, "client_left"
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
+            refused = isinstance(exc, Overloaded)
             if not isinstance(exc, ProxyError):
                 self._log_bug(exchange, exc)
             if exchange.status:  # the answer has begun: all that is left is to cut it
@@ -124,8 +136,8 @@ class DataPlane:
         finally:
             seconds = time.monotonic() - started
             self._metrics.settled(exchange, seconds)
-            self._metrics.dropped_logs.set(self._log.dropped)
-            self._log.log(telemetry.log_fields(exchange, seconds))
+            if not refused:  # a flood of those is one line in a while, not one each
+                self._log.log(telemetry.log_fields(exchange, seconds))
 
     def _log_bug(self, exchange: Exchange, exc: Exception) -> None:
         """Where it happened and of which type; not its message, which may hold the user's words."""
@@ -138,15 +150,11 @@ class DataPlane:
         }
         self._log.log(fields, "error")
 
-    async def _enter(
-        self, scope: Scope, receive: Receive, headers: dict[str, str], exchange: Exchange
-    ) -> tuple[Call, bytes]:
-        """The rules of the door, and the body."""
+    def _check(self, scope: Scope, headers: dict[str, str], exchange: Exchange) -> Generation:
+        """The rules of the door."""
         generation = self._generations.current
         exchange.snapshot = generation.snapshot.digest
-        query = scope["query_string"].decode("latin-1")
-        known = exchange.dialect
-        exchange.dialect = known or "openai"  # until the body is here, for the shape of an error
+        exchange.dialect = exchange.dialect or "openai"  # until the body is here, for the shape of an error
         check_host(headers, generation.hosts)
         if scope["method"] != "POST":
             refusal = MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
@@ -154,8 +162,15 @@ class DataPlane:
             raise refusal
         check_json(headers)
         exchange.client_key = generation.client_keys.name_of(headers)
-        body = await _body(receive, headers, generation.loaded.settings.server.max_body_bytes)
-        if not known:
+        return generation
+
+    async def _enter(
+        self, scope: Scope, receive: Receive, headers: dict[str, str], exchange: Exchange, generation: Generation
+    ) -> tuple[Call, bytes]:
+        """The body, and what the request begins with."""
+        query = scope["query_string"].decode("latin-1")
+        body = await _body(receive, headers, generation.loaded.settings.server, self._admission)
+        if scope["path"] == ROUTE:
             exchange.dialect = dialect_of(query, headers, body)
         call = Call(
             exchange=exchange,
@@ -204,16 +219,19 @@ async def _while_client_stays(receive: Receive) -> AsyncGenerator[None, None]:
         watcher.cancel()
 
 
-async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
-    """The whole body. Refused by its declared length before it is read, and by its real one while it is."""
+async def _body(receive: Receive, headers: dict[str, str], server: ServerSettings, admission: Admission) -> bytes:
+    """The whole body. Refused by its declared length before it is read, and by its real one, its slowness and the
+    memory that is in use while it is.
+    """
+    limit = server.max_body_bytes
     too_large = TooLarge(f"the body is over {limit} bytes; server.max_body_bytes is the limit")
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large
     parts: list[bytes] = []
-    size, more = 0, True
+    size, more, begun = 0, True, asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(server.body_s) as clock:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -224,8 +242,12 @@ async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
                     raise too_large
                 parts.append(part)
                 more = message.get("more_body", False)
+                if more:
+                    admission.check_growth()
+                    clock.reschedule(body_deadline(begun, size, grace_s=server.body_s, rate=server.body_rate))
     except TimeoutError:
-        raise BadRequest(f"the body did not arrive within {BODY_S:.0f} s") from None
+        admission.tally.add("body_s")
+        raise TooSlow(f"the body did not arrive in time ({size} bytes did): server.body_s, server.body_rate") from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -287,6 +309,8 @@ async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) ->
 async def _send_error(send: Send, exchange: Exchange, exc: Exception) -> None:
     """The error in the client's dialect; a provider's own error in the same dialect goes through as it came."""
     status, kind, message = public_error(exc)
+    if isinstance(exc, Overloaded) and exchange.dialect != "anthropic":
+        status = 503  # 529 is Anthropic's own
     exchange.status, exchange.error = status, kind
     details = exc.details if isinstance(exc, ProxyError) else None
     headers = dict(exc.headers) if isinstance(exc, ProxyError) else {}

@@ -5,6 +5,7 @@ ProxyError                   status, type (Anthropic's names), message, details
 ├── Unauthorized             401 authentication_error
 ├── Forbidden                403 permission_error
 ├── NotFound                 404 not_found_error
+├── TooSlow                  408 invalid_request_error
 ├── TooLarge                 413 request_too_large
 ├── RateLimited              429 rate_limit_error
 ├── Overloaded               529 overloaded_error
@@ -83,6 +84,12 @@ class MethodNotAllowed(ProxyError):
     """The path exists for another method."""
 
     status = 405
+
+
+class TooSlow(ProxyError):
+    """The body did not arrive in time."""
+
+    status = 408
 
 
 class TooLarge(ProxyError):

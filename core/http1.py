@@ -1,7 +1,10 @@
-"""The server's HTTP/1.1 protocol, with the bounds that it lacks: how large a request's head may be, and how late.
+"""The server's HTTP/1.1 protocol, with the bounds that it lacks: how large, how many, how late.
 
-uvicorn's own has neither. It also loses the body of a request that offers an upgrade (Java's client offers HTTP/2 so),
-and tells only the last of several pipelined requests that their client has left.
+uvicorn's own has no limit on a head, no clock but for idle connections, and queues any number of pipelined requests. It
+also loses the body of a request that offers an upgrade (Java's client offers HTTP/2 so), tells only the last of several
+pipelined requests that their client has left, and writes a refusal into the middle of an answer.
+
+`Connection` is the protocol: `uvicorn.Config(http=partial(Connection, connections))`.
 """
 
 import asyncio
@@ -9,21 +12,25 @@ import re
 from array import array
 from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-#: The largest request line and headers that arrive in more than one read, in bytes.
-MAX_HEAD = 64 * 1024
-#: A new connection's first head, and every begun one, must be whole after so many seconds.
-HEAD_S = 30.0
+from core.deadlines import Phase, overdue
+from core.open_connections import TOLD, Connections
+from core.refusals import Refused, answer
+
 #: The ASGI extension that ends an answer without its end: `scope["extensions"][CUT]()`, see `Connection.cut`.
 CUT = "terraphim.cut"
+#: Pipelined requests that may wait for their turn; RFC 9112, section 9.3.2 lets a server close instead.
+PIPELINED = 8
+#: Bytes of framing (chunk sizes, extensions, trailers) that a byte of a chunked body may cost.
+FRAMING = 8
 
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
@@ -47,38 +54,36 @@ def _has_input(transport: asyncio.Transport) -> bool:
     return there[0] > 0
 
 
-class Phase(StrEnum):
-    """What a connection is doing."""
+class Outbound(asyncio.Transport):
+    """A connection's transport as uvicorn sees it: counts what is written, and leaves closing to the connection."""
 
-    HEAD = "head"  # a request's head has begun, or the first one is awaited
-    BODY = "body"  # the rest of a request's body is awaited
-    ANSWERING = "answering"
-    IDLE = "idle"  # between two requests
-    CLOSING = "closing"  # nothing more is read; what was written is on its way out
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None], closing: Callable[[], bool]) -> None:
+        super().__init__()
+        self.written = 0
+        self.raw = transport
+        self._write = transport.write
+        self.close = close  # type: ignore[method-assign]
+        self.is_closing = closing  # type: ignore[method-assign]
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
+        self.abort = transport.abort  # type: ignore[method-assign]
 
-
-class Connections:
-    """The open connections of a process; `protocol` makes one, as uvicorn's `http` setting wants it."""
-
-    def __init__(self) -> None:
-        self.open: set[Connection] = set()
-
-    def protocol(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> "Connection":
-        return Connection(self.open, config, server_state, app_state, _loop)
+    def write(self, data: Any) -> None:
+        """As the transport does."""
+        self.written += len(data)
+        self._write(data)
 
 
 class Connection(HttpToolsProtocol):
     """One connection; one request is answered at a time, further ones wait in `pipeline`."""
 
+    transport: Outbound
+
     def __init__(
         self,
-        register: "set[Connection]",
+        connections: Connections,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -86,23 +91,45 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.phase = Phase.HEAD
-        self._register = register
-        self._answering: RequestResponseCycle | None = None
+        self._since = self.loop.time()
+        self._all = connections
         self._extensions: dict[str, Callable[[], None]] = {CUT: self.cut}
+        self._reading: RequestResponseCycle | None = None
+        self._answering: RequestResponseCycle | None = None
+        self._keeps = False  # whether the request being read lets the connection live on
+        self._last = False  # the request that is read or answered ends the connection
+        self._deaf = False  # what still arrives is dropped
+        self._dropped = False  # and something did
+        self._lingers = False
         self._in_head = False
-        self._head = 0
-        self._late: asyncio.TimerHandle | None = None
+        self._read = 0  # bytes of the read that is being parsed,
+        self._first = 0  # of the one in which the head began,
+        self._head = 0  # and of those after it, while the head goes on
+        self._fields = 0
+        self._framing = 0  # bytes of the body being read that are not its own
+        self._taken, self._taken_at = -1, 0.0
+
+    # Beginning and end
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._register.add(self)
-        self._wait_for_head()
+        super().connection_made(Outbound(transport, self.close, self._is_closing))
+        if len(self._all.open) < self._all.cap:
+            self._all.open.add(self)
+            return
+        self._all.refused.add(self)
+        if len(self._all.refused) > TOLD:
+            self._all.tally.add("connections")
+            transport.abort()
+        else:
+            self._refuse(Refused("connections", 503, "the proxy has no room for another connection; come back later",
+                                 type="overloaded_error"))  # fmt: skip
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSING
-        self._register.discard(self)
-        self._stop_waiting()
+        self._all.open.discard(self)
+        self._all.refused.discard(self)
         self._abandon()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def cut(self) -> None:
@@ -114,10 +141,208 @@ class Connection(HttpToolsProtocol):
         are dropped too. An ASGI application calls `scope["extensions"][CUT]()`; a scope that comes from no server has
         no extensions. Harmless when there is nothing to cut.
         """
-        self.phase = Phase.CLOSING
         self._abandon()
-        if not self.transport.is_closing():
-            self.transport.close()
+        self.close()
+
+    def close(self) -> None:
+        """Read no further request, and close when what was written is sent.
+
+        If a client may still be sending, it is let finish for a while: closed at once, it would be reset, and might
+        never see its answer. Whoever closes again does not wait for that.
+        """
+        if self.phase is Phase.CLOSING and not self._lingers:
+            return
+        self._lingers = not self._lingers and self._unread and not self.transport.raw.is_closing()
+        self._enter(Phase.CLOSING)
+        self._deaf = True
+        if self._lingers:
+            self.flow.resume_reading()
+            self.transport.raw.write_eof()
+        else:
+            self.transport.raw.close()
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests, or before the first, and no byte of the next one is here; or merely lingering."""
+        if self._lingers:
+            return not self.transport.get_write_buffer_size()
+        return self._owed() is None and not self._in_head and not _has_input(self.transport)
+
+    def answer_no_more(self) -> None:
+        """Serve the request under way, and nothing after it."""
+        if self._owed():
+            self._make_last()
+
+    @property
+    def _unread(self) -> bool:
+        """Whether the client may be sending what nobody reads."""
+        return self._dropped or self._in_head or self._reading is not None
+
+    def check(self, now: float) -> None:
+        """End the connection if it is late."""
+        reason = overdue(self.phase, now - self._since, self._stalled(now), self._all.limits)
+        if reason == "header":
+            self._late_head()
+        elif reason == "idle":
+            self.close()
+        elif reason:
+            if reason == "write":
+                self._all.tally.add("write_s")
+            self.transport.abort()
+
+    def _late_head(self) -> None:
+        if self._in_head:
+            limit = self._all.limits.header_s
+            self._refuse(Refused("header_s", 408, f"the head did not arrive within {limit:g} s (server.header_s)"))
+        else:  # it never said a word
+            self._all.tally.add("header_s")
+            self.close()
+
+    def _stalled(self, now: float) -> float | None:
+        """How long bytes have waited of which the client took none; None if none wait."""
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
+            self._taken = -1
+            return None
+        taken = self.transport.written - waiting
+        if taken != self._taken:
+            self._taken, self._taken_at = taken, now
+        return now - self._taken_at
+
+    def _is_closing(self) -> bool:
+        return self.phase is Phase.CLOSING
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self._since = self.loop.time()
+
+    # Requests
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._dropped = True
+            return
+        self._unset_keepalive_if_required()
+        self._read = len(data)
+        self._framing += self._read
+        if self._in_head:
+            self._head += self._read
+        try:
+            self.parser.feed_data(without_upgrade(data))
+            self._check_sizes()
+        except httptools.HttpParserUpgrade:  # what follows speaks another protocol
+            self._make_last()
+            self._deaf = True
+        except httptools.HttpParserError as exc:
+            if self._deaf:
+                self._dropped = True
+            else:
+                self._refuse(_cause(exc))
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _check_sizes(self) -> None:
+        """Of what has been fed so far."""
+        limit = self._all.limits.max_head_bytes
+        if self._in_head:
+            self._check_head(limit)
+        elif self._framing > limit and self._reading is not None:
+            raise Refused("framing", 400, "the body's chunks have more framing than content")
+
+    def on_message_begin(self) -> None:
+        if self._deaf:
+            raise Refused("", 400, "the connection's last request was read")
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self._in_head = True
+        self._first, self._head, self._fields = self._read, 0, 0
+        if self.phase is Phase.IDLE:
+            self._enter(Phase.HEAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        if self._fields > self._all.limits.max_headers:
+            raise Refused("max_headers", 431, f"more than {self._all.limits.max_headers} headers (server.max_headers)")
+        if self._in_head:  # not a trailer, which would be merged into a head that was judged already
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._check_head(self._all.limits.max_head_bytes)
+        self._in_head = False
+        self._framing = 0
+        if self._owed() and len(self.pipeline) >= PIPELINED:
+            raise Refused("pipelined", 400, "too many requests at once on one connection")
+        super().on_headers_complete()
+        # An answer that begins before the whole request is here ends the connection: what follows cannot be trusted
+        # to be a request. `on_message_complete` takes that back.
+        self._reading = self.cycle
+        self._keeps, self.cycle.keep_alive = self.cycle.keep_alive, False
+
+    def _check_head(self, limit: int) -> None:
+        """Counted exactly only if the reads that it came in were large."""
+        if self._head > limit or (self._first + self._head > limit and self._size() > limit):
+            raise Refused("max_head_bytes", 431, f"the headers are over {limit} bytes (server.max_head_bytes)")
+
+    def _size(self) -> int:
+        """Bytes of the head: names, values and their four separators, and the target."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def on_body(self, body: bytes) -> None:
+        self._framing -= (FRAMING + 1) * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading = None
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._keeps
+        self.cycle.more_body = False
+        super().on_message_complete()
+        self._deaf = self._last
+        if self.phase is Phase.BODY:
+            self._enter(Phase.ANSWERING)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        self._enter(Phase.BODY if cycle.more_body else Phase.ANSWERING)
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        if self.phase is not Phase.CLOSING:
+            self._enter(Phase.HEAD if self._in_head else Phase.IDLE)
+        super().on_response_complete()
+
+    # Refusing
+
+    def _owed(self) -> RequestResponseCycle | None:
+        """The request under way, if its answer is not complete."""
+        one = self._answering
+        return one if one is not None and not one.response_complete else None
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer in the application's place, at most once, and read nothing more.
+
+        Behind a whole request that is still being answered nothing is said: its answer is the last one.
+        """
+        self._all.tally.add(refused.reason)
+        self._deaf = self._dropped = True
+        owed = self._owed()
+        if owed is not None and (owed.response_started or not owed.more_body):
+            self._make_last()
+            return
+        self._abandon()
+        if self.phase is not Phase.CLOSING:
+            self.transport.write(answer(refused))
+            self.close()
+
+    def _make_last(self) -> None:
+        """The connection ends with the request under way; RFC 9112, section 9.6 lets those behind it go unanswered."""
+        self._last, self._keeps = True, False
+        self.pipeline.clear()
+        owed = self._owed()
+        if owed is not None:
+            owed.keep_alive = False
+            self.cycle = owed
+            self._deaf = self._deaf or not owed.more_body
 
     def _abandon(self) -> None:
         """No request of this connection has a client any more. uvicorn tells only the last one that was read."""
@@ -128,58 +353,8 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(without_upgrade(data))
-        self._head = self._head + len(data) if self._in_head else 0
-        if self._head > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response(f"The request's headers are over {MAX_HEAD} bytes.")
 
-    @property
-    def idle(self) -> bool:
-        """Between two requests, or before the first, and no byte of the next one is here."""
-        cycle: RequestResponseCycle | None = self.cycle
-        answered = cycle is None or cycle.response_complete
-        return answered and not self._in_head and not _has_input(self.transport)
-
-    def answer_no_more(self) -> None:
-        """Close when the answers under way are complete."""
-        for cycle in (self._answering, self.cycle):
-            if cycle is not None:
-                cycle.keep_alive = False
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
-        self._in_head = True
-        if self.phase is Phase.IDLE:
-            self.phase = Phase.HEAD
-        self._wait_for_head()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        if self.phase is Phase.BODY:
-            self.phase = Phase.ANSWERING
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
-        self.phase = Phase.BODY if cycle.more_body else Phase.ANSWERING
-        super()._start_asgi_task(cycle, app)
-
-    def on_response_complete(self) -> None:
-        if self.phase is not Phase.CLOSING:
-            self.phase = Phase.HEAD if self._in_head else Phase.IDLE
-        super().on_response_complete()
-
-    def _wait_for_head(self) -> None:
-        self._stop_waiting()
-        self._late = self.loop.call_later(HEAD_S, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+def _cause(exc: httptools.HttpParserError) -> Refused:
+    """Ours, if it was raised while a callback ran."""
+    cause = exc.__context__
+    return cause if isinstance(cause, Refused) else Refused("malformed", 400, "this is no HTTP/1.1 request")

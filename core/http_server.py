@@ -10,7 +10,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from core import listening
 from core.draining import QUIET_S, Drain, Patience, Stage
-from core.http1 import Connections
+from core.open_connections import Connections
 from core.under_way import UnderWay
 
 _CLOSE = (b"connection", b"close")
@@ -104,6 +104,8 @@ class Server(uvicorn.Server):
         """What has not ended by now is cut, and the application closes what it holds."""
         left = [*self._connections.open]
         for connection in left:
+            connection.transport.abort()
+        for connection in [*self._connections.refused]:
             connection.transport.abort()
         for task in self.server_state.tasks:
             task.cancel()

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 #: Connections that wait to be accepted; the kernel's net.core.somaxconn may allow fewer.
 BACKLOG = 2048
+#: Bytes that may wait unsent in the kernel: a client's slowness is felt at once, and costs little.
+UNSENT = 64 * 1024
 #: Socket options of Linux, from asm-generic/socket.h; the standard library does not name them.
 SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF = 26, 51
 
@@ -81,6 +83,8 @@ def begin_no_connection(listener: socket.socket) -> bool:
 def _socket(host: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # accepted sockets inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     return listener
 
 

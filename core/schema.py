@@ -51,7 +51,10 @@ class ServerKey(Section):
 
 
 class ServerSettings(Section):
-    """Where the proxy listens and whom it serves. `hosts` are further Host names that requests may carry."""
+    """Where the proxy listens, whom it serves, and what a client may cost. `hosts` are further Host names that requests
+    may carry. Clocks are seconds: a whole head, a body's time beside its `body_rate` (bytes a second), between two
+    requests, and for a client that takes nothing of what it was sent.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=3456, ge=0, le=65535)
@@ -62,6 +65,17 @@ class ServerSettings(Section):
     #: take after that.
     drain_delay_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     drain_s: float = Field(default=30.0, ge=0, allow_inf_nan=False)
+    max_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024 * 1024)
+    max_headers: int = Field(default=128, ge=16)
+    header_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    body_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    body_rate: int = Field(default=32 * 1024, ge=1)
+    idle_s: float = Field(default=75.0, gt=0, allow_inf_nan=False)
+    write_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    max_connections: int = Field(default=4096, ge=1)
+    max_in_flight: int = Field(default=1000, ge=1)
+    #: 0: four fifths of the control group's limit, or else half of what is available at the start.
+    max_memory_mb: int = Field(default=0, ge=0)
 
 
 class ModelCard(Section):

@@ -4,11 +4,12 @@ import gc
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
-from core import listening, replacing, settings
+from core import http1, listening, replacing, settings
 from core.app import Proxy
 from core.config_file import LOOPBACK_NAMES
 from core.draining import Patience
@@ -85,7 +86,7 @@ def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None]) -> Server
         access_log=False,
         server_header=False,
         lifespan="on",
-        http=proxy.connections.protocol,  # type: ignore[arg-type]  # called as a class is
+        http=partial(http1.Connection, proxy.connections),  # type: ignore[arg-type]  # called as a class is
         loop="uvloop",
         ws="none",
         backlog=listening.BACKLOG,

@@ -6,7 +6,10 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from core.admission import Admission
+from core.deadlines import Phase
 from core.exchange import Exchange
+from core.logs import LogWriter
 from wasm_host.answer import Outcome
 from wasm_host.breaker import STATES
 from wasm_host.health import QUARANTINE
@@ -107,6 +110,7 @@ class Metrics:
             registry=self.registry,
         )
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
+        self._of_clients()
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
         self.snapshot = Gauge("terraphim_snapshot", "1 for the current snapshot.", ["id"], registry=self.registry)
 
@@ -129,6 +133,23 @@ class Metrics:
             ["provider", "why"],
             registry=self.registry,
         )
+
+    def _of_clients(self) -> None:
+        self.refused = Counter(
+            "terraphim_refused",
+            "Requests and connections refused, by limit.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.clients = Gauge("terraphim_connections", "Open connections.", ["phase"], registry=self.registry)
+        self.in_flight = Gauge("terraphim_in_flight", "Requests under way.", registry=self.registry)
+
+    def watch(self, connections: Callable[[Phase], Callable[[], float]], admission: Admission, log: LogWriter) -> None:
+        """Gauges of what is there: looked up when somebody asks."""
+        for phase in Phase:
+            self.clients.labels(phase).set_function(connections(phase))
+        self.in_flight.set_function(lambda: admission.in_flight)
+        self.dropped_logs.set_function(lambda: log.dropped)
 
     def settled(self, exchange: Exchange, seconds: float) -> None:
         """Count one finished request."""

@@ -5,11 +5,15 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
+import uvloop
 
-from core.http1 import Connections
+from core.http1 import Connection
+from core.open_connections import Connections
+from core.schema import ServerSettings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,6 +22,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: A hang bound, not a measurement.
 PATIENCE_S = 10.0
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
@@ -34,7 +40,7 @@ async def served(app: App, connections: Connections) -> AsyncIterator[int]:
     handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="off", http=connections.protocol, ws="none")  # type: ignore[arg-type]
+        uvicorn.Config(app, log_config=None, lifespan="off", http=partial(Connection, connections), ws="none")  # type: ignore[arg-type]
     )
     logging.getLogger().addHandler(handler)
     serving = asyncio.create_task(server._serve(sockets=[listener]))
@@ -42,7 +48,8 @@ async def served(app: App, connections: Connections) -> AsyncIterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        for connection in list(connections.open):
+        for connection in (*connections.open, *connections.refused):
+            assert isinstance(connection, Connection)
             connection.transport.abort()
         await asyncio.wait_for(serving, PATIENCE_S)
         logging.getLogger().removeHandler(handler)
@@ -54,3 +61,26 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.005)
+
+
+async def greeting(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers once the whole request is here."""
+    while (await receive()).get("more_body"):
+        pass
+    await send(START)
+    await send(piece(scope["path"].encode(), more=False))
+
+
+def played(app: App, play: Callable[[Connections, Streams], Awaitable[None]], **limits: float) -> None:
+    """One client of `app`."""
+
+    async def run() -> None:
+        connections = Connections(limits=ServerSettings.model_validate(limits))
+        async with served(app, connections) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                await asyncio.wait_for(play(connections, (reader, writer)), PATIENCE_S)
+            finally:
+                writer.transport.abort()
+
+    uvloop.run(run())

@@ -1,17 +1,15 @@
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
-import uvloop
-from asgi import PATIENCE_S, START, App, Receive, Scope, Send, piece, served, until
+from asgi import GET, START, Receive, Scope, Send, Streams, greeting, piece, played, until
 
-from core.http1 import CUT, Connections, Phase, without_upgrade
+from core.deadlines import LINGER_S, Phase
+from core.http1 import CUT, PIPELINED, Connection, without_upgrade
+from core.open_connections import Connections
 
 OFFER = (
     b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nX: y\r\n\r\n{}"
 )
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def test_the_offer_to_upgrade_is_not_heard() -> None:
@@ -31,14 +29,6 @@ def test_everything_else_passes_as_it_came(data: bytes) -> None:
     assert without_upgrade(data) == data
 
 
-async def greeting(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers once the whole request is here."""
-    while (await receive()).get("more_body"):
-        pass
-    await send(START)
-    await send(piece(scope["path"].encode(), more=False))
-
-
 class Waiting:
     """Begins an answer and waits for its client to leave."""
 
@@ -53,21 +43,6 @@ class Waiting:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.left += 1
-
-
-def played(app: App, play: Callable[[Connections, Streams], Awaitable[None]]) -> None:
-    """One client of `app`."""
-
-    async def run() -> None:
-        connections = Connections()
-        async with served(app, connections) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                await asyncio.wait_for(play(connections, (reader, writer)), PATIENCE_S)
-            finally:
-                writer.transport.abort()
-
-    uvloop.run(run())
 
 
 def test_a_cut_answer_arrives_as_far_as_it_was_written_and_never_ends() -> None:
@@ -141,3 +116,187 @@ def test_a_client_that_leaves_with_requests_in_the_pipeline_is_missed_by_the_fir
         assert app.begun == 1
 
     played(app, play)
+
+
+async def unheard(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without reading the body."""
+    await send({**START, "headers": [(b"content-length", b"2")]})
+    await send(piece(b"no", more=False))
+
+
+async def never(scope: Scope, receive: Receive, send: Send) -> None:
+    """Must not be asked."""
+    raise AssertionError(scope["path"])
+
+
+HEADERS = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "reason"),
+    [
+        (HEADERS + b"X: " + b"x" * 2000 + b"\r\n\r\n", b"431", "max_head_bytes"),
+        (HEADERS + b"X: " + b"x" * 300_000, b"431", "max_head_bytes"),
+        (b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"431", "max_head_bytes"),
+        (HEADERS + b"X: y\r\n" * 16 + b"\r\n", b"431", "max_headers"),
+        (HEADERS + b"X: y\r\n" * 17, b"431", "max_headers"),
+        (b"nonsense\r\n\r\n", b"400", "malformed"),
+        (b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", b"400", "malformed"),
+    ],
+)
+@pytest.mark.parametrize("size", [100_000, 700, 1])
+def test_a_head_over_its_limits_is_refused_whole_or_in_parts(
+    sent: bytes, status: bytes, reason: str, size: int
+) -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        for at in range(0, min(len(sent), 3000 * size), size):
+            writer.write(sent[at : at + size])
+            if size < 1000:
+                await asyncio.sleep(0)
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert answer.count(b"HTTP/1.1 4") == 1
+        assert dict(connections.tally._since) == {reason: 1}
+
+    played(never, play, max_head_bytes=1024, max_headers=16)
+
+
+def test_a_head_at_its_limits_is_served() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
+    sent = head + b"x" * (1024 - len(head) - 4) + b"\r\n\r\n"
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        for _ in range(3):
+            for at in range(len(sent)):
+                writer.write(sent[at : at + 1])
+                await asyncio.sleep(0)
+            assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+
+    played(greeting, play, max_head_bytes=1024)
+
+
+def test_a_large_body_makes_no_head_large() -> None:
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(request + request + GET)
+        for _ in range(3):
+            assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+
+    played(greeting, play, max_head_bytes=1024)
+
+
+@pytest.mark.parametrize("sent", [b"x" * 1000, b"x" * 3_000_000])
+def test_an_answer_before_the_body_is_the_last_and_reaches_a_client_that_writes_on(sent: bytes) -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
+        writer.write(sent)
+        await writer.drain()
+        answer = await reader.read()
+        assert answer.endswith(b"\r\nconnection: close\r\n\r\nno")
+        writer.write(GET)  # never answered
+        [one] = connections.open
+        assert one.phase is Phase.CLOSING
+        connections.sweep(asyncio.get_running_loop().time() + LINGER_S + 1)
+        await until(lambda: not connections.open)
+
+    played(unheard, play)
+
+
+def test_an_answer_after_the_whole_request_keeps_the_connection() -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        for _ in range(3):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+            assert b"connection: close" not in await reader.readuntil(b"no")
+
+    played(unheard, play)
+
+
+@pytest.mark.parametrize("junk", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", GET * 100])
+def test_junk_behind_a_request_never_gets_into_its_answer(junk: bytes) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(piece(b"first"))
+        await go_on.wait()
+        await send(piece(b"last", more=False))
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(GET)
+        await reader.readuntil(b"first\r\n")
+        writer.write(junk)
+        await asyncio.sleep(0.05)
+        [one] = connections.open
+        assert isinstance(one, Connection)
+        assert len(one.pipeline) <= PIPELINED
+        go_on.set()
+        assert await reader.read() == b"4\r\nlast\r\n0\r\n\r\n"
+
+    played(slow, play)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"1" + b";x" * 2000 + b"\r\n{\r\n",
+        b"".join(b"0" * 400 + b"1\r\n{\r\n" for _ in range(20)),
+        b"1\r\n{\r\n0\r\nT: " + b"x" * 5000,
+        b"1\r\n{\r\n0\r\n" + b"T: x\r\n" * 200,
+    ],
+)
+def test_a_chunked_body_of_mere_framing_is_refused(framing: bytes) -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for at in range(0, len(framing), 50):
+            writer.write(framing[at : at + 50])
+            await asyncio.sleep(0)
+        assert (await reader.read()).startswith(b"HTTP/1.1 4")
+
+    played(greeting, play, max_head_bytes=1024, max_headers=16)
+
+
+def test_small_chunks_are_a_body_and_trailers_are_no_headers() -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        seen.extend(scope["headers"])
+        await send(START)
+        await send(piece(body, more=False))
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"1\r\nx\r\n" * 5000 + b"0\r\nX-Trailer: y\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n0\r\n\r\n")).count(b"x") == 5000
+
+    played(app, play, max_head_bytes=1024)
+    assert [name for name, _ in seen] == [b"host", b"transfer-encoding"]
+
+
+def test_a_connection_that_answers_no_more_finishes_what_has_begun() -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+        await until(lambda: [one.phase for one in connections.open] == [Phase.BODY])
+        [one] = connections.open
+        assert isinstance(one, Connection)
+        one.answer_no_more()
+        writer.write(b"}" + GET)
+        answer = await reader.read()
+        assert answer.count(b"HTTP/1.1 200") == 1
+        assert b"connection: close" in answer
+
+    played(greeting, play)

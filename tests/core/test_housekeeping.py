@@ -1,0 +1,40 @@
+import asyncio
+from typing import Any
+
+from asgi import until
+
+from core.admission import MIB, Admission
+from core.housekeeping import Housekeeping
+from core.open_connections import Connections
+
+
+def keeping() -> tuple[Housekeeping, Connections, Admission, list[dict[str, Any]]]:
+    said: list[dict[str, Any]] = []
+    connections, admission = Connections(), Admission()
+    return Housekeeping(connections, admission, lambda fields, _: said.append(fields)), connections, admission, said
+
+
+def test_an_episode_of_high_memory_is_two_lines() -> None:
+    house, _, admission, said = keeping()
+    admission.watermark = 100 * MIB
+    for size in (99, 101, 150, 101, 90, 80):
+        house.weigh(size * MIB)
+    house.stop()
+    assert [(line["event"], line["resident_mb"]) for line in said] == [("memory_high", 101), ("memory_normal", 90)]
+
+
+def test_the_timer_weighs_looks_and_speaks_until_it_is_stopped() -> None:
+    house, connections, admission, said = keeping()
+    admission.watermark = 1  # any process is larger
+    swept: list[float] = []
+    connections.sweep = swept.append  # type: ignore[method-assign,assignment]
+    connections.tally.add("malformed")
+
+    async def run() -> None:
+        house.start()
+        await until(lambda: len(said) == 2 and bool(swept))
+        house.stop()
+
+    asyncio.run(run())
+    assert [line["event"] for line in said] == ["memory_high", "refused"]
+    assert said[1] | {"reason": "malformed", "count": 1} == said[1]
