@@ -1,29 +1,54 @@
 """The log: one JSON object a line on stderr, written by a thread of its own.
 
-A full pipe must not stop the proxy, so the queue is bounded: what does not fit is dropped and counted.
+A full pipe must not stop the proxy, so the queue is bounded, in lines and in bytes: what does not fit is dropped and
+counted, and the log says so when it flows again.
 """
 
 import logging
-import queue
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TextIO
+from io import FileIO
+from queue import SimpleQueue
+from typing import Protocol
 
 import msgspec
 
-_CLOSE = object()
+_CLOSE = b""
+#: Lines are written together, up to about so many bytes: one call for many when they come fast.
+BATCH = 64 * 1024
+
+
+class Writable(Protocol):
+    """What a log is written to."""
+
+    def write(self, data: memoryview, /) -> int:
+        """How many bytes it took."""
+        ...
 
 
 class LogWriter:
-    """Writes lines in order; `dropped` counts those that found the queue full."""
+    """Writes lines in order; `dropped` counts those that found no room or could not be written.
 
-    def __init__(self, stream: TextIO | None = None, *, now: Callable[[], datetime] | None = None, size: int = 10_000):
-        self._stream = stream or sys.stderr
+    A line is encoded by whoever logs it, so that what waits is counted in bytes. The thread writes to the descriptor
+    itself: Python's own stderr has a lock, which nobody may hold for ever when the process ends.
+    """
+
+    def __init__(
+        self,
+        stream: Writable | None = None,
+        *,
+        now: Callable[[], datetime] | None = None,
+        lines: int = 10_000,
+        size: int = 16 * 1024 * 1024,
+    ):
+        self._stream: Writable = stream or FileIO(sys.stderr.fileno(), "w", closefd=False)
         self._now = now or (lambda: datetime.now(UTC))
-        self._queue: queue.Queue[object] = queue.Queue(maxsize=size)
+        self._room = threading.Lock()
+        self._lines, self._size = lines, size  # left of each
+        self._queue: SimpleQueue[bytes] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self.dropped = 0
         self._thread.start()
@@ -31,26 +56,57 @@ class LogWriter:
     def log(self, fields: dict[str, object], level: str = "info") -> None:
         """Queue one line. Never waits, never raises."""
         try:
-            self._queue.put_nowait({"time": self._now(), "level": level, **fields})
-        except queue.Full:
-            self.dropped += 1
+            line = self._encoded(fields, level)
+        except (TypeError, ValueError):
+            line = b""
+        with self._room:
+            if not line or not self._lines or len(line) > self._size:
+                self.dropped += 1
+                return
+            self._lines -= 1
+            self._size -= len(line)
+        self._queue.put(line)
+
+    def _encoded(self, fields: dict[str, object], level: str) -> bytes:
+        # msgspec escapes control characters, so no value can fake a line of its own.
+        return msgspec.json.encode({"time": self._now(), "level": level, **fields}, enc_hook=str) + b"\n"
 
     def _write(self) -> None:
-        while (item := self._queue.get()) is not _CLOSE:
+        told, ended = 0, False
+        while not ended:
+            lines, ended = self._taken()
             try:
-                # msgspec escapes control characters, so no value can fake a line of its own.
-                self._stream.write(msgspec.json.encode(item, enc_hook=str).decode() + "\n")
-                if self._queue.empty():
-                    self._stream.flush()
+                self._write_all(b"".join(lines))
+                if told < (dropped := self.dropped):
+                    told, missing = dropped, dropped - told
+                    self._write_all(self._encoded({"event": "log_dropped", "lines": missing}, "warning"))
             except (OSError, ValueError):
-                self.dropped += 1
+                with self._room:
+                    self.dropped += len(lines)
+
+    def _taken(self) -> tuple[list[bytes], bool]:
+        """What waits, up to `BATCH` bytes, and whether it is the last; waits for the first."""
+        lines: list[bytes] = []
+        size, line = 0, self._queue.get()
+        while line is not _CLOSE:
+            lines.append(line)
+            size += len(line)
+            if size >= BATCH or self._queue.empty():
+                break
+            line = self._queue.get()
+        with self._room:
+            self._lines += len(lines)
+            self._size += size
+        return lines, line is _CLOSE
+
+    def _write_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
 
     def close(self) -> None:
         """Write what is queued and stop; gives up after a second if nobody reads."""
-        try:
-            self._queue.put(_CLOSE, timeout=1)
-        except queue.Full:
-            return
+        self._queue.put(_CLOSE)
         self._thread.join(timeout=1)
 
 

@@ -1,5 +1,8 @@
 import io
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -13,7 +16,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PATIENCE_S = 10.0
 
 
-class Stuck(io.StringIO):
+class Stuck(io.BytesIO):
     """A pipe that nobody reads until `reader` is set; `taken` says that the writer stands before it."""
 
     def __init__(self) -> None:
@@ -21,14 +24,14 @@ class Stuck(io.StringIO):
         self.taken = threading.Event()
         self.reader = threading.Event()
 
-    def write(self, text: str) -> int:
+    def write(self, data: memoryview) -> int:  # type: ignore[override]
         self.taken.set()
         self.reader.wait(PATIENCE_S)
-        return super().write(text)
+        return super().write(data)
 
 
 def test_lines_come_in_order_and_none_is_lost_at_the_end() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
     for number in range(500):
         log.log({"number": number}, "warning" if number else "info")
@@ -39,28 +42,28 @@ def test_lines_come_in_order_and_none_is_lost_at_the_end() -> None:
 
 
 def test_a_line_is_written_without_another_one_or_the_end() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
     for number in (1, 2):
         log.log({"number": number})
         deadline = time.monotonic() + PATIENCE_S
-        while f'"number":{number}' not in stream.getvalue() and time.monotonic() < deadline:
+        while b'"number":%d' % number not in stream.getvalue() and time.monotonic() < deadline:
             time.sleep(0.005)
-        assert f'"number":{number}' in stream.getvalue()
+        assert b'"number":%d' % number in stream.getvalue()
     log.close()
 
 
 def test_a_value_cannot_begin_a_line_of_its_own() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
     log.log({"error": 'a\n{"level":"info"}'})
     log.close()
-    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().count(b"\n") == 1
 
 
 def test_a_full_pipe_stops_nobody_and_is_counted() -> None:
     stream = Stuck()
-    log = LogWriter(stream, now=lambda: NOW, size=3)
+    log = LogWriter(stream, now=lambda: NOW, lines=3)
     log.log({"number": 0})
     assert stream.taken.wait(PATIENCE_S)
     for number in range(1, 6):
@@ -69,11 +72,59 @@ def test_a_full_pipe_stops_nobody_and_is_counted() -> None:
     stream.reader.set()
     log.close()
     lines = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
-    assert [line["number"] for line in lines] == [0, 1, 2, 3]
+    assert [line.get("number") for line in lines if line.get("event") != "log_dropped"] == [0, 1, 2, 3]
+    assert [(line["lines"], line["level"]) for line in lines if line.get("event")] == [(2, "warning")]
+
+
+def test_what_waits_is_bounded_in_bytes_too() -> None:
+    stream = Stuck()
+    log = LogWriter(stream, now=lambda: NOW, size=100_000)
+    log.log({"number": 0})
+    assert stream.taken.wait(PATIENCE_S)
+    for _ in range(20):
+        log.log({"text": "x" * 10_000})
+    assert log.dropped == 11
+    log.log({"small": 1})
+    assert log.dropped == 11
+    stream.reader.set()
+    log.close()
+    assert stream.getvalue().count(b'"text"') == 9
+    assert stream.getvalue().count(b'"small"') == 1
+    with log._room:
+        assert (log._lines, log._size) == (10_000, 100_000)
+
+
+def test_a_stream_that_takes_a_little_at_a_time_loses_nothing() -> None:
+    class Narrow(io.BytesIO):
+        def write(self, data: memoryview) -> int:  # type: ignore[override]
+            return super().write(data[:7])
+
+    stream = Narrow()
+    log = LogWriter(stream, now=lambda: NOW)
+    for number in range(50):
+        log.log({"number": number})
+    log.close()
+    assert [msgspec.json.decode(line)["number"] for line in stream.getvalue().splitlines()] == list(range(50))
+
+
+def test_a_process_whose_log_nobody_reads_ends_as_it_should() -> None:
+    program = (
+        "from core.logs import LogWriter\n"
+        "log = LogWriter()\n"
+        "for _ in range(2000): log.log({'text': 'x' * 1000})\n"
+        "log.close()\n"
+        "print(log.dropped)\n"
+    )
+    silent, nobody = os.pipe()
+    with subprocess.Popen([sys.executable, "-I", "-c", program], env={}, stdout=subprocess.PIPE, stderr=nobody) as ran:
+        out, _ = ran.communicate(timeout=PATIENCE_S)
+    os.close(nobody)
+    os.close(silent)
+    assert (ran.returncode, out) == (0, b"0\n")
 
 
 def test_a_closed_stream_is_counted_and_raises_nothing() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     stream.close()
     log = LogWriter(stream, now=lambda: NOW)
     log.log({"number": 1})
@@ -82,17 +133,18 @@ def test_a_closed_stream_is_counted_and_raises_nothing() -> None:
 
 
 def test_one_line_that_cannot_be_written_takes_no_other_with_it() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
     log.log({"model": "half a pair: \ud800"})
     log.log({"number": 1})
     log.close()
     assert log.dropped == 1
-    assert msgspec.json.decode(stream.getvalue())["number"] == 1
+    lines = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+    assert [(line.get("number"), line.get("lines")) for line in lines] == [(1, None), (None, 1)]
 
 
 def test_what_libraries_say_becomes_a_line_without_an_exceptions_words() -> None:
-    stream, words = io.StringIO(), "the user's words"
+    stream, words = io.BytesIO(), "the user's words"
     log = LogWriter(stream, now=lambda: NOW)
     root = logging.getLogger()
     before = root.handlers[:]
@@ -111,4 +163,4 @@ def test_what_libraries_say_becomes_a_line_without_an_exceptions_words() -> None
     assert line["type"] == "ValueError"
     assert "test_logs.py" in line["where"]
     assert line["message"] == "Exception in %s"
-    assert words not in stream.getvalue()
+    assert words.encode() not in stream.getvalue()
