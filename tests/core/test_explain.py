@@ -2,6 +2,7 @@ import pytest
 from facts import decided, features
 
 from core.errors import BadRequest
+from core.exchange import TargetState
 from core.explain import dialect_of, explanation
 
 
@@ -37,3 +38,9 @@ def test_a_refusal_is_shown_as_one() -> None:
     shown = explanation(decided(model="nobody,x"), features())
     assert shown["decision"]["refusal"]["status"] == 404
     assert shown["decision"]["provider"] is None
+
+
+def test_what_is_known_of_targets_is_shown_if_there_is_anything() -> None:
+    assert "targets" not in explanation(decided(), features(), {})
+    shown = explanation(decided(), features(), {"groq,llama": TargetState(healthy=False, p50_ms=9)})
+    assert shown["targets"] == {"groq,llama": {"healthy": False, "p50_ms": 9}}

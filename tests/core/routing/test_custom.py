@@ -1,12 +1,13 @@
 """The custom phase, driven with recorded outcomes: what rules say, and what becomes of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from facts import ROOT, decided, features, run, snapshot
 
-from core.exchange import SessionState
+from core.exchange import SessionState, TargetState
 from core.messages import Block, Message, Request
 from core.routing.custom import granted_texts, view_of
 from core.routing.decide import Deciding, decide
@@ -53,6 +54,23 @@ def test_a_fault_asks_the_next_phase_and_is_named(ruled: Snapshot, code: str) ->
     decision = decided(ruled, outcomes=[[outcome(name, code) for name in NAMES]])
     assert decision.reason == "default"
     assert [step.outcome for step in decision.trace if step.phase == "custom"] == [code] * 3
+
+
+def test_rules_that_want_facts_see_how_targets_are(ruled: Snapshot) -> None:
+    states = {TARGET: TargetState(healthy=False), "openai,gpt-5": TargetState(p50_ms=900)}
+    wants = msgspec.structs.replace(ruled.rules, wants=frozenset({"targets", "targets.facts"}))
+    shot = replace(ruled, rules=wants)
+    views = [
+        {view["name"]: view for view in view_of(Deciding(shot, features(), SessionState(), (), known))["targets"]}
+        for known in (states, {})
+    ]
+    facts = [
+        [(view[name]["healthy"], view[name].get("p50_ms")) for name in (TARGET, "openai,gpt-5", "openai,gpt-5-mini")]
+        for view in views
+    ]
+    assert facts == [[(False, None), (True, 900), (True, None)], [(True, None)] * 3]
+    asked = [run(decide(shot, features(), SessionState(), states), [[]])[1][0].view for _ in range(2)]
+    assert msgspec.json.encode(asked[0]) == msgspec.json.encode(asked[1])
 
 
 def test_a_route_that_the_gate_turns_away_asks_the_rules_after_it(ruled: Snapshot) -> None:
