@@ -5,6 +5,7 @@
 - `features` says what a request is: how large, which scenario, which session, what it needs.
 - `routing` decides: a `Snapshot` (settings, taxonomy, rules, targets) and `Features` give a `Decision` (`exchange`).
 - `wasm_host`, the sibling package, runs users' rules; `rolegraph` matches the markdown taxonomy.
+- `course` is its way through the candidates: `resilience` says what follows a failure, `standing` how each target is.
 - `upstream` is the only way out; `pipeline` is the straight line through all of this.
 - `telemetry` names everything that is counted or logged; `errors` is everything that a client may read.
 """
