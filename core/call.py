@@ -1,6 +1,7 @@
 """A request on its way, and the answer that the edge sends."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from core.dialects import DIALECTS
@@ -13,13 +14,15 @@ from core.routing.snapshot import Snapshot
 
 @dataclass
 class Answer:
-    """What the edge sends: a whole body, or an iterator of pieces that must be closed by whoever takes it."""
+    """What the edge sends: a whole body, or an iterator of pieces; whoever takes it closes both, pieces first."""
 
     status: int
     headers: dict[str, str]
     body: bytes | AsyncGenerator[bytes, None]
     #: A sign of life in the client's dialect, for a stream that is silent.
     ping: bytes = b""
+    #: What must be closed when the answer was sent, or was not: a generator that never began closes nothing.
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
 @dataclass

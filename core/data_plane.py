@@ -6,7 +6,7 @@ It reads the body, asks the pipeline and sends what comes back, and gives up as 
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from contextlib import aclosing, asynccontextmanager
 from secrets import token_bytes
 from typing import Any
@@ -120,8 +120,11 @@ class DataPlane:
                     if not isinstance(answer.body, bytes):
                         last_words = call.last_words
                     await _send_answer(send, answer, exchange)
+                    if exchange.error:  # a clean end would pass for success
+                        _cut(scope)
         except ClientGoneError:
-            exchange.status, exchange.error = 499, "client_left"
+            if not exchange.whole:  # who has got everything may leave
+                exchange.status, exchange.error = 499, "client_left"
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
             refused = isinstance(exc, Overloaded)
             if not isinstance(exc, ProxyError):
@@ -130,7 +133,7 @@ class DataPlane:
                 exchange.error = f"{public_error(exc)[1]}: after the first byte"
                 if isinstance(exc, ShuttingDown) and last_words:
                     await send({"type": "http.response.body", "body": last_words(exc), "more_body": True})
-                    scope["extensions"][CUT]()
+                _cut(scope)
             else:
                 await _send_error(send, exchange, exc)
         finally:
@@ -259,36 +262,51 @@ async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
         await _send_whole(send, answer.status, headers, answer.body)
         return
     headers.append((b"cache-control", b"no-cache"))
-    async with aclosing(answer.body) as pieces:
+    async with answer.closing, aclosing(answer.body) as pieces:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async with _pinging(send, answer.ping) as said:
+        async with _pinging(send, answer.ping, PING_S) as say:
             async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                said()
-    if not exchange.error:  # after an error the connection is cut: a clean end would pass for success
+                await say(piece)
+    if not exchange.error:
         await send({"type": "http.response.body", "body": b""})
 
 
-@asynccontextmanager
-async def _pinging(send: Send, ping: bytes, every_s: float = PING_S) -> AsyncGenerator[Callable[[], None], None]:
-    """Sends `ping` after each `every_s` seconds of silence. Call what this gives whenever something was sent."""
-    loop = asyncio.get_running_loop()
-    last = loop.time()
+def _cut(scope: Scope) -> None:
+    """End an answer that has begun without its end; a scope that comes from no server of ours has no way to."""
+    if cut := scope.get("extensions", {}).get(CUT):
+        cut()
 
-    def said() -> None:
-        nonlocal last
-        last = loop.time()
+
+@asynccontextmanager
+async def _pinging(
+    send: Send, ping: bytes, every_s: float
+) -> AsyncGenerator[Callable[[bytes], Coroutine[Any, Any, None]], None]:
+    """Gives what sends a piece of a stream; sends `ping` itself after each `every_s` seconds in which nothing was sent.
+
+    A piece is whole events, and no ping is begun while a piece waits for a client that does not read: so a ping stands
+    between events, and never behind the last.
+    """
+    loop = asyncio.get_running_loop()
+    last, busy = loop.time(), False
+
+    async def say(piece: bytes) -> None:
+        nonlocal last, busy
+        busy = True
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        last, busy = loop.time(), False
 
     async def keep_alive() -> None:
+        nonlocal last
         while True:
             await asyncio.sleep(max(0.0, last + every_s - loop.time()))
-            if loop.time() >= last + every_s:
-                said()
-                await send({"type": "http.response.body", "body": ping, "more_body": True})
+            if busy or loop.time() >= last + every_s:
+                last = loop.time()
+                if not busy:
+                    await send({"type": "http.response.body", "body": ping, "more_body": True})
 
     task = asyncio.create_task(keep_alive()) if ping else None
     try:
-        yield said
+        yield say
     finally:
         if task is not None:
             task.cancel()

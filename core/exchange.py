@@ -164,7 +164,11 @@ class Exchange:
     attempts: list[Attempt] = field(default_factory=list)
     #: Targets that were not asked although it was their turn, and why (`standing.Closed`).
     passed_over: list[tuple[Target, str]] = field(default_factory=list)
+    #: Of the attempt that answered, as far as it got, and of those that failed after they had said what they used.
     usage: Usage = field(default_factory=Usage)
+    lost: Usage = field(default_factory=Usage)
+    #: The provider's terminal marker was passed on.
+    whole: bool = False
     simulated: bool = False
     status: int = 0
     error: str = ""

@@ -119,6 +119,16 @@ class Usage(Struct, kw_only=True, frozen=True):
     cache_write: int = 0
     reasoning: int = 0
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
 
 class Response(Struct, kw_only=True):
     """A whole answer. `stop_reason` is one of Anthropic's: end_turn, max_tokens, tool_use, stop_sequence, refusal, …"""

@@ -5,25 +5,28 @@ The edge (`app`) has done host, key, size and content type; it sends what this r
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 
-from core import relaying, simulate
+from core import relaying, simulate, streaming
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.dialects import DIALECTS
 from core.dialects.base import Dialect
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
-from core.exchange import Attempt, Candidate, Decision, ProviderKey, SessionState, TargetState
+from core.exchange import Attempt, Candidate, Decision, Exchange, ProviderKey, SessionState, TargetState
 from core.features import FeatureSettings, extract
 from core.messages import Ping, Request, Usage
+from core.patience import Patience
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
 from core.standing import Permit
 from core.state.memory import MemorySessions
+from core.streaming import StreamRelay
 from core.tokens import TokenCounter
 from core.upstream import Reply, Upstream
 
@@ -146,7 +149,7 @@ class Pipeline:
             self._settle(call, call.exchange.usage)
         else:
             permit.answered(None if call.exchange.simulated else ms)
-            answer.body = self._settled(call, answer.body, permit)
+            answer.closing.callback(self._ended, call, permit)
         return answer
 
     async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect, key: ProviderKey) -> Answer:
@@ -158,34 +161,33 @@ class Pipeline:
         headers = relaying.request_headers(call.headers, dialect, same=same)
         headers |= dialect.auth_headers(key.secret, provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
+        asked = asyncio.get_running_loop().time()
         async with AsyncExitStack() as stack:
             reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
             if reply.status != 200:
                 raise await relaying.failure(reply, dialect, call.client)
             sent_back = relaying.response_headers(reply.headers, same=same)
+            patience = Patience(clocks, asked=asked, deadline=reply.deadline)
+            stack.callback(patience.close)
             if not request.stream:
-                return Answer(200, sent_back, await _whole(call, reply, dialect, same=same))
-            if reply.headers.get("content-type", "").startswith(relaying.NO_STREAM):
-                raise await relaying.no_stream(reply, dialect)
-            frames = relaying.StreamRelay(reply.chunks, dialect, call.client, request, quiet_s=clocks.between_content_s)
-            await frames.prime()
-            answer = Answer(200, sent_back, relaying.pieces(frames, call.exchange, stack.pop_all(), keys))
+                return Answer(200, sent_back, await _whole(call, reply, dialect, patience, same=same))
+            if relaying.is_no_stream(reply.headers):
+                raise await relaying.no_stream(reply, dialect, patience)
+            stream = StreamRelay(reply.chunks, dialect, call.client, request, patience)
+            stack.push(partial(_account, call.exchange, stream))
+            await stream.prime()
+            answer = Answer(200, sent_back, streaming.pieces(stream, call.exchange, keys), closing=stack.pop_all())
             answer.headers["content-type"] = call.client.stream_type
             answer.ping = call.client.stream_encoder(request).encode(Ping())
             return answer
 
-    async def _settled(
-        self, call: Call, pieces: AsyncGenerator[bytes, None], permit: Permit
-    ) -> AsyncGenerator[bytes, None]:
-        """The same pieces; what was used is settled when they end, however they end."""
-        try:
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    yield piece
-            permit.done(fault=bool(call.exchange.error))
-        finally:
-            permit.withdraw()  # unless it is done: who leaves says nothing of the target
-            self._settle(call, call.exchange.usage)
+    def _ended(self, call: Call, permit: Permit) -> None:
+        """A stream is over, whatever ended it; who leaves says nothing of the target."""
+        exchange = call.exchange
+        if exchange.error or exchange.whole:
+            permit.done(fault=bool(exchange.error))
+        permit.withdraw()  # unless it is done
+        self._settle(call, exchange.usage)
 
     def _settle(self, call: Call, usage: Usage) -> None:
         """Remember of the session what its next request will be decided by."""
@@ -199,9 +201,17 @@ class Pipeline:
         self._sessions.write(call.features.client_key, call.features.session_id, state)
 
 
-async def _whole(call: Call, reply: Reply, dialect: Dialect, *, same: bool) -> bytes:
+def _account(exchange: Exchange, stream: StreamRelay, _: object, failed: BaseException | None, __: object) -> None:
+    """What a stream used, once, when it is over: whatever ended it, and whether or not a byte of it was sent."""
+    if isinstance(failed, UpstreamFailed):
+        exchange.lost = exchange.lost.plus(stream.relay.usage)
+    else:
+        exchange.usage = stream.relay.usage
+
+
+async def _whole(call: Call, reply: Reply, dialect: Dialect, patience: Patience, *, same: bool) -> bytes:
     """A whole answer in the client's dialect. It is read even if its bytes are passed on: a 200 may hold an error."""
-    body = await reply.body()
+    body = await relaying.whole(reply, patience)
     response = dialect.decode_response(body)
     call.exchange.usage = response.usage
     return body if same else call.client.encode_response(response)

@@ -31,3 +31,4 @@ async def _pieces(call: Call, events: list[StreamEvent]) -> AsyncGenerator[bytes
     encoder = call.client.stream_encoder(call.request)
     for event in events:
         yield encoder.encode(event)
+    call.exchange.whole = True

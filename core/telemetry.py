@@ -159,7 +159,7 @@ class Metrics:
             self.decisions.labels(exchange.decision.phase).inc()
         for attempt in exchange.attempts:
             self.attempts.labels(attempt.target.provider, attempt.outcome).inc()
-        usage = exchange.usage
+        usage = exchange.usage.plus(exchange.lost)
         for kind, count in (("input", usage.input), ("output", usage.output), ("cache_read", usage.cache_read)):
             if count:
                 self.tokens.labels(kind).inc(count)
@@ -223,9 +223,9 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
         fields["passed_over"] = [[str(target), why] for target, why in exchange.passed_over]
     if exchange.simulated:
         fields["simulated"] = True
-    usage = exchange.usage
-    if usage.input or usage.output:
-        fields["usage"] = {"input": usage.input, "output": usage.output, "cache_read": usage.cache_read}
+    for name, usage in (("usage", exchange.usage), ("lost", exchange.lost)):
+        if usage.input or usage.output:
+            fields[name] = {"input": usage.input, "output": usage.output, "cache_read": usage.cache_read}
     if exchange.error:
         fields["error"] = exchange.error
     return fields

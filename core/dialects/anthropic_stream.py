@@ -97,6 +97,7 @@ class Decoder(WireDecoder):
         self._over = True
         if self._stop is None:
             return [NO_REASON]
+        self.complete = True
         reason, sequence = self._stop
         if reason == "end_turn" and self._tool_used:
             reason = "tool_use"  # some servers that copy the API do not tell them apart

@@ -17,6 +17,8 @@ class StreamDecoder(Protocol):
 
     #: What the provider has said so far; `MessageDelta` carries the last word.
     usage: Usage
+    #: The provider has said that the answer is whole, perhaps before `MessageStop` is given.
+    complete: bool
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Events that are complete with this chunk; a provider's error becomes a `StreamError`."""

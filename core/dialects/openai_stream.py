@@ -91,7 +91,7 @@ class Decoder(WireDecoder):
         for call in delta.tool_calls or ():
             events += self._slots.add_call(call)
         if choice.finish_reason:
-            self._finish = choice.finish_reason
+            self._finish, self.complete = choice.finish_reason, True
             self._matched = choice.stop_reason if isinstance(choice.stop_reason, str) else None
         return events
 

@@ -42,7 +42,7 @@ class Relay(Protocol):
 
     @property
     def complete(self) -> bool:
-        """The provider has said that the answer is whole."""
+        """The provider has said that the answer is whole, and nothing was wrong with it."""
         ...
 
     @property
@@ -73,10 +73,10 @@ class _Ending:
 
     def __init__(self, client: Dialect, request: Request) -> None:
         self._encoder = client.stream_encoder(request)
-        self.over = False
+        self.over = self.failed = False
 
     def fail(self, type: str, message: str) -> bytes:
-        self.over = True
+        self.over = self.failed = True
         return self._encoder.encode(StreamError(type, message))
 
     def _error(self, error: StreamError) -> Frame:
@@ -103,7 +103,7 @@ class _PassThrough(_Ending):
 
     @property
     def complete(self) -> bool:
-        return self._scanner.complete
+        return self._scanner.complete and not self.failed
 
     def feed(self, chunk: bytes) -> list[Frame]:
         if self.over:
@@ -141,7 +141,7 @@ class _PassThrough(_Ending):
             return self._broken(exc)
         kind = scan.kind
         if scan.error:
-            self.over = True
+            self.over = self.failed = True
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
             data = event.raw if scan.steps else self._encoder.encode(scan.error)
             return Frame("error", data, scan.error.type, scan.error.message)
@@ -157,11 +157,14 @@ class _Translation(_Ending):
         self._content = False
         self._model = request.model
         self.stop_reason = ""
-        self.complete = False
 
     @property
     def usage(self) -> Usage:
         return self._decoder.usage
+
+    @property
+    def complete(self) -> bool:
+        return self._decoder.complete and not self.failed
 
     def feed(self, chunk: bytes) -> list[Frame]:
         if self.over:
@@ -205,7 +208,7 @@ class _Translation(_Ending):
             case MessageDelta():
                 self.stop_reason = event.stop_reason
             case MessageStop():
-                self.complete = self.over = True
+                self.over = True
 
     def _kind(self, event: StreamEvent) -> FrameKind:
         if isinstance(event, Ping):

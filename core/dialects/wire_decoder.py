@@ -12,6 +12,7 @@ class WireDecoder(ABC):
     def __init__(self) -> None:
         self._sse = sse.Decoder()
         self.usage = Usage()
+        self.complete = False
         self._over = False
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:

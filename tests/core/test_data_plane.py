@@ -32,10 +32,32 @@ def test_what_was_said_puts_the_ping_off() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        async with data_plane._pinging(send, b"ping", every_s=600) as said:
+        async with data_plane._pinging(send, b"ping", every_s=600) as say:
             for _ in range(100):
-                said()
+                await say(b"x")
                 await asyncio.sleep(0)
         return sent
 
-    assert asyncio.run(run()) == []
+    assert asyncio.run(run()) == [{"type": "http.response.body", "body": b"x", "more_body": True}] * 100
+
+
+def test_no_ping_while_a_piece_waits_for_a_client_that_does_not_read() -> None:
+    """The piece may be the last one, and nothing must come behind it."""
+
+    async def run() -> list[bytes]:
+        sent: list[bytes] = []
+        readable = asyncio.Event()
+
+        async def send(message: Message) -> None:
+            await readable.wait()
+            sent.append(message["body"])
+
+        async with data_plane._pinging(send, b"ping", every_s=0.001) as say:
+            saying: asyncio.Task[None] = asyncio.create_task(say(b"last"))
+            await asyncio.sleep(0.05)
+            readable.set()
+            await saying
+        await asyncio.sleep(0.01)
+        return sent
+
+    assert asyncio.run(run()) == [b"last"]

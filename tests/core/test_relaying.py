@@ -1,35 +1,23 @@
 """What comes back from providers: errors that clients can act on, and nothing of ours in them."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack
 from types import MappingProxyType
 
 import pytest
 
 from core import relaying
 from core.dialects import DIALECTS
-from core.dialects.base import Dialect
 from core.errors import UpstreamFailed
-from core.exchange import Exchange, ProviderKey
-from core.messages import Message, Request
+from core.exchange import ProviderKey
+from core.patience import Patience
+from core.schema import UpstreamSettings
 from core.upstream import Reply
 
-ANTHROPIC, OPENAI = DIALECTS["anthropic"], DIALECTS["openai"]
-REQUEST = Request(dialect="anthropic", raw=b"{}", model="m", messages=[Message(role="user", content=[])])
+ANTHROPIC = DIALECTS["anthropic"]
 KEY = "sk-canary-0123456789"
 OTHER = f"{KEY}-and-more"
 KEYS = (ProviderKey(1, KEY), ProviderKey(2, OTHER))
-OPENING = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{}}}\n\n'
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
-    b'"content_block":{"type":"text","text":""}}\n\n'
-)
-CONTENT = (
-    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-    b'"delta":{"type":"text_delta","text":"hi"}}\n\n'
-)
 
 
 async def chunks(*parts: bytes, cut: bool = False) -> AsyncGenerator[bytes, None]:
@@ -109,34 +97,6 @@ def test_only_named_headers_come_back(same: bool) -> None:
     assert relaying.response_headers({**kept, **limits, **dropped}, same=same) == (kept | limits if same else kept)
 
 
-def relayed(exchange: Exchange, *parts: bytes) -> bytes:
-    """What a client gets of a stream."""
-
-    async def run() -> bytes:
-        stream = relaying.StreamRelay(chunks(*parts), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
-        await stream.prime()
-        return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
-
-    return asyncio.run(run())
-
-
-@pytest.mark.parametrize("kind", ["overloaded_error", f"free_text_{KEY}"])
-def test_an_error_in_the_stream_repeats_no_key_and_is_logged_by_known_names_only(kind: str) -> None:
-    error = b'event: error\ndata: {"type":"error","error":{"type":"%b","message":"%b"}}\n\n'
-    exchange = Exchange("req_1", "/v1/messages", "anthropic")
-    received = relayed(exchange, OPENING + CONTENT, error % (kind.encode(), KEY.encode()))
-    assert b"event: error" in received
-    assert KEY.encode() not in received
-    assert exchange.error == f"{kind if kind == 'overloaded_error' else 'api_error'}: after the first byte"
-
-
-def test_before_content_an_unknown_error_type_is_an_api_error() -> None:
-    error = b'event: error\ndata: {"type":"error","error":{"type":"odd","message":"m"}}\n\n'
-    with pytest.raises(UpstreamFailed) as caught:
-        relayed(Exchange("req_1", "/v1/messages", "anthropic"), OPENING, error)
-    assert (caught.value.status, caught.value.type) == (502, "api_error")
-
-
 NO_STREAM: list[tuple[bytes, Callable[[UpstreamFailed], bool]]] = [
     (b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}', lambda f: f.status == 529),
     (b"<html><title>Welcome</title>", lambda f: f.status == 502),
@@ -147,78 +107,59 @@ NO_STREAM: list[tuple[bytes, Callable[[UpstreamFailed], bool]]] = [
 ]
 
 
+async def no_stream(body: bytes) -> UpstreamFailed:
+    patience = Patience(UpstreamSettings(), asked=asyncio.get_running_loop().time())
+    try:
+        return await relaying.no_stream(Reply(200, {}, chunks(body)), ANTHROPIC, patience)
+    finally:
+        patience.close()
+
+
 @pytest.mark.parametrize(("body", "expected"), NO_STREAM)
 def test_a_page_or_a_whole_answer_in_place_of_a_stream(body: bytes, expected: Callable[[UpstreamFailed], bool]) -> None:
-    assert expected(asyncio.run(relaying.no_stream(Reply(200, {}, chunks(body)), ANTHROPIC)))
+    assert expected(asyncio.run(no_stream(body)))
 
 
-ENDING = (
-    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
-    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n'
-    b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-)
-PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+@pytest.mark.parametrize("said", ["application/json", "Application/JSON; charset=utf-8", "TEXT/HTML"])
+def test_a_page_is_known_by_its_label(said: str) -> None:
+    assert relaying.is_no_stream({"content-type": said})
+    assert not relaying.is_no_stream({"content-type": "text/event-stream"})
+    assert not relaying.is_no_stream({})
 
 
-@pytest.mark.parametrize("client", [ANTHROPIC, OPENAI])
-@pytest.mark.parametrize("opening", [OPENING, OPENING + CONTENT])
-def test_signs_of_life_are_no_progress(client: Dialect, opening: bytes) -> None:
-    """A provider that only pings, a second a time, is given up after `quiet_s`: with an error, never with an end."""
-    seconds = itertools.count()
+def test_an_error_whose_body_hangs_keeps_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "ERROR_S", 0.01)
 
-    async def run() -> bytes:
-        endless = chunks(opening, *[PING] * 1000)
-        stream = relaying.StreamRelay(endless, ANTHROPIC, client, REQUEST, quiet_s=30, clock=lambda: next(seconds))
-        await stream.prime()
-        exchange = Exchange("req_1", "/v1/messages", "anthropic")
-        received = b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
-        assert exchange.error == "cut: after the first byte"
-        return received
-
-    if opening == OPENING:
-        with pytest.raises(UpstreamFailed, match="signs of life") as caught:
-            asyncio.run(run())
-        assert caught.value.status == 504
-    else:
-        received = asyncio.run(run())
-        assert b"signs of life" in received
-        assert received.count(b"ping") < 70
-        assert b"message_stop" not in received
-        assert b"DONE" not in received
-
-
-def test_a_provider_that_never_hangs_up_does_not_keep_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "LINGER_S", 0.01)
-
-    async def open_ended() -> AsyncGenerator[bytes, None]:
-        yield OPENING + CONTENT
-        yield ENDING
+    async def hanging() -> AsyncGenerator[bytes, None]:
+        yield b'{"type": "error"'
         await asyncio.sleep(600)
 
-    async def run() -> bytes:
-        stream = relaying.StreamRelay(open_ended(), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
-        await stream.prime()
-        exchange = Exchange("req_1", "/v1/messages", "anthropic")
+    async def run() -> UpstreamFailed:
         async with asyncio.timeout(10):
-            return b"".join([piece async for piece in relaying.pieces(stream, exchange, AsyncExitStack(), KEYS)])
+            return await relaying.failure(Reply(529, {}, hanging()), ANTHROPIC, ANTHROPIC)
 
-    assert asyncio.run(run()) == OPENING + CONTENT + ENDING
+    assert asyncio.run(run()).status == 529
 
 
-def test_a_client_that_leaves_while_a_chunk_is_awaited_leaves_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "HOLD_S", 0.01)
+@pytest.mark.parametrize("between", [b"\n", b" \r\n"])
+def test_white_space_is_no_content_of_a_whole_answer(between: bytes) -> None:
+    """DeepSeek sends blank lines until the answer is there: they end, or the clock does."""
 
-    async def silent() -> AsyncGenerator[bytes, None]:
-        yield OPENING
-        await asyncio.sleep(600)
+    async def waiting(lines: int) -> AsyncGenerator[bytes, None]:
+        for _ in range(lines):
+            yield between
+            await asyncio.sleep(0.01)
+        yield b"{}"
 
-    async def run() -> int:
-        stream = relaying.StreamRelay(silent(), ANTHROPIC, ANTHROPIC, REQUEST, quiet_s=300)
-        await stream.prime()
-        pieces = relaying.pieces(stream, Exchange("req_1", "/v1/messages", "anthropic"), AsyncExitStack(), KEYS)
-        assert await anext(pieces) == OPENING
-        await pieces.aclose()
-        await asyncio.sleep(0)
-        return len(asyncio.all_tasks())
+    async def run(lines: int) -> bytes:
+        clocks = UpstreamSettings(first_content_s=0.3, between_content_s=0.3)
+        patience = Patience(clocks, asked=asyncio.get_running_loop().time())
+        try:
+            return await relaying.whole(Reply(200, {}, waiting(lines)), patience)
+        finally:
+            patience.close()
 
-    assert asyncio.run(run()) == 1
+    assert asyncio.run(run(3)).strip() == b"{}"
+    with pytest.raises(UpstreamFailed, match="no content") as caught:
+        asyncio.run(run(1_000_000))
+    assert (caught.value.status, caught.value.stage) == (504, "stalled")
