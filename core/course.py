@@ -20,6 +20,7 @@ from msgspec import Struct
 from core import resilience, retry_after
 from core.errors import ProxyError, RateLimited, Unavailable, UpstreamFailed
 from core.exchange import Candidate, ProviderKey, Target
+from core.key_pool import Closed
 from core.resilience import Action, Budget, Situation
 from core.schema import ResilienceSettings
 from core.standing import Permit, Standing
@@ -80,8 +81,7 @@ class Course:
         dialect: str,
     ) -> None:
         self._means, self._standing = means, means.standing
-        self._left = list(candidates)
-        self._only = len(candidates) == 1
+        self._all, self._left = candidates, list(candidates)
         self._rings, self._settings, self._session, self._dialect = rings, settings, session, dialect
         self._asked = self._tries = self._doubts = 0
         self._tried: frozenset[int] = frozenset()
@@ -119,9 +119,9 @@ class Course:
         while self._left:
             candidate = self._left[0]
             target = candidate.target
-            permit = self._standing.ask(
-                target, self._ring(target), session=self._session, tried=self._tried, only=self._only
-            )
+            permit = self._ask(target)
+            if isinstance(permit, Closed) and self._alone(target):
+                permit = self._ask(target, in_spite=True)
             if isinstance(permit, Permit):
                 self._asked, self._tries = self._asked + 1, self._tries + 1
                 self._step = Step(candidate, permit)
@@ -191,6 +191,17 @@ class Course:
                 self._standing.observer.exhausted()
                 return resilience.after(row, msgspec.structs.replace(now, again=False))
         return action
+
+    def _ask(self, target: Target, *, in_spite: bool = False) -> Permit | Closed:
+        return self._standing.ask(
+            target, self._ring(target), session=self._session, tried=self._tried, in_spite=in_spite
+        )
+
+    def _alone(self, target: Target) -> bool:
+        """Whether nobody else will be able to serve soon: a fallback whose key is refused is none."""
+        others = (candidate.target for candidate in self._all if candidate.target != target)
+        found = (self._standing.closed(other, self._ring(other)) for other in others)
+        return all(closed is not None and closed.why == "key_refused" for closed in found)
 
     def _ring(self, target: Target) -> Sequence[ProviderKey]:
         return self._rings.get(target.provider, ())

@@ -72,7 +72,7 @@ class KeyPool:
         """Let the key rest for one target or for a provider; whether it did not before."""
         before, _ = self._rests.get((scope, key.secret), (now, ""))
         self._rests[scope, key.secret] = max(before, now + rest_s), why
-        return before <= now
+        return before <= now < now + rest_s
 
     def served(self, target: Target, key: ProviderKey) -> None:
         """The key has just been good for this target."""

@@ -175,11 +175,11 @@ class Standing:
         *,
         session: str = "",
         tried: frozenset[int] = frozenset(),
-        only: bool = False,
+        in_spite: bool = False,
     ) -> Permit | Closed:
         """Leave to ask this target with one of its provider's keys, or why not.
 
-        `tried` are positions of keys that this request was refused with. `only`: there is nobody else to ask.
+        `tried` are positions of keys that this request was refused with. `in_spite`: there is nobody else to ask.
         """
         now = self._clock()
         key = self.keys.choose(target, ring, session, tried, now)
@@ -190,7 +190,7 @@ class Standing:
             if probe and record is not None:
                 self.observer.breaker(target, record.breaker.state)
             return Permit(self, target, key, probe=probe, in_spite=False)
-        if not only or (record is not None and record.in_spite >= IN_SPITE):
+        if not in_spite or (record is not None and record.in_spite >= IN_SPITE):
             return closed
         if record is not None:
             record.in_spite += 1

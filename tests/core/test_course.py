@@ -246,6 +246,31 @@ def test_a_lone_target_is_asked_in_spite_of_its_breaker_and_without_a_retry() ->
     assert not world.standing.broken(A.target)
 
 
+def test_a_fallback_whose_key_is_refused_is_none() -> None:
+    world = World()
+    permit = world.standing.ask(B.target, ())
+    assert isinstance(permit, Permit)
+    world.standing.refused(permit, everywhere=True)
+    permit.withdraw()
+    world.open(A)
+    course = world.on(A, B)
+    assert walk(course, [failure(529)])[0] == ["a"]
+    assert walk(world.on(B, A), [failure(529)])[0] == ["a"]
+
+
+def test_where_every_key_is_refused_the_providers_own_word_is_told() -> None:
+    world = World()
+    for candidate in (A, B):
+        permit = world.standing.ask(candidate.target, ())
+        assert isinstance(permit, Permit)
+        world.standing.refused(permit, everywhere=True)
+        permit.withdraw()
+    asked, _, told = walk(world.on(A, B), [failure(401)])
+    assert asked == ["a"]
+    assert told is not None
+    assert (told.status, told.headers["x-should-retry"]) == (401, "false")
+
+
 def test_a_target_that_opened_with_this_very_failure_is_not_asked_again() -> None:
     world = World()
     for _ in range(IN_A_ROW - 1):

@@ -96,6 +96,12 @@ def test_a_rest_is_news_once_is_never_cut_short_and_ends_with_an_answer() -> Non
     assert pool.lay_off(ONE, RING[0], 30, "rate_limited", now=40)
 
 
+def test_a_rest_of_no_time_is_no_news() -> None:
+    pool = KeyPool()
+    assert not pool.lay_off(ONE, RING[0], 0, "rate_limited", now=5)
+    assert pool.rest(ONE, RING[0], 5) is None
+
+
 def test_what_is_over_is_forgotten() -> None:
     pool = KeyPool()
     pool.lay_off(ONE, RING[0], 10, "rate_limited", now=0)

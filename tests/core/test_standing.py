@@ -52,13 +52,13 @@ class Book(Standing):
         self.keep(ADDRESSES)
         self.seen.states.clear()
 
-    def permit(self, target: Target = ONE, *, only: bool = False) -> Permit:
-        permit = self.ask(target, RING, only=only)
+    def permit(self, target: Target = ONE, *, in_spite: bool = False) -> Permit:
+        permit = self.ask(target, RING, in_spite=in_spite)
         assert isinstance(permit, Permit)
         return permit
 
-    def refuses(self, target: Target = ONE, *, only: bool = False) -> Closed:
-        closed = self.ask(target, RING, only=only)
+    def refuses(self, target: Target = ONE, *, in_spite: bool = False) -> Closed:
+        closed = self.ask(target, RING, in_spite=in_spite)
         assert isinstance(closed, Closed)
         return closed
 
@@ -183,13 +183,13 @@ def test_only_the_first_word_counts(book: Book) -> None:
 
 def test_who_has_nobody_else_asks_in_spite_of_it_a_few_at_a_time() -> None:
     book = opened()
-    permits = [book.permit(only=True) for _ in range(IN_SPITE)]
+    permits = [book.permit(in_spite=True) for _ in range(IN_SPITE)]
     assert all(permit.in_spite and not permit.probe for permit in permits)
-    assert book.refuses(only=True).why == "breaker"
+    assert book.refuses(in_spite=True).why == "breaker"
     permits[0].done(fault=True)
     permits[1].withdraw()
-    assert [book.permit(only=True).in_spite for _ in range(2)] == [True, True]
-    book.refuses(only=True)
+    assert [book.permit(in_spite=True).in_spite for _ in range(2)] == [True, True]
+    book.refuses(in_spite=True)
     permits[2].answered(None)
     assert not book.broken(ONE)
     assert not book.permit().in_spite
@@ -198,9 +198,9 @@ def test_who_has_nobody_else_asks_in_spite_of_it_a_few_at_a_time() -> None:
 def test_a_failure_in_spite_of_it_does_not_lengthen_the_open_time() -> None:
     book = opened()
     for _ in range(30):
-        book.permit(only=True).done(fault=True)
+        book.permit(in_spite=True).done(fault=True)
     book.now = OPEN_S
-    assert book.permit(only=True).probe
+    assert book.permit(in_spite=True).probe
 
 
 def test_a_told_wait_closes_the_target_and_is_no_failure(book: Book) -> None:
@@ -227,7 +227,7 @@ def test_a_refused_key_closes_one_target_or_all_of_the_provider(book: Book) -> N
 
 def test_an_answer_ends_a_rest(book: Book) -> None:
     book.limited(book.permit(), 50)
-    book.permit(only=True).answered(None)
+    book.permit(in_spite=True).answered(None)
     assert book.closed(ONE, RING) is None
 
 
@@ -298,7 +298,7 @@ def test_there_is_never_more_than_one_probe_nor_a_place_lost(moves: list[tuple[s
     for move, which, seconds in moves:
         book.now += seconds
         if move in {"ask", "only"}:
-            permit = book.ask(ONE, RING, only=move == "only")
+            permit = book.ask(ONE, RING, in_spite=move == "only")
             out += [permit] if isinstance(permit, Permit) else []
         elif out:
             permit = out[which % len(out)]
