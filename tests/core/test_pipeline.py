@@ -58,7 +58,7 @@ class World:
         except ProxyError as exc:
             return exc
         if not isinstance(answer.body, bytes):
-            async with aclosing(answer.body) as pieces:
+            async with answer.closing, aclosing(answer.body) as pieces:
                 async for _ in pieces:
                     pass
         return exchange
