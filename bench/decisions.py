@@ -15,8 +15,9 @@ from bench.row import Row, number
 from bench.stats import milliseconds, percentile, spread
 from core import presets
 from core.call import Call
+from core.course import Means
 from core.dialects import DIALECTS
-from core.exchange import Decision, Exchange
+from core.exchange import Candidate, Decision, Exchange, ProviderKey
 from core.pipeline import Pipeline
 from core.rolegraph import load_taxonomy
 from core.routing.driver import HostDriver
@@ -70,6 +71,23 @@ def rows(runs: int) -> Iterator[Row]:
             body = call.request.raw
             samples = asyncio.run(_whole(pipeline, call, body, runs))
             yield _row(f"decode + count + decide, default, {size}", samples, None)
+        yield _row("choosing whom to ask, nothing fails", milliseconds(_course(), runs), None)
+
+
+def _course() -> Callable[[], None]:
+    """What resilience adds to a request on which nothing fails: permit, key, outcome."""
+    shot = snapshot(RuleSet())
+    means, keys = Means(), {shot.default.provider: (ProviderKey(1, "key"), ProviderKey(2, "other"))}
+    means.standing.keep(shot.addresses)
+    candidates = [Candidate(target) for target in (shot.default, *shot.fallback)]
+
+    def run() -> None:
+        with means.course(candidates, keys, shot.settings.resilience, session="s") as course:
+            permit = course.next().permit
+            permit.answered(12.0)
+            permit.done(fault=False)
+
+    return run
 
 
 def _row(name: str, samples: list[float], bound: float | None) -> Row:

@@ -221,6 +221,9 @@ def test_a_refused_key_closes_one_target_or_all_of_the_provider(book: Book) -> N
     assert book.refuses().why == "key_refused"
     book.refused(book.permit(TWO), everywhere=True)
     assert book.refuses(TWO).wait_s == REFUSED_REST_S
+    other = Book()
+    other.refused(other.permit(TWO), everywhere=True)
+    assert other.refuses(ONE).why == "key_refused"
     assert book.has_key(TWO, (ProviderKey(2, "sk-2"),))
     assert not book.has_key(TWO, RING)
 
