@@ -113,15 +113,18 @@ class DataPlane:
         last_words: Callable[[ProxyError], bytes] | None = None
         try:
             generation = self._check(scope, headers, exchange)
-            with self.under_way.request(exchange), self._admission:
-                call, body = await self._enter(scope, receive, headers, exchange, generation)
-                async with _while_client_stays(receive):
-                    answer = await self._dispatch(scope["path"], call, body)
-                    if not isinstance(answer.body, bytes):
-                        last_words = call.last_words
-                    await _send_answer(send, answer, exchange)
-                    if exchange.error:  # a clean end would pass for success
-                        _cut(scope)
+            with self.under_way.request(exchange):
+                self._admission.check()
+                with self._admission.arriving:
+                    call, body = await self._enter(scope, receive, headers, exchange, generation)
+                with self._admission:
+                    async with _while_client_stays(receive):
+                        answer = await self._dispatch(scope["path"], call, body)
+                        if not isinstance(answer.body, bytes):
+                            last_words = call.last_words
+                        await _send_answer(send, answer, exchange)
+                        if exchange.error:  # a clean end would pass for success
+                            _cut(scope)
         except ClientGoneError:
             if not exchange.whole:  # who has got everything may leave
                 exchange.status, exchange.error = 499, "client_left"

@@ -9,6 +9,8 @@ pipelined requests that their client has left, and writes a refusal into the mid
 
 import asyncio
 import re
+import socket
+import struct
 from array import array
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,6 +46,12 @@ def without_upgrade(data: bytes) -> bytes:
         return data
     head, blank, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"", head) + blank + rest
+
+
+def _forget_unsent(transport: asyncio.Transport) -> None:
+    """Closing resets the connection, and the kernel does not go on offering what nobody takes."""
+    with suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _has_input(transport: asyncio.Transport) -> bool:
@@ -188,6 +196,7 @@ class Connection(HttpToolsProtocol):
         elif reason:
             if reason == "write":
                 self._all.tally.add("write_s")
+                _forget_unsent(self.transport)
             self.transport.abort()
 
     def _late_head(self) -> None:

@@ -39,16 +39,24 @@ def test_a_request_that_fails_gives_its_room_back() -> None:
 def test_high_memory_refuses_what_is_new_and_what_grows_but_never_the_only_request() -> None:
     admission, refused = room(10, 100 * MIB)
     assert admission.weigh(101 * MIB)
-    with admission:
+    admission.check()
+    with admission.arriving:
         admission.check_growth()
-        with pytest.raises(Overloaded, match="over 100 MiB are in use"), admission:
+        with pytest.raises(Overloaded, match="over 100 MiB are in use"):
+            admission.check()
+    with admission:
+        with pytest.raises(Overloaded), admission:
             pass
-        admission.high = False
-        with admission:
-            admission.high = True
-            with pytest.raises(Overloaded):
-                admission.check_growth()
-    assert refused == ["max_memory_mb"] * 2
+        with admission.arriving, pytest.raises(Overloaded):
+            admission.check_growth()
+    assert refused == ["max_memory_mb"] * 3
+    assert (admission.in_flight, admission.arriving.count) == (0, 0)
+
+
+def test_slow_bodies_take_no_room_from_whole_requests() -> None:
+    admission, _ = room(1)
+    with admission.arriving, admission.arriving, admission:
+        assert (admission.in_flight, admission.arriving.count) == (1, 2)
 
 
 def test_an_episode_begins_above_the_watermark_and_ends_well_below() -> None:

@@ -7,5 +7,6 @@
 
 The promises that need a running proxy: `scene` starts it, with a `client` in a process of its own, and `guests` writes
 rules. `promises` lists them, each a module of its own; `python -m prove` runs them in a `profile`. `section` is what
-each hands over, `report` what a run leaves behind.
+each hands over, `report` what a run leaves behind. `hostile` puts a proxy between a provider without an end (`endless`)
+and a `crowd` of clients that misbehave.
 """

@@ -20,6 +20,10 @@ class Profile(Struct, frozen=True, kw_only=True):
     answers_over_http: int = 10_000
     calls: int = 100_000
     traps: int = 20_000
+    mute: int = 500
+    drips: int = 1_000
+    connections: int = 1_000
+    junk: int = 10_000
 
 
 PROFILES: Final = {
@@ -33,5 +37,9 @@ PROFILES: Final = {
         answers_over_http=500,
         calls=5_000,
         traps=1_000,
+        mute=50,
+        drips=100,
+        connections=100,
+        junk=500,
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from prove import answers, attacks, endurance, kills, leaks, storm
+from prove import answers, attacks, drips, endurance, kills, leaks, never_read, overload, storm
 from prove.profile import Profile
 from prove.section import Section
 
@@ -19,4 +19,8 @@ PROMISES: Final[dict[str, Proof]] = {
     "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
     "leaks": lambda folder, _: leaks.section(folder),
     "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
+    # What clients can do.
+    "never_read": lambda folder, much: never_read.section(folder, much.mute),
+    "drips": lambda folder, much: drips.section(folder, much.drips),
+    "overload": lambda folder, much: overload.section(folder, much.connections, much.junk),
 }
