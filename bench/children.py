@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 #: A hang bound, in seconds.
@@ -76,9 +77,15 @@ def program(name: str, *args: str, core: int, home: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def proxy(*args: str, core: int | None, home: Path, cache: Path | None = None) -> Iterator[Server]:
+def proxy(
+    *args: str,
+    core: int | None,
+    home: Path,
+    cache: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Server]:
     """`terraphim-proxy serve` on a free port, when it has answered /health. Its log goes to a file, as in service."""
-    env = environment(home)
+    env = {**environment(home), **variables}
     with ExitStack() as stack:
         log = stack.enter_context((home / "log").open("wb"))
         if core is not None:

@@ -24,6 +24,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     drips: int = 1_000
     connections: int = 1_000
     junk: int = 10_000
+    every_spelling: int = 1
 
 
 PROFILES: Final = {
@@ -41,5 +42,6 @@ PROFILES: Final = {
         drips=100,
         connections=100,
         junk=500,
+        every_spelling=4,
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from prove import answers, attacks, drips, endurance, kills, leaks, never_read, overload, storm
+from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, overload, storm
 from prove.profile import Profile
 from prove.section import Section
 
@@ -23,4 +23,6 @@ PROMISES: Final[dict[str, Proof]] = {
     "never_read": lambda folder, much: never_read.section(folder, much.mute),
     "drips": lambda folder, much: drips.section(folder, much.drips),
     "overload": lambda folder, much: overload.section(folder, much.connections, much.junk),
+    # Where the proxy goes.
+    "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
 }
