@@ -46,6 +46,10 @@ class Upstream:
         """Answer the next requests so; these come before any directive."""
         self._script.add(*steps)
 
+    def unscript(self) -> None:
+        """Forget the steps that were not answered with yet."""
+        self._script.clear()
+
     def wait_for(self, condition: Callable[[list[Recorded]], bool]) -> None:
         """Return when the records fulfil `condition`; AssertionError after `HANG_S`."""
         end = time.monotonic() + HANG_S

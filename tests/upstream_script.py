@@ -88,6 +88,11 @@ class Script:
         with self._lock:
             self._queue.extend(steps)
 
+    def clear(self) -> None:
+        """Forget the steps that were added."""
+        with self._lock:
+            self._queue.clear()
+
     def pick(self, messages: list[dict[str, Any]]) -> Step:
         """ValueError (with the path of what is wrong) for a directive that is no list of steps."""
         with self._lock:

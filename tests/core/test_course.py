@@ -278,6 +278,15 @@ def test_a_target_that_opened_with_this_very_failure_is_not_asked_again() -> Non
     assert walk(world.on(A), [failure(500)])[0] == ["a"]
 
 
+def test_a_429_between_failures_neither_counts_nor_excuses() -> None:
+    world = World()
+    for status in (*[500] * (IN_A_ROW - 1), 429):
+        walk(world.on(A, attempts=1), [failure(status, retry_after="0")])
+        assert not world.standing.broken(A.target)
+    walk(world.on(A, attempts=1), [failure(500)])
+    assert world.standing.broken(A.target)
+
+
 def test_a_retry_is_chosen_when_the_next_target_is_closed() -> None:
     world = World()
     world.open(B)

@@ -296,4 +296,4 @@ def test_when_everybody_is_passed_over_the_answer_comes_at_once(
         assert "one,main (it kept failing" in response.json()["error"]["message"]
         assert 1 <= int(response.headers["retry-after"]) <= 10
         assert fake.requests == []
-        fake._script._queue.clear()
+        fake.unscript()

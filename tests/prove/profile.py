@@ -25,6 +25,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     connections: int = 1_000
     junk: int = 10_000
     every_spelling: int = 1
+    outage: int = 5_000
 
 
 PROFILES: Final = {
@@ -43,5 +44,6 @@ PROFILES: Final = {
         connections=100,
         junk=500,
         every_spelling=4,
+        outage=300,
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, overload, storm
+from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, outage, overload, storm
 from prove.profile import Profile
 from prove.section import Section
 
@@ -25,4 +25,6 @@ PROMISES: Final[dict[str, Proof]] = {
     "overload": lambda folder, much: overload.section(folder, much.connections, much.junk),
     # Where the proxy goes.
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
+    # What providers can do.
+    "outage": lambda folder, much: outage.section(folder, much.outage),
 }
