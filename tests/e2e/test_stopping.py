@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from proxy import PATIENCE_S, RunningProxy, running
 from upstream import Upstream
 from upstream_script import Step
 
+CLI = [sys.executable, "-I", "-m", "core.cli"]
 PATHS = pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 STATUS = {"/v1/messages": 529, "/v1/chat/completions": 503}
 ENDLESS = Step(text="word " * 20, fault="stall", chunk_delay=0.01)
@@ -147,3 +150,44 @@ def test_who_does_not_read_is_cut(clean_env: dict[str, str], upstream: Upstream,
         stop(proxy, "ending")
         assert proxy.process.wait(PATIENCE_S) == 0
         assert proxy.log(event="stopped")[0]["cut"] == 1
+
+
+def test_a_successor_takes_over_without_a_gap(clean_env: dict[str, str], upstream: Upstream, tmp_path: Path) -> None:
+    upstream.script(Step(text="word " * 20, delay=1, fault="stall", stall_s=2))
+    with serving(clean_env, tmp_path, upstream.url, "") as old, ExitStack() as stack:
+        stream, kept = opened(old, stack), opened(old, stack)
+        asked(stream, "/v1/messages", {**ASK, "stream": True})
+        upstream.wait_for(lambda requests: len(requests) == 1)
+        port = str(urlsplit(old.url).port)
+        arguments = ("--config", str(tmp_path / "config.toml"), "--port", port, "--replace", str(old.process.pid))
+        with running({**clean_env, "ONE_KEY": "sk-canary"}, *arguments) as new:
+            assert new.wait_for(event="replaced", process=old.process.pid)["steered"]
+            asked(kept, "/health/live")
+            assert b"connection: close" in rest(kept)
+            old.wait_for(event="stopping", stage="closing")
+            assert httpx.get(f"{new.url}/health/ready").status_code == 200
+            told = rest(stream)
+            assert b"event: message_stop" in told
+            assert told.endswith(b"\r\n0\r\n\r\n")
+            assert old.process.wait(PATIENCE_S) == 0
+            assert httpx.post(f"{new.url}/v1/messages", json=ASK).status_code == 200
+
+
+def test_who_cannot_be_replaced_is_left_alone(clean_env: dict[str, str], upstream: Upstream, tmp_path: Path) -> None:
+    with serving(clean_env, tmp_path, upstream.url, "") as old:
+        arguments = [*CLI, "serve", "--config", str(tmp_path / "config.toml"), "--port"]
+        port = str(urlsplit(old.url).port)
+        for where, whom, said in (
+            (port, None, "Try --port"),
+            ("1", old.process.pid, f"Does process {old.process.pid} listen there?"),
+            (port, 1, "no `terraphim-proxy serve`"),
+            (port, 2**31 - 1, "no process"),
+        ):
+            more = [] if whom is None else ["--replace", str(whom)]
+            env = {**clean_env, "ONE_KEY": "sk-canary"}
+            ended = subprocess.run(
+                [*arguments, where, *more], check=False, env=env, capture_output=True, text=True, timeout=60
+            )
+            assert ended.returncode == 1
+            assert said in ended.stderr
+        assert httpx.get(f"{old.url}/health/ready").status_code == 200
