@@ -5,6 +5,7 @@ check works on whole bytes objects at C speed: strings are taken out, then inner
 """
 
 import re
+from codecs import getincrementaldecoder
 from typing import Any, NoReturn
 
 import msgspec
@@ -15,10 +16,18 @@ from core.errors import BadRequest
 
 #: Deepest nesting. Tool schemas are the deepest thing clients send, and stay below 20.
 MAX_DEPTH = 64
-#: Most objects and arrays. An empty one costs 22 times its text once it is an object in memory.
+#: Most objects and arrays. One costs up to 500 bytes once it is in memory, so there may be many only where much text
+#: is: `CONTAINERS` in any body, and one for each `BYTES` of it.
 MAX_CONTAINERS = 250_000
+CONTAINERS, BYTES = 40_000, 60
+#: Most keys of the body itself. APIs have about thirty; each is held as an object of 350 bytes.
+MAX_KEYS = 20_000
+#: UTF-8 is checked in pieces of so many bytes: one character beyond the BMP makes all of a text four times as large.
+_PIECE = 1 << 20
 
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
+_NOT_MEMBERS = bytes(set(range(256)) - set(b'"[]{}:'))
+_INNERMOST = re.compile(rb"\[:*\]|\{:*\}")
 _STRING = re.compile(rb'"[^"]*"')
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F].."
@@ -72,27 +81,53 @@ def _syntax(body: bytes, exc: Exception) -> str:
 
 
 def _gate(body: bytes) -> None:
-    try:
-        body.decode()
-    except UnicodeDecodeError as exc:
-        raise BadRequest(f"body: not UTF-8 at byte {exc.start}; send JSON in UTF-8") from None
+    _check_utf8(body)
     if len(body) <= MAX_DEPTH:
         return
-    structure = _structure(body)
-    if structure.count(b"[") + structure.count(b"{") > MAX_CONTAINERS:
-        raise BadRequest(f"body: more than {MAX_CONTAINERS} objects and arrays; send a smaller body")
+    structure = _structure(body, _NOT_STRUCTURE)
+    limit = min(MAX_CONTAINERS, CONTAINERS + len(body) // BYTES)
+    if structure.count(b"[") + structure.count(b"{") > limit:
+        raise BadRequest(f"body: more than {limit} objects and arrays; send a smaller body")
+    if _is_deep(structure):
+        raise BadRequest(f"body: nested deeper than {MAX_DEPTH} levels; send a flatter body")
+    if body.count(b":") > MAX_KEYS and _keys(body) > MAX_KEYS:
+        raise BadRequest(f"body: more than {MAX_KEYS} keys; send those that the API has")
+
+
+def _is_deep(structure: bytes) -> bool:
     for _ in range(MAX_DEPTH):
         shallower = structure.replace(b"[]", b"").replace(b"{}", b"")
         if shallower == structure:
-            return  # flat by now, or unbalanced: the parser's to say
+            return False  # flat by now, or unbalanced: the parser's to say
         structure = shallower
-    if structure:
-        raise BadRequest(f"body: nested deeper than {MAX_DEPTH} levels; send a flatter body")
+    return bool(structure)
 
 
-def _structure(body: bytes) -> bytes:
-    """Only the brackets outside strings."""
+def _check_utf8(body: bytes) -> None:
+    if body.isascii():
+        return
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        piece = body[start : start + _PIECE]
+        before = len(decoder.getstate()[0])
+        try:
+            decoder.decode(piece, final=start + _PIECE >= len(body))
+        except UnicodeDecodeError as exc:
+            raise BadRequest(f"body: not UTF-8 at byte {start - before + exc.start}; send JSON in UTF-8") from None
+
+
+def _keys(body: bytes) -> int:
+    """How many keys the outermost object has. What is inside them is taken out, level by level."""
+    members = _structure(body, _NOT_MEMBERS).lstrip(b"{")
+    found = 1
+    while found:
+        members, found = _INNERMOST.subn(b"", members)
+    return members.count(b":")
+
+
+def _structure(body: bytes, leave_out: bytes) -> bytes:
+    """Only brackets, or what else is not left out, outside strings."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = body.translate(None, _NOT_STRUCTURE).replace(b'""', b"")
+    marks = body.translate(None, leave_out).replace(b'""', b"")
     return _STRING.sub(b"", marks)

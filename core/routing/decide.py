@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
+from core.rolegraph.matcher import Span
 from core.routing import custom, explicit, gate
 from core.routing.proposal import Ask, Proposal
 from core.routing.runtime import scenarios
 from core.routing.snapshot import Snapshot
 from wasm_host.answer import Outcome
+
+#: So many characters of the human's words are matched with the taxonomy. A longer text fits into few models.
+LOOKED_AT = 512 * 1024
 
 
 @dataclass
@@ -110,15 +114,34 @@ def _runtime(deciding: Deciding) -> Proposal | None:
     return None
 
 
+def looked_at(text: str) -> tuple[str, int]:
+    """What patterns are looked for in, and how far what stands in its second half is from where it was.
+
+    Of a very long text the two ends: people write before or behind what they paste. All of it would hold up everybody
+    else for seconds, and take many times its size. No phrase goes across the NUL.
+    """
+    if len(text) <= LOOKED_AT:
+        return text, 0
+    half = LOOKED_AT // 2
+    return f"{text[:half]}\0{text[-half:]}", len(text) - LOOKED_AT - 1
+
+
+def _in_whole(span: Span, apart: int) -> list[Any]:
+    """A span of the text that was looked at, in the whole one."""
+    moved = apart if span.start > LOOKED_AT // 2 else 0
+    return [span.start + moved, span.end + moved, span.pattern]
+
+
 def _pattern(deciding: Deciding) -> Proposal | None:
     """The best-ranked concept with a route that can serve."""
-    matches = deciding.snapshot.matcher.routing(deciding.features.last_user)
+    text, apart = looked_at(deciding.features.last_user)
+    matches = deciding.snapshot.matcher.routing(text)
     for match in matches:
         found = {
             "concept": match.concept,
             "how": match.how,
             "score": match.score_1000,
-            "spans": [list(span) for span in match.spans],
+            "spans": [_in_whole(span, apart) for span in match.spans],
         }
         admitted = (deciding.admit("pattern", Target.parse(route.target)) for route in match.routes)
         candidates = tuple(candidate for candidate in admitted if candidate is not None)

@@ -4,7 +4,7 @@ import pytest
 from facts import decided, features, run, settings, snapshot
 
 from core.exchange import SessionState
-from core.routing.decide import decide
+from core.routing.decide import LOOKED_AT, decide
 
 DEFAULT = "anthropic,claude-sonnet-4-6"
 GEMINI = "openrouter,google/gemini-2.5-flash"
@@ -209,3 +209,23 @@ def test_an_explicit_name_that_is_no_name_is_refused_before_it_travels(model: st
     assert decision.refusal.status == 404
     assert len(decision.refusal.message) < 200
     assert decision.refusal.message.isprintable()
+
+
+@pytest.mark.parametrize("where", [0, 100, -100, -30])
+def test_of_a_very_long_text_the_ends_are_looked_at(where: int) -> None:
+    shot = snapshot(concepts={"frugal.md": "# Frugal\nsynonyms:: use the small one\nroute:: openai, gpt-5-mini\n"})
+    filler = "\U0001f600 b" * LOOKED_AT
+    at = where % len(filler)
+    text = f"{filler[:at]} use the small one {filler[at:]}"
+    found = decided(shot, last_user=text)
+    assert found.reason == "concept:frugal"
+    [[start, end, _]] = next(step.detail["spans"] for step in found.trace if step.phase == "pattern")
+    assert text[start:end] == "use the small one"
+
+
+def test_no_phrase_goes_across_what_is_left_out() -> None:
+    shot = snapshot(concepts={"frugal.md": "# Frugal\nsynonyms:: use the small one\nroute:: openai, gpt-5-mini\n"})
+    half = LOOKED_AT // 2
+    text = "x" * (half - 7) + "use the" + "y" * 10 + "small one" + "z" * (half - 9)
+    assert decided(shot, last_user=text).reason == "default"
+    assert decided(shot, last_user="x " * LOOKED_AT + "use the small one" + "x " * LOOKED_AT).reason == "default"
