@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from core import request_head
 from core.deadlines import Phase, overdue
 from core.open_connections import TOLD, Connections
 from core.refusals import Refused, answer
@@ -274,9 +275,15 @@ class Connection(HttpToolsProtocol):
             raise Refused("max_headers", 431, f"more than {self._all.limits.max_headers} headers (server.max_headers)")
         if self._in_head:  # not a trailer, which would be merged into a head that was judged already
             super().on_header(name, value)
+        elif request_head.forbidden_trailer(name):
+            raise Refused("malformed", 400, "a field behind the body frames, routes or authorises (RFC 9110, 6.5.1)")
 
     def on_headers_complete(self) -> None:
         self._check_head(self._all.limits.max_head_bytes)
+        parser = self.parser
+        status, said = request_head.fault(parser.get_http_version(), parser.get_method(), self.url, self.headers)
+        if status:
+            raise Refused("malformed", status, said)
         self._in_head = False
         self._framing = 0
         if self._owed() and len(self.pipeline) >= PIPELINED:

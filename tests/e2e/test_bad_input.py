@@ -40,7 +40,7 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
         (b'{"max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}', "model"),
         (b'{"model": "auto", "max_tokens": NaN, "messages": [{"role": "user", "content": "x"}]}', "JSON"),
         (b'{"model": "auto", "x": ' + b"[" * 65 + b"]" * 65 + b"}", "deep"),
-        (b'{"model": "auto", "x": ' + b"[" * 100_000, "deep"),
+        (b'{"model": "auto", "x": ' + b"[" * 100_000, "arrays"),
         (b'{"model": "\xff"}', "UTF-8"),
     ],
 )

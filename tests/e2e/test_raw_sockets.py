@@ -31,7 +31,8 @@ def exchanged(proxy: RunningProxy, *parts: bytes) -> bytes:
     ("request_bytes", "status"),
     [
         (HEAD + LENGTH + BODY, b"200"),
-        (HEAD + b"Host: evil.example\r\n" + LENGTH + BODY, b"403"),
+        (HEAD.replace(b"localhost", b"evil.example") + LENGTH + BODY, b"403"),
+        (HEAD + b"Host: evil.example\r\n" + LENGTH + BODY, b"400"),
         (HEAD + b"Content-Type: text/plain\r\n" + LENGTH + BODY, b"415"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY), b"200"),
         (HEAD + b"Transfer-Encoding: chunked\r\n" + LENGTH + BODY, b"400"),

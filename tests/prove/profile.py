@@ -26,6 +26,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     junk: int = 10_000
     every_spelling: int = 1
     outage: int = 5_000
+    cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
 
 PROFILES: Final = {
@@ -45,5 +46,6 @@ PROFILES: Final = {
         junk=500,
         every_spelling=4,
         outage=300,
+        cut_every=100,
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, outage, overload, storm
+from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, outage, overload, smuggling, storm
 from prove.profile import Profile
 from prove.section import Section
 
@@ -27,4 +27,6 @@ PROMISES: Final[dict[str, Proof]] = {
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.
     "outage": lambda folder, much: outage.section(folder, much.outage),
+    # What clients can send.
+    "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
 }
