@@ -293,7 +293,7 @@ def _lines() -> Iterator[Probe]:
 
 
 def _others() -> Iterator[Probe]:
-    """Expectations, upgrades, bodies where none are expected."""
+    """Expectations, and bodies where none are expected."""
     unknown = "RFC 9110, 10.1.1: an expectation that is not known may be refused; nobody waits"
     yield Probe("expect: unknown", unknown, HEAD + b"Expect: 200-ok\r\n" + LENGTH + b"\r\n" + BODY + HIDDEN)
     yield Probe(
@@ -323,6 +323,10 @@ def _others() -> Iterator[Probe]:
         "RFC 9112, 9.3: what cannot be read to its end is closed",
         HEAD.replace(b"json", b"x") + b"Content-Length: 99999999999\r\n\r\n" + HIDDEN,
     )
+
+
+def _switches() -> Iterator[Probe]:
+    """What would turn the connection into another one, and what comes after its end."""
     yield Probe(
         "CONNECT",
         "RFC 9110, 9.3.6: what follows would be a tunnel",
@@ -379,4 +383,4 @@ def _sound() -> Iterator[Probe]:
 
 def probes() -> list[Probe]:
     """All of them."""
-    return [*_both(), *_lengths(), *_codings(), *_chunks(), *_targets(), *_lines(), *_others(), *_sound()]
+    return [*_both(), *_lengths(), *_codings(), *_chunks(), *_targets(), *_lines(), *_others(), *_switches(), *_sound()]
