@@ -4,7 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from prove import addresses, answers, attacks, drips, endurance, kills, leaks, never_read, outage, overload, smuggling, storm
+from prove import (
+    addresses,
+    answers,
+    attacks,
+    drips,
+    endurance,
+    kills,
+    leaks,
+    never_read,
+    outage,
+    overload,
+    smuggling,
+    storm,
+)
 from prove.profile import Profile
 from prove.section import Section
 
