@@ -206,6 +206,28 @@ def test_a_402_or_403_is_the_keys_fault_only_if_another_key_serves() -> None:
     assert world.seen.rests == []
 
 
+def test_an_unknown_key_rests_at_once_even_if_it_is_the_only_one() -> None:
+    world = World()
+    lone = {"a": KEYS["a"][:1]}
+    assert walk(world.on(A, B, keys=lone), [failure(401)])[0] == ["a1", "b"]
+    course = world.on(A, B, keys=lone)
+    assert walk(course, [])[0] == ["b"]
+    assert course.passed_over == [(A.target, "key_refused")]
+    assert walk(world.on(A, keys=lone), [])[0] == ["a1"]
+
+
+@pytest.mark.parametrize(("status", "elsewhere"), [(401, True), (402, True), (403, False)])
+def test_a_key_without_credit_rests_for_all_targets_one_without_leave_for_this(status: int, elsewhere: bool) -> None:
+    world = World()
+    other = Target("a", "other")
+    world.standing.keep({A.target: "http://x", other: "http://x"})
+    asked, _, told = walk(world.on(A, keys=KEYS), [failure(status)])
+    assert told is None
+    refused = [key for key in KEYS["a"] if f"a{key.position}" == asked[0]]
+    assert not world.standing.has_key(A.target, refused)
+    assert world.standing.has_key(other, refused) is not elsewhere
+
+
 def test_an_open_target_is_passed_over_if_another_can_be_asked() -> None:
     world = World()
     world.open(A)
@@ -275,6 +297,20 @@ def test_a_target_that_opened_with_this_very_failure_is_not_asked_again() -> Non
     world = World()
     for _ in range(IN_A_ROW - 1):
         world.standing.ask(A.target, ()).done(fault=True)  # type: ignore[union-attr]
+    assert walk(world.on(A), [failure(500)])[0] == ["a"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413])
+def test_what_a_client_or_a_key_did_wrong_is_no_fault_of_the_target(status: int) -> None:
+    world = World()
+    for _ in range(2 * IN_A_ROW):
+        walk(world.on(A, attempts=1), [failure(status)])
+    assert not world.standing.broken(A.target)
+
+
+def test_who_asks_in_spite_of_a_rest_asks_once() -> None:
+    world = World()
+    walk(world.on(A), [failure(429, retry_after="50")])
     assert walk(world.on(A), [failure(500)])[0] == ["a"]
 
 
