@@ -1,83 +1,17 @@
 """A request's way through its candidates, with clocks and dice that the tests hold."""
 
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import pytest
+from courses import KEYS, A, B, C, World, failure, walk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.course import Course, Means
-from core.errors import ProxyError, RateLimited, Unavailable, UpstreamFailed
-from core.exchange import Candidate, ProviderKey, Target
+from core.course import Course
+from core.errors import RateLimited, Unavailable, UpstreamFailed
+from core.exchange import Target
 from core.resilience import FIRST_WAIT_S, RETRY_FLOOR
-from core.schema import ResilienceSettings
-from core.standing import IN_A_ROW, Observer, Permit, Standing
-
-A, B, C = (Candidate(Target(provider, "m")) for provider in ("a", "b", "c"))
-KEYS = {"a": tuple(ProviderKey(position, f"sk-{position}") for position in (1, 2, 3))}
-
-
-class Seen(Observer):
-    def __init__(self) -> None:
-        self.moves: list[tuple[str, str]] = []
-        self.refused = 0
-        self.rests: list[tuple[str, int, str]] = []
-
-    def again(self, reason: str, action: str) -> None:
-        self.moves.append((reason, action))
-
-    def exhausted(self) -> None:
-        self.refused += 1
-
-    def key_rests(self, target: Target, key: int, why: str, rest_s: float) -> None:
-        self.rests.append((target.provider, key, why))
-
-
-class World(Means):
-    """Everything that requests share, at a time that the tests tell."""
-
-    def __init__(self) -> None:
-        self.now, self.seen = 0.0, Seen()
-        standing = Standing(self.seen, clock=lambda: self.now)
-        super().__init__(standing, wall=lambda: 1_445_412_480.0 + self.now, dice=lambda: 0.5)
-        standing.keep({candidate.target: "http://x" for candidate in (A, B, C)})
-
-    def on(self, *candidates: Candidate, keys: dict[str, Any] | None = None, **settings: Any) -> Course:
-        return self.course(candidates, keys or {}, ResilienceSettings(**settings), session="s", dialect="anthropic")
-
-    def open(self, candidate: Candidate) -> None:
-        for _ in range(IN_A_ROW):
-            permit = self.standing.ask(candidate.target, ())
-            assert isinstance(permit, Permit)
-            permit.done(fault=True)
-
-
-def failure(status: int, stage: str = "answered", **headers: str) -> UpstreamFailed:
-    failed = UpstreamFailed(status, f"{status} {stage}", stage=stage)
-    failed.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return failed
-
-
-def walk(course: Course, failures: Sequence[UpstreamFailed]) -> tuple[list[str], list[float], ProxyError | None]:
-    """Who is asked, after which waits, and what the client is told if these failures come one after another."""
-    asked, waits = [], []
-    try:
-        with course:
-            for failed in failures:
-                waits.append(course.wait_s)
-                step = course.next()
-                asked.append(f"{step.candidate.target.provider}{step.permit.key.position or ''}")
-                course.failed(failed)
-            waits.append(course.wait_s)
-            step = course.next()
-            asked.append(f"{step.candidate.target.provider}{step.permit.key.position or ''}")
-            step.permit.answered(None)
-            step.permit.done(fault=False)
-    except ProxyError as told:
-        return asked, waits, told
-    return asked, waits, None
+from core.standing import IN_A_ROW
 
 
 @pytest.mark.parametrize(
@@ -270,10 +204,7 @@ def test_a_lone_target_is_asked_in_spite_of_its_breaker_and_without_a_retry() ->
 
 def test_a_fallback_whose_key_is_refused_is_none() -> None:
     world = World()
-    permit = world.standing.ask(B.target, ())
-    assert isinstance(permit, Permit)
-    world.standing.refused(permit, everywhere=True)
-    permit.withdraw()
+    world.refuse(B)
     world.open(A)
     course = world.on(A, B)
     assert walk(course, [failure(529)])[0] == ["a"]
@@ -282,11 +213,8 @@ def test_a_fallback_whose_key_is_refused_is_none() -> None:
 
 def test_where_every_key_is_refused_the_providers_own_word_is_told() -> None:
     world = World()
-    for candidate in (A, B):
-        permit = world.standing.ask(candidate.target, ())
-        assert isinstance(permit, Permit)
-        world.standing.refused(permit, everywhere=True)
-        permit.withdraw()
+    world.refuse(A)
+    world.refuse(B)
     asked, _, told = walk(world.on(A, B), [failure(401)])
     assert asked == ["a"]
     assert told is not None
@@ -295,8 +223,7 @@ def test_where_every_key_is_refused_the_providers_own_word_is_told() -> None:
 
 def test_a_target_that_opened_with_this_very_failure_is_not_asked_again() -> None:
     world = World()
-    for _ in range(IN_A_ROW - 1):
-        world.standing.ask(A.target, ()).done(fault=True)  # type: ignore[union-attr]
+    world.open(A, IN_A_ROW - 1)
     assert walk(world.on(A), [failure(500)])[0] == ["a"]
 
 
