@@ -49,6 +49,8 @@ COUNT = "/v1/messages/count_tokens"
 ROUTE = "/v1/route"
 #: Path to the dialect of its bodies; `/v1/route` takes any and finds it out.
 DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/completions": "openai", ROUTE: ""}
+#: A body's deadline is put off when it has earned so many seconds more.
+EARNED_S = 1.0
 #: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.
 PING_S = 15.0
 
@@ -129,7 +131,7 @@ class DataPlane:
             if not exchange.whole:  # who has got everything may leave
                 exchange.status, exchange.error = 499, "client_left"
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
-            refused = isinstance(exc, Overloaded)
+            refused = isinstance(exc, Overloaded | TooSlow)
             if not isinstance(exc, ProxyError):
                 self._log_bug(exchange, exc)
             if exchange.status:  # the answer has begun: all that is left is to cut it
@@ -250,7 +252,9 @@ async def _body(receive: Receive, headers: dict[str, str], server: ServerSetting
                 more = message.get("more_body", False)
                 if more:
                     admission.check_growth()
-                    clock.reschedule(body_deadline(begun, size, grace_s=server.body_s, rate=server.body_rate))
+                    due = body_deadline(begun, size, grace_s=server.body_s, rate=server.body_rate)
+                    if due > (clock.when() or due) + EARNED_S:
+                        clock.reschedule(due)
     except TimeoutError:
         admission.tally.add("body_s")
         raise TooSlow(f"the body did not arrive in time ({size} bytes did): server.body_s, server.body_rate") from None

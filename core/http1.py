@@ -20,6 +20,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -32,6 +33,8 @@ from core.refusals import Refused, answer
 CUT = "terraphim.cut"
 #: Pipelined requests that may wait for their turn; RFC 9112, section 9.3.2 lets a server close instead.
 PIPELINED = 8
+#: So many bytes of a body are handed to the application at once, if there are more.
+TOGETHER = 16 * 1024
 #: Bytes of framing (chunk sizes, extensions, trailers) that a byte of a chunked body may cost.
 FRAMING = 8
 
@@ -305,7 +308,14 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._framing -= (FRAMING + 1) * len(body)
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) >= TOGETHER:  # or else the end of the request wakes its task: a drop at a time costs little
+            cycle.message_event.set()
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._reading = None

@@ -4,7 +4,7 @@ import pytest
 from asgi import GET, START, Receive, Scope, Send, Streams, greeting, piece, played, until
 
 from core.deadlines import LINGER_S, Phase
-from core.http1 import CUT, PIPELINED, Connection, without_upgrade
+from core.http1 import CUT, PIPELINED, TOGETHER, Connection, without_upgrade
 from core.open_connections import Connections
 
 OFFER = (
@@ -300,3 +300,34 @@ def test_a_connection_that_answers_no_more_finishes_what_has_begun() -> None:
         assert b"connection: close" in answer
 
     played(greeting, play)
+
+
+def test_a_body_in_drops_is_handed_over_once_and_a_large_one_in_parts() -> None:
+    seen: list[list[int]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        sizes: list[int] = []
+        while True:
+            message = await receive()
+            sizes.append(len(message["body"]))
+            if not message["more_body"]:
+                break
+        seen.append(sizes)
+        await send(START)
+        await send(piece(b"", more=False))
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        for size, step in ((200, 1), (1_000_000, 10_000)):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+            for _ in range(0, size, step):
+                writer.write(b"x" * step)
+                await asyncio.sleep(0)
+            await reader.readuntil(b"0\r\n\r\n")
+
+    played(app, play)
+    drops, large = seen
+    assert drops == [200]
+    assert sum(large) == 1_000_000
+    assert all(size >= TOGETHER for size in large[:-1])
+    assert len(large) > 2

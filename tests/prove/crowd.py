@@ -18,6 +18,8 @@ from typing import Any
 
 #: Between two drops of a drip (s).
 DROP_S = 1.0
+#: They take turns in so many groups, so that drops come evenly.
+TURNS = 40
 _ENDLESS = json.dumps(
     {"model": "auto", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "ENDLESS"}]}
 ).encode()
@@ -79,9 +81,9 @@ class Crowd:
                 client.ended = time.monotonic()
                 self._poll.unregister(number)
 
-    def drip(self) -> None:
-        """A byte from each that drips; where it is refused, the end is seen where answers are read."""
-        for client in self.clients.values():
+    def drip(self, turn: int) -> None:
+        """A byte from each that drips and whose turn it is; a refused one's end is seen where answers are read."""
+        for client in [*self.clients.values()][turn::TURNS]:
             if client.kind in DRIPS and client.ended is None:
                 with suppress(OSError):
                     client.connection.send(b"x")
@@ -89,12 +91,14 @@ class Crowd:
 
 def play(crowd: Crowd, ending: threading.Event) -> None:
     """Drip and look until the end."""
-    due = time.monotonic()
+    due, turn = time.monotonic(), 0
     while not ending.is_set():
         if time.monotonic() >= due:
-            due += DROP_S
-            crowd.drip()
-        crowd.look(0.05)
+            due += DROP_S / TURNS
+            crowd.drip(turn % TURNS)
+            turn += 1
+        crowd.look(0.01)
+    crowd.look(0.1)
 
 
 def main() -> None:

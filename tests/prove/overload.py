@@ -76,6 +76,11 @@ def _over_requests(running: Stage, found: Section) -> list[str]:
     return findings
 
 
+def _wait_for(running: Stage, refused: int) -> None:
+    wait(lambda: running.refused("malformed") >= refused, f"{refused} bad connections are not refused")
+    time.sleep(0.1)  # what was written is read
+
+
 def _flood(running: Stage, count: int, found: Section) -> list[str]:
     """Connections that are no HTTP, a few at a time, so that they are inside the cap."""
     before = running.log().count("\n")
@@ -83,8 +88,8 @@ def _flood(running: Stage, count: int, found: Section) -> list[str]:
     while done < count:
         size = min(100, count - done)
         with running.crowd(size, "junk") as crowd:
-            time.sleep(0.2)
-        done += size
+            done += size
+            _wait_for(running, done)
         if other := [one.answer[:40] for one in crowd.seen if not one.answer.startswith("HTTP/1.1 400 ")]:
             return [f"{len(other)} bad connections were told something else, first {other[0]!r}"]
     lines = running.log().count("\n") - before
