@@ -229,7 +229,7 @@ class Course:
         each = "; ".join(f"{target} ({_WORDS[why]})" for target, why in self.passed_over)
         message = f"no target can be asked now: {each}; retry-after says when the first may be"
         error: ProxyError = RateLimited(message) if why == {"rate_limited"} else Unavailable(message, self._dialect)
-        error.headers["retry-after"] = retry_after.whole_seconds(max(self._shortest_s, 1.0))
+        error.headers["retry-after"] = retry_after.whole_seconds(self._shortest_s)
         return error
 
 

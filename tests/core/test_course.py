@@ -124,6 +124,15 @@ def test_the_next_key_takes_over_and_is_no_attempt_of_the_targets() -> None:
     assert [why for _, _, why in world.seen.rests] == ["rate_limited", "key_refused"]
 
 
+def test_a_session_keeps_its_key_whatever_other_targets_said() -> None:
+    [usual] = {walk(World().on(B, keys={"b": KEYS["a"]}), [])[0][0] for _ in range(4)}
+    world = World()
+    assert [walk(world.on(B, keys={"b": KEYS["a"]}), [])[0] for _ in range(4)] == [[usual]] * 4
+    for key in KEYS["a"]:
+        keys = {"a": [key], "b": KEYS["a"]}
+        assert walk(World().on(A, B, keys=keys), [failure(429)])[0][-1] == usual
+
+
 def test_when_every_key_is_told_to_wait_the_next_target_serves() -> None:
     asked, _, told = walk(World().on(A, B, keys=KEYS), [failure(429)] * 3)
     assert (asked[3], told) == ("b", None)
