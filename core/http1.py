@@ -144,6 +144,13 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        """Who closes their side in the middle of an answer has left: a closed connection looks like a half-closed one.
+        The transport would first wait until all is read that was written, which may never be.
+        """
+        if self.phase is not Phase.CLOSING and self._owed() is not None:
+            self.transport.abort()
+
     def cut(self) -> None:
         """End the answer under way here. For a stream that failed after its status was sent.
 
@@ -292,6 +299,8 @@ class Connection(HttpToolsProtocol):
         if self._owed() and len(self.pipeline) >= PIPELINED:
             raise Refused("pipelined", 400, "too many requests at once on one connection")
         super().on_headers_complete()
+        if self.pipeline:
+            self.flow.resume_reading()  # or nobody would see that the client leaves; what waits is bounded
         # An answer that begins before the whole request is here ends the connection: what follows cannot be trusted
         # to be a request. `on_message_complete` takes that back.
         self._reading = self.cycle
@@ -314,8 +323,11 @@ class Connection(HttpToolsProtocol):
         cycle.body += body
         if len(cycle.body) >= TOGETHER:  # or else the end of the request wakes its task: a drop at a time costs little
             cycle.message_event.set()
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
+        if len(cycle.body) <= HIGH_WATER_LIMIT:
+            return
+        if cycle is not self._answering:
+            raise Refused("pipelined", 400, "too much at once on one connection")
+        self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._reading = None
