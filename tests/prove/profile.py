@@ -26,6 +26,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     junk: int = 10_000
     every_spelling: int = 1
     outage: int = 5_000
+    drained: int = 200
+    restarts: int = 50
     cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
 
@@ -46,6 +48,8 @@ PROFILES: Final = {
         junk=500,
         every_spelling=4,
         outage=300,
+        drained=40,
+        restarts=5,
         cut_every=100,
     ),
 }

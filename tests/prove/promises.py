@@ -8,6 +8,7 @@ from prove import (
     addresses,
     answers,
     attacks,
+    draining,
     drips,
     endurance,
     kills,
@@ -15,6 +16,7 @@ from prove import (
     never_read,
     outage,
     overload,
+    restart,
     smuggling,
     storm,
 )
@@ -42,4 +44,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "outage": lambda folder, much: outage.section(folder, much.outage),
     # What clients can send.
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
+    # How it ends, and begins again.
+    "drain": lambda folder, much: draining.section(folder, much.drained),
+    "restart": lambda folder, much: restart.section(folder, much.restarts),
 }
