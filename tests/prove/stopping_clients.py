@@ -50,9 +50,7 @@ def _stream(body: bytes) -> str:
         return WHOLE
     if error and b"overloaded_error" in body and not stopped and not ended:
         return TOLD
-    return (
-        f"a stream that ends {'cleanly' if ended else 'with a cut'}, {'with' if stopped else 'without'} its last event"
-    )
+    return f"a stream that ends {'cleanly' if ended else 'cut'}, {'with' if stopped else 'without'} its last event"
 
 
 async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
