@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 
 from core import request_head
 from core.deadlines import Phase, overdue
-from core.open_connections import TOLD, Connections
+from core.open_connections import LINGERING, Connections
 from core.refusals import Refused, answer
 
 #: The ASGI extension that ends an answer without its end: `scope["extensions"][CUT]()`, see `Connection.cut`.
@@ -128,8 +128,7 @@ class Connection(HttpToolsProtocol):
         if len(self._all.open) < self._all.cap:
             self._all.open.add(self)
             return
-        self._all.refused.add(self)
-        if len(self._all.refused) > TOLD:
+        if len(self._all.lingering) >= LINGERING:
             self._all.tally.add("connections")
             transport.abort()
         else:
@@ -138,8 +137,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSING
-        self._all.open.discard(self)
-        self._all.refused.discard(self)
+        self._all.forget(self)
         self._abandon()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -171,7 +169,8 @@ class Connection(HttpToolsProtocol):
         """
         if self.phase is Phase.CLOSING and not self._lingers:
             return
-        self._lingers = not self._lingers and self._unread and not self.transport.raw.is_closing()
+        may = not self._lingers and self._unread and not self.transport.raw.is_closing()
+        self._lingers = may and self._all.linger(self)
         self._enter(Phase.CLOSING)
         self._deaf = True
         if self._lingers:

@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; True when all is done."""
         await super().on_tick(counter)
-        busy = len(self._connections.open) + len(self.server_state.tasks)
+        busy = len(self._connections.every) + len(self.server_state.tasks)
         stage = self._drain.advance(self._patience(), connections=busy)
         if stage is not self._seen:
             self._seen = stage
@@ -96,16 +96,14 @@ class Server(uvicorn.Server):
         self.servers, self._listeners = [], []
 
     def _close_idle(self) -> None:
-        for connection in [*self._connections.open]:
+        for connection in self._connections.every:
             if connection.idle:
                 connection.transport.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """What has not ended by now is cut, and the application closes what it holds."""
-        left = [*self._connections.open]
+        left = self._connections.every
         for connection in left:
-            connection.transport.abort()
-        for connection in [*self._connections.refused]:
             connection.transport.abort()
         for task in self.server_state.tasks:
             task.cancel()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 #: Connections that wait to be accepted; the kernel's net.core.somaxconn may allow fewer.
 BACKLOG = 2048
 #: Bytes that may wait unsent in the kernel: a client's slowness is felt at once, and costs little.
-UNSENT = 64 * 1024
+UNSENT = 16 * 1024
 #: Socket options of Linux, from asm-generic/socket.h; the standard library does not name them.
 SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF = 26, 51
 

@@ -9,8 +9,8 @@ from core.deadlines import Phase
 from core.refusals import Tally
 from core.schema import ServerSettings
 
-#: So many connections over the cap are told so at once; those beyond are closed without a word.
-TOLD = 256
+#: So many refused connections may linger. Of those over the cap, the ones beyond are closed without a word.
+LINGERING = 256
 
 
 class Held(Protocol):
@@ -43,8 +43,8 @@ class Connections:
         self._room = room
         self.use(limits or ServerSettings())
         self.open: set[Held] = set()
-        #: Over the cap: refused, and on their way out.
-        self.refused: set[Held] = set()
+        #: Those that have been told their last, and take no room: they only may finish what they were sending.
+        self.lingering: set[Held] = set()
 
     def use(self, limits: ServerSettings) -> None:
         """These limits count from now on, for open connections too."""
@@ -52,11 +52,29 @@ class Connections:
         fit = descriptors.connections(self._room) if self._room else limits.max_connections
         self.cap = min(limits.max_connections, fit)
 
+    @property
+    def every(self) -> list[Held]:
+        """All that have a descriptor."""
+        return [*self.open, *self.lingering]
+
+    def linger(self, one: Held) -> bool:
+        """Whether a connection may go on without a place among the open ones; there are not many who may."""
+        if len(self.lingering) >= LINGERING:
+            return False
+        self.open.discard(one)
+        self.lingering.add(one)
+        return True
+
+    def forget(self, one: Held) -> None:
+        """It is closed."""
+        self.open.discard(one)
+        self.lingering.discard(one)
+
     def sweep(self, now: float) -> None:
         """End what is late."""
-        for one in (*self.open, *self.refused):
+        for one in self.every:
             one.check(now)
 
     def counting(self, phase: Phase) -> Callable[[], float]:
         """How many are in that phase: what a gauge asks."""
-        return lambda: sum(one.phase is phase for one in tuple(self.open))
+        return lambda: sum(one.phase is phase for one in self.every)

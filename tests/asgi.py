@@ -48,7 +48,7 @@ async def served(app: App, connections: Connections) -> AsyncIterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        for connection in (*connections.open, *connections.refused):
+        for connection in connections.every:
             assert isinstance(connection, Connection)
             connection.transport.abort()
         await asyncio.wait_for(serving, PATIENCE_S)

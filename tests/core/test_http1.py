@@ -199,10 +199,11 @@ def test_an_answer_before_the_body_is_the_last_and_reaches_a_client_that_writes_
         answer = await reader.read()
         assert answer.endswith(b"\r\nconnection: close\r\n\r\nno")
         writer.write(GET)  # never answered
-        [one] = connections.open
+        assert not connections.open
+        [one] = connections.lingering
         assert one.phase is Phase.CLOSING
         connections.sweep(asyncio.get_running_loop().time() + LINGER_S + 1)
-        await until(lambda: not connections.open)
+        await until(lambda: not connections.lingering)
 
     played(unheard, play)
 
