@@ -94,6 +94,10 @@ def test_a_rest_is_news_once_is_never_cut_short_and_ends_with_an_answer() -> Non
     pool.served(ONE, RING[0])
     assert pool.rest(ONE, RING[0], 1) is None
     assert pool.lay_off(ONE, RING[0], 30, "rate_limited", now=40)
+    pool.lay_off("p", RING[1], 30, "key_refused", now=40)
+    pool.served(OTHER, RING[1])
+    assert pool.rest(ONE, RING[1], 41) is None
+    assert pool.rest(ONE, RING[0], 41) is not None
 
 
 def test_a_rest_of_no_time_is_no_news() -> None:

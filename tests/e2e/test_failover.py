@@ -5,7 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -163,6 +163,23 @@ def test_a_request_that_may_have_been_worked_on_is_sent_twice_at_most(
     assert response.headers["x-should-retry"] == "false"
     assert attempts(proxy, response) == [("mute,m", "unknown")] * 2
     assert mute.requests == before + 2
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("fault", ["disconnect", "truncate", "midstream_error"])
+def test_after_the_first_content_nothing_is_repeated(
+    proxy: RunningProxy, fake: Upstream, path: str, fault: Any
+) -> None:
+    fake.script(Step(text="word " * 20, fault=fault, after=3, error_type="overloaded_error", chunk_delay=0.05))
+    received, body = bytearray(), BODY | {"stream": True}
+    with httpx.stream("POST", proxy.url + path, json=body, timeout=20) as response, suppress(httpx.RemoteProtocolError):
+        for chunk in response.iter_raw():
+            received += chunk
+    assert response.status_code == 200
+    assert b"word" in received
+    assert b"error" in received
+    [(target, outcome)] = attempts(proxy, response)
+    assert (target, outcome == "ok", len(fake.requests)) == ("one,main", False, 1)
 
 
 @pytest.mark.parametrize(
