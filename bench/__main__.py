@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench import decisions, memory, rule_workers, rules, starting, texts, traffic
+from bench import decisions, memory, rule_workers, rules, starting, texts, traffic, transports
 from bench.row import Row, table
 
 
@@ -44,6 +44,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "starting": lambda: starting.rows(2 if quick else 7),
         "memory": memory.rows,
         "traffic": lambda: traffic.rows(1 if quick else 5, 0.5 if quick else 1.0),
+        "transports": lambda: transports.rows(1 if quick else 5, 2.0 if quick else 8.0),
     }
 
 

@@ -128,9 +128,9 @@ def _idle_until(hint: str) -> float:
 class GuardedConnector(aiohttp.TCPConnector):
     """aiohttp's pool with judged addresses and bounded connections."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, limit: int) -> None:
         super().__init__(
-            limit=MAX_CONNECTIONS,
+            limit=limit,
             keepalive_timeout=KEEP_ALIVE_S,
             resolver=GuardedResolver(allow_private=allow_private),
             use_dns_cache=False,
