@@ -27,6 +27,8 @@ _PIECE = 1 << 20
 
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 _NOT_MEMBERS = bytes(set(range(256)) - set(b'"[]{}:'))
+#: One kind of bracket, so that a step of the depth check takes one level.
+_ALIKE = bytes.maketrans(b"{}", b"[]")
 _INNERMOST = re.compile(rb"\[:*\]|\{:*\}")
 _STRING = re.compile(rb'"[^"]*"')
 _LONE_SURROGATE = re.compile(
@@ -84,9 +86,9 @@ def _gate(body: bytes) -> None:
     _check_utf8(body)
     if len(body) <= MAX_DEPTH:
         return
-    structure = _structure(body, _NOT_STRUCTURE)
+    structure = _structure(body, _NOT_STRUCTURE).translate(_ALIKE)
     limit = min(MAX_CONTAINERS, CONTAINERS + len(body) // BYTES)
-    if structure.count(b"[") + structure.count(b"{") > limit:
+    if structure.count(b"[") > limit:
         raise BadRequest(f"body: more than {limit} objects and arrays; send a smaller body")
     if _is_deep(structure):
         raise BadRequest(f"body: nested deeper than {MAX_DEPTH} levels; send a flatter body")
@@ -96,7 +98,7 @@ def _gate(body: bytes) -> None:
 
 def _is_deep(structure: bytes) -> bool:
     for _ in range(MAX_DEPTH):
-        shallower = structure.replace(b"[]", b"").replace(b"{}", b"")
+        shallower = structure.replace(b"[]", b"")
         if shallower == structure:
             return False  # flat by now, or unbalanced: the parser's to say
         structure = shallower

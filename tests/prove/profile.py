@@ -28,6 +28,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     outage: int = 5_000
     drained: int = 200
     restarts: int = 50
+    every_body: int = 1
     cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
 
@@ -50,6 +51,7 @@ PROFILES: Final = {
         outage=300,
         drained=40,
         restarts=5,
+        every_body=5,
         cut_every=100,
     ),
 }

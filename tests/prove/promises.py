@@ -8,6 +8,7 @@ from prove import (
     addresses,
     answers,
     attacks,
+    corpus,
     draining,
     drips,
     endurance,
@@ -43,6 +44,7 @@ PROMISES: Final[dict[str, Proof]] = {
     # What providers can do.
     "outage": lambda folder, much: outage.section(folder, much.outage),
     # What clients can send.
+    "corpus": lambda folder, much: corpus.section(folder, much.every_body),
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
     # How it ends, and begins again.
     "drain": lambda folder, much: draining.section(folder, much.drained),

@@ -21,6 +21,14 @@ def test_the_deepest_allowed_body_is_read_and_one_deeper_is_not() -> None:
         fields(nested(MAX_DEPTH + 1))
 
 
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'[{"a":', b"}]"), (b'{"a":[', b"]}")])
+def test_levels_of_either_kind_count_alike(opening: bytes, closing: bytes) -> None:
+    pairs = (MAX_DEPTH - 2) // len(opening.translate(None, b'"a:'))
+    assert list(fields(b'{"a":' + opening * pairs + b"[]" + closing * pairs + b"}")) == ["a"]
+    with pytest.raises(BadRequest, match="deeper than 64"):
+        fields(b'{"a":' + opening * pairs + b"[[]]" + closing * pairs + b"}")
+
+
 @pytest.mark.parametrize(("depth", "said"), [(1000, "deeper than 64"), (100_000, "objects and arrays")])
 def test_very_deep_bodies_are_refused_without_recursion(depth: int, said: str) -> None:
     with pytest.raises(BadRequest, match=said):
