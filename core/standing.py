@@ -23,8 +23,9 @@ OPEN_S: Final = 10.0
 LONGEST_OPEN_S: Final = 60.0
 #: A probe always reports or is withdrawn; should one ever be lost, the next follows after so many seconds.
 PROBE_S: Final = 600.0
-#: So many requests at once ask a target in spite of its breaker or rest, if they may ask nobody else: a lone provider
-#: must not be lost to five unlucky requests, and if it hangs, not everybody hangs with it.
+#: So many requests at once ask a target in spite of its breaker, if they may ask nobody else: a lone provider must not
+#: be lost to five unlucky requests, and if it hangs, not everybody hangs with it. A rest is no such danger: whether it
+#: still holds, the provider says at once.
 IN_SPITE: Final = 3
 #: A key rests so long after a 429 that names no time, and after its provider refused it, in seconds.
 LIMITED_REST_S: Final = 5.0
@@ -190,7 +191,8 @@ class Standing:
             if probe and record is not None:
                 self.observer.breaker(target, record.breaker.state)
             return Permit(self, target, key, probe=probe, in_spite=False)
-        if not in_spite or (record is not None and record.in_spite >= IN_SPITE):
+        hanging = closed.why == "breaker" and record is not None and record.in_spite >= IN_SPITE
+        if not in_spite or hanging:
             return closed
         if record is not None:
             record.in_spite += 1

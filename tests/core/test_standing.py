@@ -228,6 +228,15 @@ def test_a_refused_key_closes_one_target_or_all_of_the_provider(book: Book) -> N
     assert not book.has_key(TWO, RING)
 
 
+def test_in_spite_of_a_rest_the_provider_itself_may_say_no_to_everybody(book: Book) -> None:
+    book.limited(book.permit(), 50)
+    permits = [book.permit(in_spite=True) for _ in range(5 * IN_SPITE)]
+    for permit in permits:
+        permit.withdraw()
+    assert book._records[ONE].in_spite == 0
+    assert book.refuses().why == "rate_limited"
+
+
 def test_an_answer_ends_a_rest(book: Book) -> None:
     book.limited(book.permit(), 50)
     book.permit(in_spite=True).answered(None)
