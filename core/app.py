@@ -43,6 +43,7 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
+        self._log = log.log
         self.tally = Tally(lambda reason: self.metrics.refused.labels(reason).inc())
         self.connections = Connections(self.tally, room=descriptors.raised())
         self.admission = Admission(self.tally)
@@ -73,6 +74,8 @@ class Proxy:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
+        if self.connections.cap < server.max_connections:
+            self._log({"event": "few_descriptors", "max_connections": self.connections.cap}, "warning")
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)

@@ -158,6 +158,7 @@ def test_over_the_cap_each_is_told_so_and_those_inside_are_served() -> None:
                 writer.write(GET)
             answers = [await reader.read() for reader, _ in over[:LINGERING]]
             assert {answer[:12] for answer in answers} == {b"HTTP/1.1 503"}
+            assert len(connections.lingering) == LINGERING
             for reader, writer in inside:
                 writer.write(GET)
                 assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200")

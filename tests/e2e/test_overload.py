@@ -135,6 +135,11 @@ def test_a_connection_over_the_cap_is_told_so_at_once(opened: Opened) -> None:
         assert httpx.get(f"{proxy.url}/health").status_code == 200
 
 
+def test_a_cap_that_does_not_fit_is_lowered_and_said(opened: Opened) -> None:
+    with opened("max_connections = 2000000000") as proxy:
+        assert 0 < proxy.wait_for(event="few_descriptors")["max_connections"] < 2_000_000_000
+
+
 def test_a_flood_of_bad_connections_is_one_line(opened: Opened) -> None:
     with opened("") as proxy:
         for _ in range(200):

@@ -162,6 +162,7 @@ def test_a_successor_takes_over_without_a_gap(clean_env: dict[str, str], upstrea
         arguments = ("--config", str(tmp_path / "config.toml"), "--port", port, "--replace", str(old.process.pid))
         with running({**clean_env, "ONE_KEY": "sk-canary"}, *arguments) as new:
             assert new.wait_for(event="replaced", process=old.process.pid)["steered"]
+            old.wait_for(event="stopping")  # the signal is heard in its next tick
             asked(kept, "/health/live")
             assert b"connection: close" in rest(kept)
             old.wait_for(event="stopping", stage="closing")
