@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from upstream_wire import Frame
 
-from prove.faultd_dialects import data_of, with_data
+from prove.faultd_dialects import data_of, deltas, with_data
 from prove.faultd_play import PAUSE_S, Play, Plays, changed, end_at
 
 #: Faults by name.
@@ -41,7 +41,7 @@ async def bad_json(play: Play) -> None:
         await play.answer(bad)
         return
     frames = play.frames
-    at = play.rng.randrange(end_at(frames) + 1)
+    at = play.rng.choice([0, *deltas(frames), end_at(frames)])  # not a ping, whose data nobody reads
     lines = frames[at].data.split(b"\n")
     broken = b"\n".join(b"data: " + bad if line.startswith(b"data: ") else line for line in lines)
     await play.answer(play.data([*frames[:at], Frame(broken), *frames[at + 1 :]]))

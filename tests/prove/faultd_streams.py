@@ -26,10 +26,8 @@ def _rewritten(data: bytes, way: int) -> bytes:
             return b"".join(b": a comment\nid: 7\nretry: 10\nunknown: x\n" + part + b"\n\n\n" for part in _events(data))
         case 5:
             return data.replace(b',"', b',\ndata: "', 3)
-        case 6:
-            return b"".join(b"\n".join(reversed(part.split(b"\n"))) + b"\n\n" for part in _events(data))
         case _:
-            return data.rstrip(b"\n") + b"\n"
+            return b"".join(b"\n".join(reversed(part.split(b"\n"))) + b"\n\n" for part in _events(data))
 
 
 def _events(data: bytes) -> Iterator[bytes]:
@@ -38,7 +36,13 @@ def _events(data: bytes) -> Iterator[bytes]:
 
 @PLAYS("odd_sse")
 async def odd_sse(play: Play) -> None:
-    await play.answer(_rewritten(play.data(), play.directive.seed % 8))
+    await play.answer(_rewritten(play.data(), play.directive.seed % 7))
+
+
+@PLAYS("unfinished_event")
+async def unfinished_event(play: Play) -> None:
+    """Without the last blank line: the standard drops the last event, some servers mean it."""
+    await play.answer(play.data()[:-1])
 
 
 @PLAYS("unknown_events")

@@ -30,6 +30,7 @@ class May(Enum):
 class Fault(NamedTuple):
     """`retriable`: nothing of an answer has been given, so another target may be asked. `shape` names the answer that
     the fault happens to (`chain.SHAPES`). `weight` is its share of the requests; those that cost much have less.
+    `ends_early`: the answer has ended before its last words came, which a proxy may leave out.
     """
 
     where: Where
@@ -40,6 +41,7 @@ class Fault(NamedTuple):
     dialects: tuple[str, ...] = ("anthropic", "openai")
     streamed: tuple[bool, ...] = (False, True)
     weight: int = 10
+    ends_early: bool = False
 
 
 _CONNECTION, _HEAD, _BODY, _STREAM = Where.CONNECTION, Where.HEAD, Where.BODY, Where.STREAM
@@ -109,6 +111,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "usage_huge": Fault(_BODY, _EITHER),
     # In a stream's events.
     "odd_sse": Fault(_STREAM, _COMPLETE, streamed=_STREAMED),
+    "unfinished_event": Fault(_STREAM, _EITHER, streamed=_STREAMED),
     "unknown_events": Fault(_STREAM, _COMPLETE, streamed=_STREAMED),
     "error_first": Fault(_STREAM, _ERROR, streamed=_STREAMED),
     "error_event": Fault(_STREAM, _ERROR, retriable=False, streamed=_STREAMED),
@@ -117,7 +120,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "two_terminals": Fault(_STREAM, _COMPLETE, streamed=_STREAMED),
     "no_done": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI),
     "done_only": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_OPENAI),
-    "late_content": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI),
+    "late_content": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI, ends_early=True),
     "wrong_order": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ANTHROPIC),
     "wrong_index": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ANTHROPIC),
     "tool_cut": Fault(_STREAM, _ERROR, retriable=False, shape="tools", streamed=_STREAMED),

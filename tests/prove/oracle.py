@@ -37,7 +37,8 @@ class Verdict(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One request: who asked, how, and the answer that belongs to it. `secrets` must be in no byte that comes back."""
+    """One request: who asked, how, and the answer that belongs to it. `secrets` must be in no byte that comes back;
+    `ends_early`: a true prefix counts as the whole."""
 
     client: Client
     streamed: bool
@@ -45,6 +46,7 @@ class Case(NamedTuple):
     content: Content
     may: May
     secrets: tuple[bytes, ...] = ()
+    ends_early: bool = False
 
 
 def judge(case: Case, reply: Reply) -> Verdict:
@@ -128,6 +130,9 @@ def _streamed(case: Case, reply: Reply) -> Verdict:
 
 def _check_words(case: Case, said: Said) -> None:
     """Every word, and no other."""
+    if case.ends_early:
+        _check_prefix(case, said)
+        return
     _check_foreign(case, said)
     got, due = said.content, case.content
     if (got.thinking, got.text) != (due.thinking, due.text) or not _same_json(got.tool, due.tool):

@@ -25,6 +25,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     connections: int = 1_000
     junk: int = 10_000
     every_spelling: int = 1
+    exchanges: int = 10_000
     outage: int = 5_000
     drained: int = 200
     restarts: int = 50
@@ -48,6 +49,7 @@ PROFILES: Final = {
         connections=100,
         junk=500,
         every_spelling=4,
+        exchanges=500,
         outage=300,
         drained=40,
         restarts=5,

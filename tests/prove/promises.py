@@ -20,6 +20,7 @@ from prove import (
     restart,
     smuggling,
     storm,
+    truth,
 )
 from prove.profile import Profile
 from prove.section import Section
@@ -42,6 +43,7 @@ PROMISES: Final[dict[str, Proof]] = {
     # Where the proxy goes.
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.
+    "truth": lambda folder, much: truth.section(folder, much.exchanges),
     "outage": lambda folder, much: outage.section(folder, much.outage),
     # What clients can send.
     "corpus": lambda folder, much: corpus.section(folder, much.every_body),

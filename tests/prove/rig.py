@@ -90,6 +90,7 @@ class Rig(NamedTuple):
 def configuration(ports: dict[str, int], clocks: dict[str, float] = CLOCKS, more: str = "") -> str:
     """A provider for each dialect and port of faultd, nothing between them and a client."""
     lines = ["[upstream]", *(f"{name} = {value}" for name, value in clocks.items())]
+    lines += ["[resilience]", "breaker = false", "max_wait_s = 0.5"]  # every request must meet its fault
     for dialect in DIALECTS:
         for port in PORTS:
             scheme, path = ("https" if port == "tls" else "http"), ("" if dialect == "anthropic" else "/v1")
@@ -154,8 +155,8 @@ class Asking:
         fault = FAULTS[name]
         directive = Directive(name, self.rng.randrange(10**6), f"{self.rng.getrandbits(48):012x}")
         said = chain.content(chain.shape_of(fault.shape, directive.seed), directive.nonce)
-        case = Case(client, streamed, directive.nonce, said, fault.may, (KEY.encode(),))
-        asked = client.request(f"{provider(upstream, fault.port)},m", str(directive), stream=streamed)
+        case = Case(client, streamed, directive.nonce, said, fault.may, (KEY.encode(),), fault.ends_early)
+        asked = client.request(f"{provider(upstream, fault.port)},{name}", str(directive), stream=streamed)
         return Ask(name, upstream, case, post(client.path, msgspec.json.encode(asked)))
 
 

@@ -62,9 +62,8 @@ def test_a_fault_is_no_complete_answer(ports: dict[str, int], fault: str, dialec
 
 
 def test_odd_syntax_says_the_same(ports: dict[str, int]) -> None:
-    """All but a stream whose last blank line is missing: the standard drops its last event."""
-    verdicts = [judge(*straight(ports["main"], "odd_sse", "openai", seed, streamed=True)) for seed in range(40)]
-    assert {verdict.why.partition(":")[0] for verdict in verdicts} == {"", "silent end (clean)"}
+    for seed in range(20):
+        assert judge(*straight(ports["main"], "odd_sse", "openai", seed, streamed=True)).kind is Kind.COMPLETE
 
 
 def test_every_fault_can_be_played() -> None:
