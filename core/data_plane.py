@@ -271,7 +271,7 @@ async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
     headers.append((b"cache-control", b"no-cache"))
     async with answer.closing, aclosing(answer.body) as pieces:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async with _pinging(send, answer.ping, PING_S) as say:
+        async with _pinging(send, answer.ping, PING_S, lambda: exchange.whole) as say:
             async for piece in pieces:
                 await say(piece)
     if not exchange.error:
@@ -286,9 +286,10 @@ def _cut(scope: Scope) -> None:
 
 @asynccontextmanager
 async def _pinging(
-    send: Send, ping: bytes, every_s: float
+    send: Send, ping: bytes, every_s: float, over: Callable[[], bool]
 ) -> AsyncGenerator[Callable[[bytes], Coroutine[Any, Any, None]], None]:
-    """Gives what sends a piece of a stream; sends `ping` itself after each `every_s` seconds in which nothing was sent.
+    """Gives what sends a piece of a stream; sends `ping` itself after each `every_s` seconds in which nothing was sent,
+    until the answer is `over`.
 
     A piece is whole events, and no ping is begun while a piece waits for a client that does not read: so a ping stands
     between events, and never behind the last.
@@ -304,11 +305,11 @@ async def _pinging(
 
     async def keep_alive() -> None:
         nonlocal last
-        while True:
+        while not over():
             await asyncio.sleep(max(0.0, last + every_s - loop.time()))
             if busy or loop.time() >= last + every_s:
                 last = loop.time()
-                if not busy:
+                if not (busy or over()):
                     await send({"type": "http.response.body", "body": ping, "more_body": True})
 
     task = asyncio.create_task(keep_alive()) if ping else None

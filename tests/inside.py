@@ -97,10 +97,11 @@ def request(dialect: str, *, stream: bool) -> bytes:
 
 
 @asynccontextmanager
-async def inside(folder: Path, url: str, *more: str) -> AsyncIterator[Inside]:
-    """A proxy whose only provider is at `url`; `more` are lines of configuration."""
+async def inside(folder: Path, url: str, more: str = "", *, attempts: int = 2) -> AsyncIterator[Inside]:
+    """A proxy whose only provider is at `url`; `more` is more configuration."""
     path = write_config(folder, url)
-    path.write_text(path.read_text().replace('fallback = ["two,spare"]\n', "") + "\n".join(more) + "\n")
+    text = path.read_text().replace('fallback = ["two,spare"]\n', "")
+    path.write_text(text.replace("[resilience]", f"[resilience]\nattempts = {attempts}") + more)
     env = {"HOME": str(folder), "ONE_KEY": "sk-canary", "TERRAPHIM_DISCOVERY": "off"}
     log = Log()
     writer = LogWriter(log)

@@ -82,13 +82,13 @@ async def full_backlog() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def at(script: Script | None, folder: Path, *more: str) -> AsyncIterator[tuple[Inside, Callable[[], int]]]:
+async def at(script: Script | None, folder: Path) -> AsyncIterator[tuple[Inside, Callable[[], int]]]:
     """A proxy in front of a provider, and how many connections the provider saw ended early."""
     if script is None:
-        async with full_backlog() as url, inside(folder, url, *more) as proxy:
+        async with full_backlog() as url, inside(folder, url) as proxy:
             yield proxy, lambda: 1
         return
-    async with provider(script) as (url, made), inside(folder, url, *more) as proxy:
+    async with provider(script) as (url, made), inside(folder, url) as proxy:
         yield proxy, lambda: made.left
 
 

@@ -15,7 +15,7 @@ def test_silence_is_filled_with_pings_and_talk_is_not() -> None:
             sent.append(message)
             pinged.set()
 
-        async with data_plane._pinging(send, b": ping\n\n", every_s=0.01):
+        async with data_plane._pinging(send, b": ping\n\n", every_s=0.01, over=lambda: False):
             await asyncio.wait_for(pinged.wait(), 10)
         await asyncio.sleep(0)
         return sent, len(asyncio.all_tasks())
@@ -32,7 +32,7 @@ def test_what_was_said_puts_the_ping_off() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        async with data_plane._pinging(send, b"ping", every_s=600) as say:
+        async with data_plane._pinging(send, b"ping", every_s=600, over=lambda: False) as say:
             for _ in range(100):
                 await say(b"x")
                 await asyncio.sleep(0)
@@ -52,7 +52,7 @@ def test_no_ping_while_a_piece_waits_for_a_client_that_does_not_read() -> None:
             await readable.wait()
             sent.append(message["body"])
 
-        async with data_plane._pinging(send, b"ping", every_s=0.001) as say:
+        async with data_plane._pinging(send, b"ping", every_s=0.001, over=lambda: False) as say:
             saying: asyncio.Task[None] = asyncio.create_task(say(b"last"))
             await asyncio.sleep(0.05)
             readable.set()
