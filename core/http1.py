@@ -9,13 +9,7 @@ pipelined requests that their client has left, and writes a refusal into the mid
 
 import asyncio
 import re
-import socket
-import struct
-from array import array
 from collections.abc import Callable
-from contextlib import suppress
-from fcntl import ioctl
-from termios import FIONREAD
 from typing import Any
 
 import httptools
@@ -27,6 +21,7 @@ from uvicorn.server import ServerState
 from core import request_head
 from core.deadlines import Phase, overdue
 from core.open_connections import LINGERING, Connections
+from core.outbound import Outbound
 from core.refusals import Refused, answer
 
 #: The ASGI extension that ends an answer without its end: `scope["extensions"][CUT]()`, see `Connection.cut`.
@@ -52,42 +47,6 @@ def without_upgrade(data: bytes) -> bytes:
     return _UPGRADE.sub(b"", head) + blank + rest
 
 
-def _forget_unsent(transport: asyncio.Transport) -> None:
-    """Closing resets the connection, and the kernel does not go on offering what nobody takes."""
-    with suppress(OSError):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _has_input(transport: asyncio.Transport) -> bool:
-    """Whether the kernel has bytes of this connection that nobody has read."""
-    there = array("i", [0])
-    with suppress(OSError):
-        ioctl(transport.get_extra_info("socket").fileno(), FIONREAD, there)
-    return there[0] > 0
-
-
-class Outbound(asyncio.Transport):
-    """A connection's transport as uvicorn sees it: counts what is written, and leaves closing to the connection."""
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None], closing: Callable[[], bool]) -> None:
-        super().__init__()
-        self.written = 0
-        self.raw = transport
-        self._write = transport.write
-        self.close = close  # type: ignore[method-assign]
-        self.is_closing = closing  # type: ignore[method-assign]
-        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
-        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
-        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
-        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
-        self.abort = transport.abort  # type: ignore[method-assign]
-
-    def write(self, data: Any) -> None:
-        """As the transport does."""
-        self.written += len(data)
-        self._write(data)
-
-
 class Connection(HttpToolsProtocol):
     """One connection; one request is answered at a time, further ones wait in `pipeline`."""
 
@@ -109,7 +68,6 @@ class Connection(HttpToolsProtocol):
         self._reading: RequestResponseCycle | None = None
         self._answering: RequestResponseCycle | None = None
         self._keeps = False  # whether the request being read lets the connection live on
-        self._last = False  # the request that is read or answered ends the connection
         self._deaf = False  # what still arrives is dropped
         self._dropped = False  # and something did
         self._lingers = False
@@ -119,7 +77,6 @@ class Connection(HttpToolsProtocol):
         self._head = 0  # and of those after it, while the head goes on
         self._fields = 0
         self._framing = 0  # bytes of the body being read that are not its own
-        self._taken, self._taken_at = -1, 0.0
 
     # Beginning and end
 
@@ -184,7 +141,7 @@ class Connection(HttpToolsProtocol):
         """Between two requests, or before the first, and no byte of the next one is here; or merely lingering."""
         if self._lingers:
             return not self.transport.get_write_buffer_size()
-        return self._owed() is None and not self._in_head and not _has_input(self.transport)
+        return self._owed() is None and not self._in_head and not self.transport.has_input()
 
     def answer_no_more(self) -> None:
         """Serve the request under way, and nothing after it."""
@@ -198,7 +155,7 @@ class Connection(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """End the connection if it is late."""
-        reason = overdue(self.phase, now - self._since, self._stalled(now), self._all.limits)
+        reason = overdue(self.phase, now - self._since, self.transport.stalled(now), self._all.limits)
         if reason == "header":
             self._late_head()
         elif reason == "idle":
@@ -206,7 +163,7 @@ class Connection(HttpToolsProtocol):
         elif reason:
             if reason == "write":
                 self._all.tally.add("write_s")
-                _forget_unsent(self.transport)
+                self.transport.forget_unsent()
             self.transport.abort()
 
     def _late_head(self) -> None:
@@ -216,17 +173,6 @@ class Connection(HttpToolsProtocol):
         else:  # it never said a word
             self._all.tally.add("header_s")
             self.close()
-
-    def _stalled(self, now: float) -> float | None:
-        """How long bytes have waited of which the client took none; None if none wait."""
-        waiting = self.transport.get_write_buffer_size()
-        if not waiting:
-            self._taken = -1
-            return None
-        taken = self.transport.written - waiting
-        if taken != self._taken:
-            self._taken, self._taken_at = taken, now
-        return now - self._taken_at
 
     def _is_closing(self) -> bool:
         return self.phase is Phase.CLOSING
@@ -334,7 +280,6 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = self._keeps
         self.cycle.more_body = False
         super().on_message_complete()
-        self._deaf = self._last
         if self.phase is Phase.BODY:
             self._enter(Phase.ANSWERING)
 
@@ -373,7 +318,7 @@ class Connection(HttpToolsProtocol):
 
     def _make_last(self) -> None:
         """The connection ends with the request under way; RFC 9112, section 9.6 lets those behind it go unanswered."""
-        self._last, self._keeps = True, False
+        self._keeps = False
         self.pipeline.clear()
         owed = self._owed()
         if owed is not None:
