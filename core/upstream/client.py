@@ -9,10 +9,9 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import cast
 
 import aiohttp
@@ -24,7 +23,6 @@ from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream.connections import MAX_CONNECTIONS, Counts, GuardedConnector, tls
 from core.upstream.failures import classify
-from core.upstream.resolver import ForbiddenAddressError, judge
 
 # httpx logs every URL at INFO, and some providers want the key in the URL.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -91,7 +89,7 @@ class Upstream:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + clocks.total_s
-        url = _judged_url(provider.base_url.rstrip("/") + path, allow_private=provider.allow_private)
+        url = _url(provider.base_url.rstrip("/") + path)
         key = (provider.base_url, provider.allow_private)
         pool = self._pools.get(key) or await self._new_pool(key)
         request = httpx.Request(
@@ -190,16 +188,8 @@ def _too_long() -> UpstreamFailed:
 
 
 @lru_cache(maxsize=256)  # providers times paths
-def _judged_url(text: str, *, allow_private: bool) -> httpx.URL:
-    """UpstreamFailed if the URL is none, or its host an address literal that is forbidden."""
+def _url(text: str) -> httpx.URL:
     try:
-        url = httpx.URL(text)
+        return httpx.URL(text)
     except httpx.InvalidURL as exc:
         raise UpstreamFailed(502, f"the provider's base_url is no URL: {exc}", stage="not_sent") from None
-    with suppress(ValueError):  # a name: judged when it is resolved
-        ip_address(url.host)
-        try:
-            judge(url.host, allow_private=allow_private)
-        except ForbiddenAddressError as exc:
-            raise classify(exc) from None
-    return url

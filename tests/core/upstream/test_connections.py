@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from raw_provider import BODY, OK, Script, fin, provider, rst, says
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream
-from core.upstream.connections import FRAMING, MAX_HEAD, SLACK
+from core.upstream.connections import FRAMING, MAX_HEAD, SLACK, GuardedConnector, tls
+from core.upstream.resolver import ForbiddenAddressError
 
 CLOCKS = UpstreamSettings(connect_s=5, first_content_s=5)
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
@@ -221,3 +225,25 @@ def test_leaving_ends_a_connection_at_once_even_with_much_unsent() -> None:
             await upstream.close()
 
     run(main())
+
+
+@pytest.mark.parametrize(("address", "allow_private"), [("10.0.0.1", False), ("::1", False), ("169.254.169.254", True)])
+def test_no_socket_is_made_for_a_forbidden_address(address: str, allow_private: bool) -> None:
+    """Whatever was or was not judged before."""
+
+    async def main() -> None:
+        connector = GuardedConnector(allow_private=allow_private, limit=1)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        assert connector._socket_factory is not None
+        with pytest.raises(ForbiddenAddressError):
+            connector._socket_factory((family, socket.SOCK_STREAM, 6, "", (address, 80)))
+        await connector.close()
+
+    run(main())
+
+
+def test_no_session_key_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    tls.cache_clear()
+    assert tls().keylog_filename is None
+    assert (tls().check_hostname, tls().verify_mode) == (True, ssl.CERT_REQUIRED)
