@@ -105,20 +105,34 @@ def test_a_head_that_drips_is_late_though_bytes_keep_coming(run: Any) -> None:
     assert run(main())[:2] == (504, "unknown")
 
 
-def test_an_answer_that_drips_ends_with_the_total_clock(run: Any) -> None:
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            writer.write(b" ")
-            await asyncio.sleep(0.02)
+async def drips(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await asyncio.sleep(0.02)
 
-    async def main() -> tuple[int, str, str]:
-        async with provider(drip) as (settings, _):
-            return await failure(settings, UpstreamSettings(total_s=0.4))
 
-    got = run(main())
-    assert got[:2] == (504, "stalled")
-    assert "total_s" in got[2]
+@pytest.mark.parametrize(("script", "whole"), [(drips, True), (drips, False), (says(HEAD + b"\r\n{"), True)])
+def test_an_answer_ends_with_the_total_clock(run: Any, script: Any, whole: bool) -> None:
+    """One that is read in pieces is told when the next piece comes: its silence is the other clocks' matter."""
+
+    async def read(settings: ProviderSettings, used: Upstream) -> None:
+        async with used.post(settings, UpstreamSettings(total_s=0.4), "/x", {}, BODY) as reply:
+            assert reply.deadline <= asyncio.get_running_loop().time() + 0.4
+            if whole:
+                await reply.body()
+            async for _ in reply.chunks:
+                pass
+
+    async def main() -> UpstreamFailed:
+        async with provider(script) as (settings, _), upstream() as used:
+            with pytest.raises(UpstreamFailed) as failed:
+                await read(settings, used)
+            return failed.value
+
+    failed = run(main())
+    assert (failed.status, failed.stage) == (504, "stalled")
+    assert "total_s" in failed.message
 
 
 # Not sent
