@@ -166,7 +166,7 @@ class Pipeline:
             reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
             if reply.status != 200:
                 raise await relaying.failure(reply, dialect, call.client)
-            sent_back = relaying.response_headers(reply.headers, same=same)
+            sent_back = relaying.headers_without_keys(relaying.response_headers(reply.headers, same=same), keys)
             patience = Patience(clocks, asked=asked, deadline=reply.deadline)
             stack.callback(patience.close)
             if not request.stream:

@@ -105,8 +105,12 @@ def redact(failed: UpstreamFailed, keys: Sequence[ProviderKey]) -> None:
     """Take our keys out of what the provider said: some repeat one in the message that refuses it."""
     failed.message = without_keys(failed.message.encode("utf-8", "replace"), keys).decode()
     failed.body = without_keys(failed.body, keys)
-    for key in keys:
-        failed.headers = {name: value for name, value in failed.headers.items() if key.secret not in value}
+    failed.headers = headers_without_keys(failed.headers, keys)
+
+
+def headers_without_keys(headers: Mapping[str, str], keys: Sequence[ProviderKey]) -> dict[str, str]:
+    """The headers that hold none of the keys; an answer that is no error may repeat one there, too."""
+    return {name: value for name, value in headers.items() if not any(key.secret in value for key in keys)}
 
 
 def without_keys(data: bytes, keys: Sequence[ProviderKey]) -> bytes:

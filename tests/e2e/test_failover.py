@@ -273,6 +273,14 @@ def test_the_next_key_serves_and_no_key_is_ever_told(
         assert re.search(r'terraphim_key_rests_total\{provider="one",why="\w+"\} \d', metrics)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_good_answer_that_repeats_a_key_does_so_in_vain(proxy: RunningProxy, fake: Upstream, stream: bool) -> None:
+    fake.script(Step(text="good", headers={"x-request-id": KEYS["KEY_A"], "request-id": f"r-{KEYS['KEY_B']}"}))
+    response = ask(proxy, stream=stream)
+    assert served_by(response) == "one,main"
+    assert not any(key in str(response.headers) for key in KEYS.values())
+
+
 def test_a_target_that_keeps_failing_is_passed_over_and_everybody_can_see_it(
     fake: Upstream, mute: Mute, clean_env: dict[str, str], tmp_path: Path
 ) -> None:
