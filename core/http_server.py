@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -14,8 +15,8 @@ from core.open_connections import Connections
 from core.under_way import UnderWay
 
 _CLOSE = (b"connection", b"close")
-#: What is cancelled at the very end may take so long, in seconds.
-_LAST_S = 1.0
+#: What is cancelled at the very end may take so long, in seconds, and so long what the application closes.
+_LAST_S, _CLOSE_S = 1.0, 5.0
 
 
 class Server(uvicorn.Server):
@@ -33,11 +34,12 @@ class Server(uvicorn.Server):
         patience: Callable[[], Patience],
         report: Callable[[dict[str, object], str], None],
         on_started: Callable[[], None],
+        on_stopped: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._connections = connections
         self._drain, self._under_way, self._patience, self._report = drain, under_way, patience, report
-        self._on_started = on_started
+        self._on_started, self._on_stopped = on_started, on_stopped
         self._seen = Stage.SERVING
         self._told = 0
         self._listeners: list[socket.socket] = []
@@ -109,5 +111,7 @@ class Server(uvicorn.Server):
             task.cancel()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=_LAST_S)
-        await self.lifespan.shutdown()
+        with suppress(TimeoutError):  # a thread of its may wait for a file or a name server that never answers
+            await asyncio.wait_for(self.lifespan.shutdown(), _CLOSE_S)
         self._report({"event": "stopped", "told": self._told, "cut": len(left)}, "info")
+        self._on_stopped()

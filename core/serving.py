@@ -1,11 +1,13 @@
 """`serve`: one process, one listening socket, one banner."""
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
@@ -68,14 +70,19 @@ def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor
             log.log({"event": "replaced", "process": predecessor.pid, "steered": listening.steer_here(listener)})
             predecessor.leave()
 
+    def stopped() -> NoReturn:
+        # Python and libuv would wait for their threads, and one of these may wait for a name server for half a minute.
+        log.close()
+        os._exit(0)
+
     try:
-        _server(proxy, log, started).run(sockets=[listener])
+        _server(proxy, log, started, stopped).run(sockets=[listener])
     finally:
         log.close()
     return 0
 
 
-def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None]) -> Server:
+def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None], stopped: Callable[[], None]) -> Server:
     def patience() -> Patience:
         server = proxy.generations.current.loaded.settings.server
         return Patience(server.drain_delay_s, server.drain_s)
@@ -100,6 +107,7 @@ def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None]) -> Server
         patience=patience,
         report=log.log,
         on_started=started,
+        on_stopped=stopped,
     )
 
 
