@@ -151,6 +151,9 @@ def _reply(response: httpx.Response, deadline: float) -> Reply:
         raw = [(name, value) for name, value in raw if not _CONTROLS.search(value)]
     headers = headers_of([(name.lower(), value) for name, value in raw])
     encoding = headers.get("content-encoding", "identity").strip().lower()
+    framing = headers.get("transfer-encoding", "chunked").strip().lower()
+    if framing != "chunked":  # e.g. "gzip, chunked" (RFC 9112, section 7.2)
+        encoding = framing
     if encoding in {"", "identity"}:
         return Reply(response.status_code, headers, _chunks(response, deadline), deadline)
     if response.status_code == 200:

@@ -141,6 +141,26 @@ def test_what_nobody_asked_to_be_compressed_is_neither_inflated_nor_taken_for_te
     assert failed.value.stage == stage
 
 
+@pytest.mark.parametrize("framing", ["gzip, chunked", "GZIP , chunked"])
+def test_a_compressed_transfer_is_not_taken_for_text_either(framing: str) -> None:
+    packed = gzip.compress(b"{}")
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+
+    async def ask() -> None:
+        upstream = Upstream()
+        try:
+            async with (
+                _provider([], answer % (framing.encode(), len(packed), packed)) as provider,
+                upstream.post(provider, CLOCKS, "/x", {}, b"{}") as reply,
+            ):
+                await reply.body()
+        finally:
+            await upstream.close()
+
+    with pytest.raises(UpstreamFailed, match="compressed its answer"):
+        asyncio.run(ask())
+
+
 def test_headers_with_control_characters_are_not_believed() -> None:
     headers = b"X-Request-Id: a\x1b[31m\r\nRetry-After: 1\x01\r\nServer: b\tc\r\nContent-Length: 2\r\n\r\n{}"
 
