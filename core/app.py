@@ -90,6 +90,8 @@ class Proxy:
         self._host.start()
         self._housekeeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
+        loop = asyncio.get_running_loop()
+        self.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))  # metrics are read in a thread
 
         def hang_up() -> None:
             task = asyncio.create_task(self.generations.reload())
@@ -97,7 +99,7 @@ class Proxy:
             task.add_done_callback(reloads.discard)
 
         with suppress(NotImplementedError, ValueError, RuntimeError):  # only the main thread may handle signals
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:
             yield
         finally:

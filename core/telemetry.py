@@ -142,6 +142,7 @@ class Metrics:
             registry=self.registry,
         )
         self.clients = Gauge("terraphim_connections", "Open connections.", ["phase"], registry=self.registry)
+        self.tasks = Gauge("terraphim_tasks", "Tasks of the event loop.", registry=self.registry)
         self.in_flight = Gauge("terraphim_in_flight", "Requests under way.", registry=self.registry)
 
     def watch(self, connections: Callable[[Phase], Callable[[], float]], admission: Admission, log: LogWriter) -> None:

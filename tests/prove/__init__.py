@@ -9,4 +9,7 @@ The promises that need a running proxy: `scene` starts it, with a `client` in a 
 rules. `promises` lists them, each a module of its own; `python -m prove` runs them in a `profile`. `section` is what
 each hands over, `report` what a run leaves behind. `hostile` puts a proxy between a provider without an end (`endless`)
 and a `crowd` of clients that misbehave.
+
+The fault kit: `faultd` plays the faults of `faultd_table`, `oracle` judges what came back, `rig` puts a proxy between
+them. `truth` and `leaving` are promises on it, `leakcheck` counts what a proxy holds.
 """

@@ -10,7 +10,7 @@ from upstream_wire import Frame, Part
 
 from prove import chain
 from prove.faultd_dialects import Dialect, deltas
-from prove.faultd_table import FAULTS, Directive
+from prove.faultd_table import ENDLESS, FAULTS, Directive
 
 #: What a keep-alive, a drip or a slow answer waits between two of its bytes (s).
 PAUSE_S: Final = 0.03
@@ -43,7 +43,7 @@ class Play:
         self.directive, self.dialect, self.peer, self.streamed = directive, dialect, peer, streamed
         self.key, self.trap = key, trap
         self.rng = random.Random(directive.seed)  # noqa: S311 - reproducible on purpose
-        self.shape = chain.shape_of(FAULTS[directive.fault].shape, directive.seed)
+        self.shape = chain.shape_of((FAULTS | ENDLESS)[directive.fault].shape, directive.seed)
         self._step = chain.step(self.shape, directive.nonce)
         self._asked: dict[str, Any] = {"model": "m", "stream_options": {"include_usage": True}}
 

@@ -1,11 +1,13 @@
 """The faults in the events of a stream: one function each, found by its name."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from prove.faultd_play import Play, Plays, end_at
+from prove.faultd_dialects import deltas
+from prove.faultd_play import PAUSE_S, Play, Plays, end_at
 
 #: Faults by name.
 PLAYS: Final = Plays()
@@ -132,3 +134,24 @@ async def tool_cut(play: Play) -> None:
         await play.end()
     else:
         play.peer.close()
+
+
+@PLAYS("hang_opened")
+async def hang_opened(play: Play) -> None:
+    """The answer has begun, its first word never comes."""
+    frames = play.frames
+    await play.begin()
+    await play.chunk(play.data(frames[: deltas(frames)[0]]))
+    await play.hang()
+
+
+@PLAYS("endless")
+async def endless(play: Play) -> None:
+    """The same word for ever, some MB/s of it."""
+    frames = play.frames
+    first = deltas(frames)[0]
+    await play.begin()
+    await play.chunk(play.data(frames[: first + 1]))
+    while True:
+        await play.chunk(frames[first].data * 200)
+        await asyncio.sleep(PAUSE_S / 10)

@@ -126,6 +126,12 @@ FAULTS: Final[dict[str, Fault]] = {
     "tool_cut": Fault(_STREAM, _ERROR, retriable=False, shape="tools", streamed=_STREAMED),
 }
 
+#: Answers that nobody can judge because they never end: for clients that leave.
+ENDLESS: Final[dict[str, Fault]] = {
+    "hang_opened": Fault(_STREAM, _ERROR, streamed=_STREAMED),
+    "endless": Fault(_STREAM, _ERROR, streamed=_STREAMED),
+}
+
 _DIRECTIVE: Final = re.compile(rb"\[\[fault ([a-z0-9_]+) (\d+) ([0-9a-f]{12})\]\]")
 
 
@@ -143,7 +149,7 @@ class Directive(NamedTuple):
 def read_directive(body: bytes) -> Directive | None:
     """The last one of a request's body."""
     found = _DIRECTIVE.findall(body)
-    if not found or found[-1][0].decode() not in FAULTS:
+    if not found or found[-1][0].decode() not in FAULTS | ENDLESS:
         return None
     name, seed, nonce = found[-1]
     return Directive(name.decode(), int(seed), nonce.decode())

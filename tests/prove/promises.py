@@ -14,6 +14,7 @@ from prove import (
     endurance,
     kills,
     leaks,
+    leaving,
     never_read,
     outage,
     overload,
@@ -40,6 +41,10 @@ PROMISES: Final[dict[str, Proof]] = {
     "never_read": lambda folder, much: never_read.section(folder, much.mute),
     "drips": lambda folder, much: drips.section(folder, much.drips),
     "overload": lambda folder, much: overload.section(folder, much.connections, much.junk),
+    "disconnect": lambda folder, much: leaving.disconnect(folder, much.leaving),
+    "cancels": lambda folder, much: leaving.cancels(folder, much.cancels),
+    "nonces": lambda folder, much: leaving.nonces(folder, much.nonces),
+    "mixed": lambda folder, much: leaving.mixed(folder, much.mixed, much.reloads),
     # Where the proxy goes.
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.

@@ -15,7 +15,7 @@ import msgspec
 
 from bench import children
 from prove import chain
-from prove.faultd_table import FAULTS, Directive
+from prove.faultd_table import ENDLESS, FAULTS, Directive
 from prove.oracle import Case
 from prove.oracle_reading import CLIENTS, Client
 
@@ -102,8 +102,8 @@ def configuration(ports: dict[str, int], clocks: dict[str, float] = CLOCKS, more
                 "allow_private = true",
                 "any_model = true",
             ]
-    lines += ["[routing]", f'default = "{provider("anthropic", "main")},m"']
-    return "\n".join([*lines, '[plugins]\ndir = "plugins"', '[taxonomy]\ndir = "taxonomy"', more, ""])
+    lines += ['[plugins]\ndir = "plugins"', '[taxonomy]\ndir = "taxonomy"', more]
+    return "\n".join([*lines, "[routing]", f'default = "{provider("anthropic", "main")},m"', ""])
 
 
 def provider(dialect: str, port: str) -> str:
@@ -150,10 +150,11 @@ class Asking:
         client, upstream, streamed = self.rng.choice(forms(name))
         return self.one(name, client, upstream, streamed=streamed)
 
-    def one(self, name: str, client: Client, upstream: str, *, streamed: bool) -> Ask:
-        """This fault, with a seed and a nonce of its own."""
-        fault = FAULTS[name]
-        directive = Directive(name, self.rng.randrange(10**6), f"{self.rng.getrandbits(48):012x}")
+    def one(self, name: str, client: Client, upstream: str, *, streamed: bool, mark: int | None = None) -> Ask:
+        """This fault, with a seed and a nonce of its own; `mark` is the nonce's last digit."""
+        fault = FAULTS.get(name) or ENDLESS[name]
+        nonce = f"{self.rng.getrandbits(48):012x}"
+        directive = Directive(name, self.rng.randrange(10**6), nonce if mark is None else f"{nonce[:-1]}{mark:x}")
         said = chain.content(chain.shape_of(fault.shape, directive.seed), directive.nonce)
         case = Case(client, streamed, directive.nonce, said, fault.may, (KEY.encode(),), fault.ends_early)
         asked = client.request(f"{provider(upstream, fault.port)},{name}", str(directive), stream=streamed)

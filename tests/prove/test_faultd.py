@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prove import chain, faultd, rig, truth
-from prove.faultd_table import FAULTS, Directive, May, Where, read_directive
+from prove.faultd_table import ENDLESS, FAULTS, Directive, May, Where, read_directive
 from prove.oracle import Case, Kind, judge
 from prove.oracle_http import Connection, End, Reply
 from prove.oracle_reading import CLIENTS
@@ -67,7 +67,9 @@ def test_odd_syntax_says_the_same(ports: dict[str, int]) -> None:
 
 
 def test_every_fault_can_be_played() -> None:
-    assert set(faultd.PLAYS) == {name for name, fault in FAULTS.items() if fault.port in ("main", "stale")}
+    assert set(faultd.PLAYS) == ENDLESS.keys() | {
+        name for name, fault in FAULTS.items() if fault.port in ("main", "stale")
+    }
     assert {fault.port for fault in FAULTS.values()} == set(rig.PORTS)
     assert len(MAIN) + len(LONG) + 4 == len(FAULTS)
 
