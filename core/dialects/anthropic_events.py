@@ -26,10 +26,10 @@ class _Message(Struct, frozen=True):
 
 class _Delta(Struct, frozen=True):
     type: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    partial_json: str = ""
+    text: str | None = ""
+    thinking: str | None = ""
+    signature: str | None = ""
+    partial_json: str | None = ""
     stop_reason: str | None = None
     stop_sequence: str | None = None
 

@@ -1,4 +1,4 @@
-"""Anthropic's stream passed through: what each event is, without decoding the usual ones."""
+"""Anthropic's stream passed through: what each event is."""
 
 from core import sse
 from core.dialects.anthropic_events import NO_REASON, Event, broken, event_name, opened_block, read_event
@@ -12,29 +12,22 @@ _CONTENT = Scan("content", ("block_delta",))
 _NOTHING = Scan("opening", ("block_delta",))
 _CLOSED = Scan("other", ("block_stop",))
 _EMPTY_BLOCKS = frozenset({"text", "thinking"})
-#: The only string of a delta, when it is empty: no other JSON string ends with a quote after a colon.
-_EMPTY = (b':""}}', b': ""}}')
 
 
 class Scanner:
-    """Classifies events by their names and their first and last bytes; JSON is read wherever these are not the usual
-    ones, and for everything but deltas.
-    """
+    """Reads every event that it knows, and lets the others pass."""
 
     def __init__(self) -> None:
         self.usage = Usage()
         self.stop_reason = ""
         self.complete = False
         self._index = -1
-        self._usual: tuple[bytes, ...] = ()
 
     def scan(self, event: sse.Event) -> Scan:
         data = event.data
         if data is None:
             return Scan("ping", hidden=bool(event.name))  # no event for who reads by the standard
         name = event.name
-        if name == "content_block_delta" and data.startswith(self._usual) and data.endswith(b"}}"):
-            return _NOTHING if data.endswith(_EMPTY) else _CONTENT
         if name == "ping":
             return _PING
         if name in {"", "message"}:
@@ -56,7 +49,6 @@ class Scanner:
 
     def _block_start(self, event: Event) -> Scan:
         self._index += 1
-        self._usual = tuple(form % self._index for form in _USUAL)
         block = opened_block(event.content_block)
         empty = block.type in _EMPTY_BLOCKS and not (block.text or block.thinking)
         return self._at_its_place(event, _OPENED if empty else _FILLED)
@@ -96,8 +88,6 @@ class Scanner:
         return _PING
 
 
-#: How a delta begins, as Anthropic writes it and with the spaces of Python's json.
-_USUAL = (b'{"type":"content_block_delta","index":%d,', b'{"type": "content_block_delta", "index": %d, ')
 _OWN_DELTAS = frozenset({"text_delta", "thinking_delta", "signature_delta", "input_json_delta"})
 _SCANS = {
     "message_start": Scanner._start,

@@ -75,13 +75,13 @@ class Decoder(WireDecoder):
         delta = event.delta
         match delta.type:
             case "text_delta":
-                return [BlockDelta(event.index, "text", delta.text)]
+                return [BlockDelta(event.index, "text", delta.text or "")]
             case "input_json_delta":
-                return [BlockDelta(event.index, "input_json", delta.partial_json)]
+                return [BlockDelta(event.index, "input_json", delta.partial_json or "")]
             case "thinking_delta":
-                return [BlockDelta(event.index, "thinking", delta.thinking)]
+                return [BlockDelta(event.index, "thinking", delta.thinking or "")]
             case "signature_delta":
-                return [BlockDelta(event.index, "signature", delta.signature)]
+                return [BlockDelta(event.index, "signature", delta.signature or "")]
         return []  # citations and what comes later
 
     def _block_stop(self, event: Event) -> list[StreamEvent]:

@@ -133,6 +133,8 @@ class _PassThrough(_Ending):
         return frames
 
     def _frame(self, event: sse.Event) -> Frame | None:
+        if not (event.raw.isascii() or _is_utf8(event.raw)):
+            return self._broken(ValueError("it is not UTF-8"))
         scan = self._scanner.scan(event)
         try:
             for step in scan.steps:
@@ -147,6 +149,14 @@ class _PassThrough(_Ending):
             return Frame("error", data, scan.error.type, scan.error.message)
         self.over = kind == "terminal"
         return None if scan.hidden else Frame(kind, event.raw)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Translation(_Ending):
