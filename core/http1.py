@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from core import request_head
 from core.deadlines import Phase, overdue
-from core.open_connections import LINGERING, Connections
+from core.open_connections import Connections
 from core.outbound import Outbound
 from core.refusals import Refused, answer
 
@@ -85,12 +85,8 @@ class Connection(HttpToolsProtocol):
         if len(self._all.open) < self._all.cap:
             self._all.open.add(self)
             return
-        if len(self._all.lingering) >= LINGERING:
-            self._all.tally.add("connections")
-            transport.abort()
-        else:
-            self._refuse(Refused("connections", 503, "the proxy has no room for another connection; come back later",
-                                 type="overloaded_error"))  # fmt: skip
+        why = "the proxy has no room for another connection; come back later"
+        self._refuse(Refused("connections", 503, why, type="overloaded_error"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSING

@@ -9,7 +9,7 @@ from core.deadlines import Phase
 from core.refusals import Tally
 from core.schema import ServerSettings
 
-#: So many refused connections may linger. Of those over the cap, the ones beyond are closed without a word.
+#: So many refused connections may linger; those beyond are closed as soon as they are told.
 LINGERING = 256
 
 

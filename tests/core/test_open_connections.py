@@ -156,7 +156,7 @@ def test_over_the_cap_each_is_told_so_and_those_inside_are_served() -> None:
             over = [await asyncio.open_connection("127.0.0.1", port) for _ in range(LINGERING + 20)]
             for _, writer in over[:LINGERING]:
                 writer.write(GET)
-            answers = [await reader.read() for reader, _ in over[:LINGERING]]
+            answers = [await reader.read() for reader, _ in over]
             assert {answer[:12] for answer in answers} == {b"HTTP/1.1 503"}
             assert len(connections.lingering) == LINGERING
             for reader, writer in inside:
