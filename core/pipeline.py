@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from core import relaying, simulate, streaming
+from core import relaying, retry_after, simulate, streaming
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.dialects import DIALECTS
@@ -166,7 +166,8 @@ class Pipeline:
             reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
             if reply.status != 200:
                 raise await relaying.failure(reply, dialect, call.client)
-            sent_back = relaying.headers_without_keys(relaying.response_headers(reply.headers, same=same), keys)
+            told = retry_after.for_client(relaying.response_headers(reply.headers, same=same), time.time())
+            sent_back = relaying.headers_without_keys(told, keys)
             patience = Patience(clocks, asked=asked, deadline=reply.deadline)
             stack.callback(patience.close)
             if not request.stream:

@@ -12,10 +12,12 @@ from core.dialects.relay import Frame, Relay, make_relay
 from core.errors import UpstreamFailed
 from core.grammar import Grammar
 from core.messages import (
+    Block,
     BlockDelta,
     BlockStart,
     Message,
     MessageDelta,
+    MessageStart,
     MessageStop,
     Request,
     StreamError,
@@ -195,3 +197,16 @@ def test_a_decoder_says_nothing_after_the_end(dialect: Dialect, whole: bytes) ->
         events = decoder.feed(whole + late) if cut == 0 else decoder.feed(whole) + decoder.feed(late)
         assert isinstance(events[-1], MessageStop)
         assert decoder.end() == []
+
+
+@pytest.mark.parametrize("data", [b"{'a':1}", b'{"a":}', b'{"text":"\xff"}}', b'{"a":1}}'])
+@pytest.mark.parametrize("dialect", [ANTHROPIC, OPENAI], ids=["anthropic", "openai"])
+def test_content_that_no_client_can_read_is_not_passed_on(dialect: Dialect, data: bytes) -> None:
+    """SDKs would show it as a bug of their own, not as an error of the API."""
+    stream = wire(
+        dialect, [MessageStart("m", "m", Usage()), BlockStart(0, Block(type="text")), BlockDelta(0, "text", "hello")]
+    )
+    usual = b'{"type":"content_block_delta","index":0,' if dialect is ANTHROPIC else b""
+    bad = b"event: content_block_delta\ndata: %s%s}\n\n" if dialect is ANTHROPIC else b"data: %s%s\n\n"
+    _, frames = relayed(dialect, dialect, [stream, bad % (usual, data)])
+    assert (frames[-1].kind, data in frames[-1].data) == ("error", False)
