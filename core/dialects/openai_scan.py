@@ -48,6 +48,7 @@ class Scanner:
         if data.strip() == DONE:
             return Scan("terminal", _CLOSE) if self._finish else Scan("error", error=CUT)
         try:
+            data.decode()  # what is kept raw is not looked into by the reader
             answer = read_answer(data)
         except NOT_JSON:
             return Scan("error", error=UNREADABLE)

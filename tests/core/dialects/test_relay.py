@@ -199,7 +199,10 @@ def test_a_decoder_says_nothing_after_the_end(dialect: Dialect, whole: bytes) ->
         assert decoder.end() == []
 
 
-@pytest.mark.parametrize("data", [b"{'a':1}", b'{"a":}', b'{"text":"\xff"}}', b'{"a":1}}'])
+@pytest.mark.parametrize(
+    "data",
+    [b"{'a':1}", b'{"a":}', b'{"text":"\xff"}}', b'{"a":1}}', b'{"choices":[{"index":0,"delta":{"content":"\xff"}}]}'],
+)
 @pytest.mark.parametrize("dialect", [ANTHROPIC, OPENAI], ids=["anthropic", "openai"])
 def test_content_that_no_client_can_read_is_not_passed_on(dialect: Dialect, data: bytes) -> None:
     """SDKs would show it as a bug of their own, not as an error of the API."""
