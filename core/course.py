@@ -140,7 +140,7 @@ class Course:
         row = resilience.kind(failure)
         said_s = retry_after.wait_s(failure.headers, self._means.wall())
         self._note(step.permit, row, failure, said_s)
-        if self._failure is None or failure.status not in resilience.OPERATOR:
+        if self._failure is None or not resilience.only_the_operator(failure):
             self._failure = failure  # of several, not the one that only we can mend
         action = self._action(row, self._situation(step, said_s))
         if action is Action.STOP:
@@ -219,7 +219,7 @@ class Course:
         """The failure as the client gets it: with a wait that it can obey, and no call to multiply what is spent."""
         failure.headers = retry_after.for_client(failure.headers, self._means.wall())
         spent = self._asked > 1 and resilience.kind(failure) != "later"
-        if spent or failure.status in resilience.OPERATOR:
+        if spent or resilience.only_the_operator(failure):
             failure.headers["x-should-retry"] = "false"
         return failure
 

@@ -154,14 +154,18 @@ class UpstreamFailed(ProxyError):
 
     `stage` is how far the request got: `not_sent`, `unknown` (sent, then nothing), `answered` (a status came), `cut`
     (the answer broke off) or `stalled` (a clock ran out in the middle of it). `body` is the provider's own error,
-    already in the client's dialect, to be relayed verbatim.
+    already in the client's dialect, to be relayed verbatim. `lasting` failures do not pass by themselves: an address
+    that is refused, a certificate that is not valid.
     """
 
-    def __init__(self, status: int, message: str, *, stage: str, type: str = "", body: bytes = b"") -> None:
+    def __init__(
+        self, status: int, message: str, *, stage: str, type: str = "", body: bytes = b"", lasting: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.stage = stage
         self.body = body
+        self.lasting = lasting
         self._type = type
 
     @property

@@ -8,6 +8,7 @@ pipelined requests that their client has left, and writes a refusal into the mid
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ TOGETHER = 16 * 1024
 #: Bytes of framing (chunk sizes, extensions, trailers) that a byte of a chunked body may cost.
 FRAMING = 8
 
+_LOG = logging.getLogger(__name__)
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
@@ -335,4 +337,7 @@ class Connection(HttpToolsProtocol):
 def _cause(exc: httptools.HttpParserError) -> Refused:
     """Ours, if it was raised while a callback ran."""
     cause = exc.__context__
+    if isinstance(exc, httptools.HttpParserCallbackError) and cause is not None and not isinstance(cause, Refused):
+        _LOG.error("a bug while a request's head was read", exc_info=cause)
+        return Refused("bug", 500, "internal error of the proxy; its log has the details")
     return cause if isinstance(cause, Refused) else Refused("malformed", 400, "this is no HTTP/1.1 request")

@@ -32,7 +32,7 @@ BAD_KEY: Final = frozenset({401, 402, 403})
 LATER: Final = frozenset({429})
 #: Of the 4xx, those that say that the next try may succeed (RFC 9110, section 15.5.9; RFC 8470).
 TRANSIENT: Final = frozenset({408, 409, 425})
-#: Only the operator can mend it (key, credit, model name): a client that tries again multiplies it.
+#: Only the operator can mend it: key, credit, model name.
 OPERATOR: Final = frozenset({401, 402, 403, 404, 405})
 
 #: Preferred actions by kind of failure; the first that is possible is taken.
@@ -81,6 +81,8 @@ class Situation(Struct, frozen=True, kw_only=True):
 
 def kind(failure: UpstreamFailed) -> str:
     """The row of `TABLE` for a failure."""
+    if failure.lasting:
+        return "not_here"
     if failure.stage != "answered":
         # Who has waited out a clock does not wait it out again: the client's own clock is running too.
         if failure.stage == "stalled" or failure.status == 504:
@@ -91,6 +93,11 @@ def kind(failure: UpstreamFailed) -> str:
         if status in statuses:
             return row
     return "server" if status >= 500 or status in TRANSIENT else "not_here"
+
+
+def only_the_operator(failure: UpstreamFailed) -> bool:
+    """Whether nobody else can mend it: a client that tries again multiplies it."""
+    return failure.lasting or failure.status in OPERATOR
 
 
 def unwell(failure: UpstreamFailed) -> bool:

@@ -61,11 +61,11 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 def _before_sending(causes: list[BaseException]) -> UpstreamFailed | None:
     for cause in causes:
         if isinstance(cause, ForbiddenAddressError):
-            return UpstreamFailed(502, f"the provider's address is refused: {cause}", stage="not_sent")
+            return UpstreamFailed(502, f"the provider's address is refused: {cause}", stage="not_sent", lasting=True)
         # aiohttp's own error is of this kind too, and has no code: it comes first and brings the real one.
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_code"):
             why = _CERTIFICATE.get(cause.verify_code, "is not valid")
-            return UpstreamFailed(502, f"the provider's certificate {why}", stage="not_sent")
+            return UpstreamFailed(502, f"the provider's certificate {why}", stage="not_sent", lasting=True)
     for kind, status, message in _NOT_SENT:
         if any(isinstance(cause, kind) for cause in causes):
             return UpstreamFailed(status, message, stage="not_sent")

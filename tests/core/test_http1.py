@@ -1,10 +1,12 @@
 import asyncio
+import logging
 
+import httptools
 import pytest
 from asgi import GET, START, Receive, Scope, Send, Streams, greeting, piece, played, until
 
 from core.deadlines import LINGER_S, Phase
-from core.http1 import CUT, PIPELINED, TOGETHER, Connection, without_upgrade
+from core.http1 import CUT, PIPELINED, TOGETHER, Connection, _cause, without_upgrade
 from core.open_connections import Connections
 
 OFFER = (
@@ -332,3 +334,18 @@ def test_a_body_in_drops_is_handed_over_once_and_a_large_one_in_parts() -> None:
     assert sum(large) == 1_000_000
     assert all(size >= TOGETHER for size in large[:-1])
     assert len(large) > 2
+
+
+def test_a_bug_of_ours_while_a_head_is_read_is_no_fault_of_the_client_s(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def on_header(self, name: bytes, value: bytes) -> None:
+            raise KeyError(name)
+
+    with pytest.raises(httptools.HttpParserCallbackError) as raised:
+        httptools.HttpRequestParser(Broken()).feed_data(GET)
+    with caplog.at_level(logging.ERROR):
+        refused = _cause(raised.value)
+    assert (refused.status, refused.reason) == (500, "bug")
+    [record] = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is KeyError

@@ -10,8 +10,8 @@ from core.patience import Patience
 from core.schema import UpstreamSettings
 
 HANG_S = 10.0
-FIRST = UpstreamSettings(first_content_s=0.05, between_content_s=600)
-BETWEEN = UpstreamSettings(first_content_s=600, between_content_s=0.05)
+FIRST = UpstreamSettings(first_content_s=0.3, between_content_s=600)
+BETWEEN = UpstreamSettings(first_content_s=600, between_content_s=0.3)
 
 
 async def silent() -> AsyncGenerator[bytes, None]:
@@ -104,7 +104,7 @@ def test_time_in_which_nobody_waits_is_not_the_provider_s() -> None:
         await patience.next(coming)
         patience.content()
         await patience.next(coming)
-        await asyncio.sleep(0.2)  # the client does not read for longer than the clock runs
+        await asyncio.sleep(0.5)  # the client does not read for longer than the clock runs
         return await patience.next(coming)
 
     assert waited(BETWEEN, slow_reader) == b"."

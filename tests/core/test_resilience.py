@@ -17,6 +17,7 @@ from core.resilience import (
     Situation,
     after,
     kind,
+    only_the_operator,
     unwell,
     wait_s,
 )
@@ -58,6 +59,12 @@ def test_each_failure_is_of_one_kind_and_counts_for_the_breaker_or_does_not(
 ) -> None:
     failure = UpstreamFailed(status, "x", stage=stage)
     assert (kind(failure), unwell(failure)) == (row, counts)
+
+
+def test_what_does_not_pass_by_itself_is_not_tried_again() -> None:
+    failure = UpstreamFailed(502, "its address is refused", stage="not_sent", lasting=True)
+    assert (kind(failure), unwell(failure), only_the_operator(failure)) == ("not_here", False, True)
+    assert not only_the_operator(UpstreamFailed(502, "refused", stage="not_sent"))
 
 
 def test_every_kind_is_a_row_and_every_row_a_kind() -> None:

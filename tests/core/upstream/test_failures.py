@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import uvloop
 from raw_provider import BODY, OK, certificate, fin, provider, rst, says
@@ -16,6 +17,7 @@ from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream, classify
 from core.upstream.connections import tls
+from core.upstream.resolver import ForbiddenAddressError
 
 QUICK = UpstreamSettings(connect_s=0.3, first_content_s=0.3, between_content_s=0.3)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
@@ -254,3 +256,11 @@ def test_causes_in_a_circle_have_an_end() -> None:
     one, two = ValueError(), ValueError()
     one.__cause__, two.__cause__ = two, one
     assert classify(one).stage == "unknown"
+
+
+def test_a_refused_address_and_a_bad_certificate_do_not_pass_by_themselves() -> None:
+    expired = ssl.SSLCertVerificationError()
+    expired.verify_code = 10
+    assert classify(ForbiddenAddressError("a is private")).lasting
+    assert classify(expired).lasting
+    assert not classify(aiohttp.ConnectionTimeoutError()).lasting
