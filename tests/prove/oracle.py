@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from prove.chain import Content
 from prove.faultd_table import May
 from prove.oracle_http import Broken, End, Reply, events
-from prove.oracle_reading import Client, Said, Wrong, loads
+from prove.oracle_reading import Client, Wrong, loads
 
 _LINK: Final = re.compile(r"([0-9a-f]{12})[ktj][0-9a-f]{12}\.")
 #: RFC 9110, section 10.2.3: seconds or a date.
@@ -57,6 +57,11 @@ def judge(case: Case, reply: Reply) -> Verdict:
         return Verdict(Kind.VIOLATION, str(exc))
     except (KeyError, TypeError, AttributeError, IndexError) as exc:
         return Verdict(Kind.VIOLATION, f"not the dialect's shape: {type(exc).__name__}: {exc}")
+    return allowed(case, verdict)
+
+
+def allowed(case: Case, verdict: Verdict) -> Verdict:
+    """The same, or VIOLATION if it is not what `case.may` allows."""
     if verdict.kind is Kind.COMPLETE and case.may is May.ERROR:
         return Verdict(Kind.VIOLATION, "a complete answer that the provider never gave")
     if verdict.kind is Kind.HONEST_ERROR and case.may is May.COMPLETE:
@@ -106,7 +111,7 @@ def _whole(case: Case, reply: Reply) -> Verdict:
     if reply.end is not End.CLEAN:
         raise Wrong(f"200 and a whole answer, then {reply.end.value}")
     said = case.client.whole(loads(reply.body))
-    _check_words(case, said)
+    check_words(case, said.content)
     return Verdict(Kind.COMPLETE)
 
 
@@ -115,26 +120,26 @@ def _streamed(case: Case, reply: Reply) -> Verdict:
         raise Wrong(f"a stream of type {reply.header('content-type')!r}")
     said = case.client.stream(events(reply.body))
     if said.error:
-        _check_prefix(case, said)
+        check_prefix(case, said.content)
         if reply.end is End.CLEAN:
             raise Wrong("a clean end after the error event")
         return Verdict(Kind.HONEST_ERROR, "error event")
     if not said.terminal and not (said.finished and reply.end is End.CLEAN and case.may is May.EITHER):
-        _check_prefix(case, said)
+        check_prefix(case, said.content)
         raise Wrong(f"silent end ({reply.end.value}): neither a terminal marker nor an error event")
     if reply.end is not End.CLEAN:
         raise Wrong(f"a terminal marker, then {reply.end.value}")
-    _check_words(case, said)
+    check_words(case, said.content)
     return Verdict(Kind.COMPLETE)
 
 
-def _check_words(case: Case, said: Said) -> None:
+def check_words(case: Case, got: Content) -> None:
     """Every word, and no other."""
     if case.ends_early:
-        _check_prefix(case, said)
+        check_prefix(case, got)
         return
-    _check_foreign(case, said)
-    got, due = said.content, case.content
+    _check_foreign(case, got)
+    due = case.content
     if (got.thinking, got.text) != (due.thinking, due.text) or not _same_json(got.tool, due.tool):
         lengths = ", ".join(f"{len(one)} of {len(other)}" for one, other in zip(got, due, strict=True))
         raise Wrong(f"success, but the words are not those of the answer ({lengths} characters)")
@@ -149,14 +154,14 @@ def _same_json(one: str, other: str) -> bool:
         return False
 
 
-def _check_prefix(case: Case, said: Said) -> None:
-    _check_foreign(case, said)
-    for lane, got, due in zip(Content._fields, said.content, case.content, strict=True):
-        if not due.startswith(got):
+def check_prefix(case: Case, got: Content) -> None:
+    _check_foreign(case, got)
+    for lane, one, due in zip(Content._fields, got, case.content, strict=True):
+        if not due.startswith(one):
             raise Wrong(f"the {lane} is no prefix of the answer's")
 
 
-def _check_foreign(case: Case, said: Said) -> None:
-    foreign = {nonce for words in said.content for nonce in _LINK.findall(words)} - {case.nonce}
+def _check_foreign(case: Case, got: Content) -> None:
+    foreign = {nonce for words in got for nonce in _LINK.findall(words)} - {case.nonce}
     if foreign:
         raise Wrong(f"foreign words, of {foreign}")

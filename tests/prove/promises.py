@@ -19,6 +19,7 @@ from prove import (
     outage,
     overload,
     restart,
+    sdks,
     smuggling,
     storm,
     truth,
@@ -49,6 +50,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.
     "truth": lambda folder, much: truth.section(folder, much.exchanges),
+    "sdks": lambda folder, much: sdks.section(folder, much.sdk_calls),
     "outage": lambda folder, much: outage.section(folder, much.outage),
     # What clients can send.
     "corpus": lambda folder, much: corpus.section(folder, much.every_body),
