@@ -21,6 +21,7 @@ from prove.oracle import judge
 from prove.oracle_http import Connection, End
 from prove.oracle_reading import CLIENTS
 from prove.rig import BOUND_S, Ask, Asking, Rig, rig
+from prove.scene import PATIENCE_S
 from prove.section import Section, tally
 from prove.truth import Table
 
@@ -264,11 +265,12 @@ def mixed(folder: Path, requests: int, reloads: int) -> Section:
             left += uvloop.run(_mingle_and_reload(running, asking, part, max(1, reloads // rounds), table))
             samples.append(leakcheck.private_kib(running))
             found.counts[f"round {number + 1}"] = f"{samples[-1]} KiB"
-        swaps = sum(int(float(line.rpartition(" ")[2])) for line in running.metrics().splitlines()
-                    if line.startswith("terraphim_reloads_total"))  # fmt: skip
+        swaps = _swaps(running)
         found.findings += running.after()
     grown = leakcheck.slope(samples)
     found.counts |= {"cancelled": str(left), "reloads that swapped": str(swaps)}
+    if swaps < reloads // rounds * rounds:
+        found.findings.append(f"only {swaps} of {reloads} configurations were swapped in")
     found.findings += [f"{what} ({times}×)" for what, times in table.wrong.most_common(10)]
     found.number = f"own memory {grown:+.1%} from the middle third to the last, {samples[-1] // 1024} MiB at the end"
     if grown > GROWN:
@@ -277,24 +279,26 @@ def mixed(folder: Path, requests: int, reloads: int) -> Section:
 
 
 async def _mingle_and_reload(running: Rig, asking: Asking, count: int, reloads: int, table: Table) -> int:
-    done = asyncio.Event()
-
     config = running.folder / "config.toml"
     text = config.read_text().partition("long_context_threshold")[0]
 
     async def reload() -> None:
         for _ in range(reloads):
-            if done.is_set():
-                return
+            before = await asyncio.to_thread(_swaps, running)
             # Another configuration each time: one that says the same is not swapped in.
             arriving = running.folder / "arriving"
             arriving.write_text(f"{text}long_context_threshold = {asking.rng.randrange(10**4, 10**6)}\n")
             arriving.rename(config)
             running.proxy.process.send_signal(signal.SIGHUP)
-            await asyncio.sleep(0.05)
+            async with asyncio.timeout(PATIENCE_S):
+                while await asyncio.to_thread(_swaps, running) == before:  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.02)
 
-    task = asyncio.ensure_future(reload())
-    left = await _mingle(running.proxy.port, asking, count, 0.05, table, _CHEAP)
-    done.set()
-    await task
+    left, _ = await asyncio.gather(_mingle(running.proxy.port, asking, count, 0.06, table, _CHEAP), reload())
     return left
+
+
+def _swaps(running: Rig) -> int:
+    """Configurations that were swapped in so far."""
+    lines = running.metrics().splitlines()
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith("terraphim_reloads_total"))

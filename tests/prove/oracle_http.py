@@ -191,8 +191,8 @@ class Connection(asyncio.Protocol):
     def leave(self, *, reset: bool = False) -> None:
         """Close: with FIN, or with RST."""
         self.usable = False
-        if reset:
-            raw = self.transport.get_extra_info("socket")
+        raw = self.transport.get_extra_info("socket")
+        if reset and raw is not None:  # the other side may have closed it already
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
