@@ -6,7 +6,7 @@ CONFIG := $(wildcard config.toml)
 PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plugins bench conformance prove test-plugins test-model lock clean
+.PHONY: help run test check plugins bench conformance prove compare test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modul
 
 prove: $(VENV)/.dev ## Try the promises of docs/security.md on a real proxy; PROFILE=full for all of it
 	@sh tools/clean_env.sh $(BIN)/python -m prove --profile $(PROFILE)
+
+compare: $(VENV)/.dev ## The faults of `prove` for LiteLLM's proxy and ours, side by side (installs it into .tools)
+	@sh tools/clean_env.sh $(BIN)/python -m prove.compare
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

@@ -11,5 +11,6 @@ each hands over, `report` what a run leaves behind. `hostile` puts a proxy betwe
 and a `crowd` of clients that misbehave.
 
 The fault kit: `faultd` plays the faults of `faultd_table`, `oracle` judges what came back, `rig` puts a proxy between
-them. `truth` and `leaving` are promises on it, `leakcheck` counts what a proxy holds.
+them. `truth` and `leaving` are promises on it, `leakcheck` counts what a proxy holds. `compare` puts another
+proxy (`rival`) in the same place, before a judge with more `leniency`.
 """

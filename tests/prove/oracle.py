@@ -85,16 +85,19 @@ def _read(case: Case, reply: Reply) -> Verdict:
 
 
 def _check_head(case: Case, reply: Reply) -> None:
-    everything = reply.body + "\n".join(f"{name}: {value}" for name, value in reply.headers).encode(
-        "latin-1", "replace"
-    )
-    if any(secret in everything for secret in case.secrets):
-        raise Wrong("a secret is in the answer")
+    check_secrets(case, reply)
     for name, value in reply.headers:
         if name in ("set-cookie", "x-injected", "content-encoding"):
             raise Wrong(f"header {name}")
         if name == "retry-after" and not _RETRY_AFTER.fullmatch(value):
             raise Wrong(f"retry-after: {value}")
+
+
+def check_secrets(case: Case, reply: Reply) -> None:
+    """None in any byte."""
+    headers = "\n".join(f"{name}: {value}" for name, value in reply.headers).encode("latin-1", "replace")
+    if any(secret in reply.body + headers for secret in case.secrets):
+        raise Wrong("a secret is in the answer")
 
 
 def _refusal(case: Case, reply: Reply) -> Verdict:

@@ -93,17 +93,22 @@ def configuration(ports: dict[str, int], clocks: dict[str, float] = CLOCKS, more
     lines += ["[resilience]", "breaker = false", "max_wait_s = 0.5"]  # every request must meet its fault
     for dialect in DIALECTS:
         for port in PORTS:
-            scheme, path = ("https" if port == "tls" else "http"), ("" if dialect == "anthropic" else "/v1")
             lines += [
                 f"[providers.{provider(dialect, port)}]",
                 f'dialect = "{dialect}"',
-                f'base_url = "{scheme}://127.0.0.1:{ports[port]}{path}"',
+                f'base_url = "{base_url(dialect, port, ports)}"',
                 'api_key = { file = "key" }',
                 "allow_private = true",
                 "any_model = true",
             ]
     lines += ['[plugins]\ndir = "plugins"', '[taxonomy]\ndir = "taxonomy"', more]
     return "\n".join([*lines, "[routing]", f'default = "{provider("anthropic", "main")},m"', ""])
+
+
+def base_url(dialect: str, port: str, ports: dict[str, int]) -> str:
+    """Where a provider of this dialect is."""
+    scheme, path = ("https" if port == "tls" else "http"), ("" if dialect == "anthropic" else "/v1")
+    return f"{scheme}://127.0.0.1:{ports[port]}{path}"
 
 
 def provider(dialect: str, port: str) -> str:
@@ -139,9 +144,10 @@ def rig(folder: Path, clocks: dict[str, float] = CLOCKS, more: str = "") -> Iter
 
 
 class Asking:
-    """Makes requests: seeded, so that a run can be repeated."""
+    """Makes requests: seeded, so that a run can be repeated. `between` a model's provider and name."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, between: str = ",") -> None:
+        self.between = between
         self.rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
 
     def any(self, names: Sequence[str] = tuple(FAULTS)) -> Ask:
@@ -157,7 +163,7 @@ class Asking:
         directive = Directive(name, self.rng.randrange(10**6), nonce if mark is None else f"{nonce[:-1]}{mark:x}")
         said = chain.content(chain.shape_of(fault.shape, directive.seed), directive.nonce)
         case = Case(client, streamed, directive.nonce, said, fault.may, (KEY.encode(),), fault.ends_early)
-        asked = client.request(f"{provider(upstream, fault.port)},{name}", str(directive), stream=streamed)
+        asked = client.request(f"{provider(upstream, fault.port)}{self.between}{name}", str(directive), stream=streamed)
         return Ask(name, upstream, case, post(client.path, msgspec.json.encode(asked)))
 
 

@@ -79,7 +79,7 @@ def plan(requests: int) -> list[Ask]:
     return asks
 
 
-async def exchange(port: int, asks: Sequence[Ask], table: Table) -> None:
+async def exchange(port: int, asks: Sequence[Ask], table: Table, at_once: int = CONCURRENCY) -> None:
     """All of them, some at once, each judged."""
     waiting = iter(asks)
 
@@ -93,4 +93,4 @@ async def exchange(port: int, asks: Sequence[Ask], table: Table) -> None:
         if connection is not None:
             connection.leave()
 
-    await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
+    await asyncio.gather(*(client() for _ in range(at_once)))

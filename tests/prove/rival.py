@@ -1,0 +1,136 @@
+"""LiteLLM's proxy in front of `faultd`: installed in a folder of its own, and set up as `rig` sets up ours."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bench import children
+from prove.faultd_table import FAULTS
+from prove.rig import CLOCKS, KEY, Rig, base_url, faultd, provider
+
+PACKAGE: Final = "litellm[proxy]>=1.60,<2"
+FOLDER: Final = Path(__file__).parents[2] / ".tools" / "litellm"
+#: Between a model's provider and name: a comma would separate several models.
+BETWEEN: Final = "-"
+#: Models that it knows, so that it treats their providers as what they are.
+MODELS: Final = {"anthropic": "anthropic/claude-sonnet-4-5", "openai": "openai/gpt-4o"}
+#: It is imported for half a minute on a slow machine (s).
+START_S: Final = 180.0
+#: It is slower than ours, so a stream of its has more than `total_s`, and still less than `rig.BOUND_S` (s).
+STREAM_S: Final = 10.0
+#: Prices from its own package instead of the network, no administration, an end for every stream.
+VARIABLES: Final = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "DISABLE_ADMIN_UI": "True",
+    "LITELLM_MAX_STREAMING_DURATION_SECONDS": str(STREAM_S),
+}
+_VERSION: Final = "import importlib.metadata; print(importlib.metadata.version('litellm'))"
+
+
+class NotInstalled(RuntimeError):
+    """It cannot be tried here."""
+
+
+def install(folder: Path = FOLDER, package: str = PACKAGE) -> str:
+    """Its version; once installed, it stays. `NotInstalled` says what went wrong."""
+    python, done = str(folder / "bin" / "python"), folder / "done"
+    if not done.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(folder, sys.executable, "-m", "venv", str(folder))
+        _run(folder, python, "-m", "pip", "install", "-q", "--disable-pip-version-check", package)
+        done.touch()
+    return _run(folder, python, "-c", _VERSION).strip()
+
+
+def _run(folder: Path, *command: str) -> str:
+    env = children.environment(folder / "home")
+    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise NotInstalled(f"{' '.join(command)}\n{(done.stderr or done.stdout)[-2000:]}")
+    return done.stdout
+
+
+def configuration(ports: dict[str, int]) -> dict[str, Any]:
+    """The same models, addresses and clocks as ours; nothing is asked twice, nobody is left out after failures.
+
+    It has one clock for what ours has three for, so it is given the longest of them.
+    """
+    clocks = {"timeout": CLOCKS["total_s"], "stream_timeout": CLOCKS["total_s"], "max_retries": 0}
+    models = [
+        {
+            "model_name": f"{provider(dialect, fault.port)}{BETWEEN}{name}",
+            "litellm_params": {
+                "model": MODELS[dialect],
+                "api_base": base_url(dialect, fault.port, ports),
+                "api_key": KEY,
+                **clocks,
+            },
+        }
+        for name, fault in FAULTS.items()
+        for dialect in fault.dialects
+    ]
+    return {
+        "model_list": models,
+        "litellm_settings": {
+            "telemetry": False,
+            "drop_params": True,
+            "num_retries": 0,
+            "request_timeout": CLOCKS["total_s"],
+            "use_chat_completions_url_for_anthropic_messages": True,  # faultd has no other one
+        },
+        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "general_settings": {"dangerously_permit_weak_or_unset_master_key": True},  # clients have no key, on loopback
+    }
+
+
+@contextmanager
+def running(folder: Path, installed: Path = FOLDER) -> Iterator[Rig]:
+    """Both running, in `folder`, which does not exist yet."""
+    home = folder / "home"
+    home.mkdir(parents=True)
+    with ExitStack() as stack:
+        process, ports = stack.enter_context(faultd(folder))
+        config = folder / "config.yaml"
+        config.write_text(json.dumps(configuration(ports)))  # JSON is YAML
+        server = stack.enter_context(_proxy(installed, config, home))
+        yield Rig(folder, server, ports, process)
+
+
+@contextmanager
+def _proxy(installed: Path, config: Path, home: Path) -> Iterator[children.Server]:
+    port = _free_port()
+    arguments = ("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
+    command = [str(installed / "bin" / "litellm"), *arguments]
+    env = children.environment(home) | VARIABLES
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen(command, env=env, cwd=home, stdout=log, stderr=log) as child,
+    ):
+        try:
+            _wait(child, port, home / "log")
+            yield children.Server(child, port)
+        finally:
+            child.kill()
+
+
+def _free_port() -> int:
+    """It announces none that it chose itself."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def _wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while child.poll() is None and time.monotonic() < deadline:
+        if children.request(port, "GET", "/health/liveliness")[0] == 200:
+            return
+        time.sleep(0.2)
+    raise NotInstalled(f"it does not start: {log.read_text(errors='replace')[-2000:]}")
