@@ -25,6 +25,7 @@ from prove.rig import BOUND_S, CLOCKS, Ask, Asking, Rig, forms, rig
 #: Requests at once: few enough that neither proxy misses a clock because it has too much to do.
 AT_ONCE: Final = 8
 _FIRST: Final = ("good_text", "good_thinking", "good_tools")
+_USUAL_WEIGHT: Final = 10
 #: So many kinds of violation are told for each.
 _TOLD: Final = 40
 
@@ -52,7 +53,10 @@ class Tally(truth.Table):
 
 
 def plan(times: int, between: str = ",") -> list[Ask]:
-    """The same ones for everybody but for the mark in a model's name; see `Asking`."""
+    """The same ones for everybody but for the mark in a model's name; see `Asking`.
+
+    The costly ones come last: a proxy that they block for minutes should not lose the other faults by it.
+    """
     asking = Asking(4, between)
     asks = [
         asking.one(name, client, upstream, streamed=streamed)
@@ -61,7 +65,7 @@ def plan(times: int, between: str = ",") -> list[Ask]:
         for _ in range(times)
     ]
     asking.rng.shuffle(asks)
-    return asks
+    return sorted(asks, key=lambda ask: -min(_USUAL_WEIGHT, FAULTS[ask.fault].weight))
 
 
 def tried(running: Rig, asks: list[Ask]) -> Tally:

@@ -71,6 +71,12 @@ def test_a_stream_is_judged_by_what_it_tells(body: bytes, end: End, may: May, ex
     assert outcome(case(may), body, end) == expected
 
 
+def test_what_is_no_success_in_http_is_none() -> None:
+    assert outcome(case(May.COMPLETE), WHOLE + DONE, status=302) == "VIOLATION"
+    broken = Reply(200, SSE, WHOLE + DONE, End.CUT, "chunk size")
+    assert weigh(case(May.COMPLETE), broken)[0] is Outcome.VIOLATION
+
+
 def test_an_anthropic_stream_may_be_in_any_order_but_must_not_lie() -> None:
     said = words(SAID.thinking, "thinking") + words(SAID.text)
     assert outcome(case(May.COMPLETE, client=ANTHROPIC), said + STOP) == "LOOSE"
@@ -93,15 +99,16 @@ def test_any_status_from_400_on_tells_an_error(client: int) -> None:
 
 
 def test_a_whole_answer_must_have_the_words() -> None:
-    def body(text: str) -> bytes:
+    def body(text: str, finish: str | None = "stop") -> bytes:
         call = [{"index": 3, "function": {"arguments": ""}}]
         return json.dumps(
-            {"choices": [{"finish_reason": "stop", "message": {"content": text, "tool_calls": call}}]}
+            {"choices": [{"finish_reason": finish, "message": {"content": text, "tool_calls": call}}]}
         ).encode()
 
     whole = case(May.COMPLETE, streamed=False)
     assert outcome(whole, body(SAID.text)) == "LOOSE"
     assert outcome(whole, body(HALF)) == "VIOLATION"
+    assert outcome(whole, body(SAID.text, None)) == "VIOLATION"
     assert outcome(whole._replace(may=May.ERROR), body(SAID.text)) == "VIOLATION"
 
 
