@@ -1,14 +1,16 @@
 """`python -m prove.compare`: the faults of `faultd`, the same requests and judge, for LiteLLM's proxy and for ours.
 
 Every fault in every form (both fronts, both providers' dialects, streamed and not), `--times N` times, first through
-one proxy, then through the other. LiteLLM is installed by pip into .tools/litellm; the exit code is 1 if it cannot be.
-The judge is lenient (`leniency`). What is printed says what counts as what.
+one proxy, then through the other; costly faults in a process of their own. LiteLLM is installed by pip into
+.tools/litellm; the exit code is 1 if it cannot be. The judge is lenient (`leniency`). What is printed says what counts
+as what.
 """
 
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -22,6 +24,8 @@ from prove.oracle import Verdict
 from prove.oracle_http import Reply
 from prove.rig import BOUND_S, CLOCKS, Ask, Asking, Rig, forms, rig
 
+#: Starts a proxy and its provider in a folder.
+Start = Callable[[Path], AbstractContextManager[Rig]]
 #: Requests at once: few enough that neither proxy misses a clock because it has too much to do.
 AT_ONCE: Final = 8
 _FIRST: Final = ("good_text", "good_thinking", "good_tools")
@@ -52,28 +56,34 @@ class Tally(truth.Table):
         return total
 
 
-def plan(times: int, between: str = ",") -> list[Ask]:
-    """The same ones for everybody but for the mark in a model's name; see `Asking`.
+def plan(times: int, between: str = ",") -> list[list[Ask]]:
+    """The same requests for everybody but for the mark in a model's name; see `Asking`. A list for each process.
 
-    The costly ones come last: a proxy that they block for minutes should not lose the other faults by it.
+    Each costly fault has a process of its own: a proxy that it blocks for minutes should not lose the others by it.
     """
     asking = Asking(4, between)
-    asks = [
-        asking.one(name, client, upstream, streamed=streamed)
+    by_fault = {
+        name: [
+            asking.one(name, client, upstream, streamed=streamed)
+            for client, upstream, streamed in forms(name)
+            for _ in range(times)
+        ]
         for name in FAULTS
-        for client, upstream, streamed in forms(name)
-        for _ in range(times)
-    ]
-    asking.rng.shuffle(asks)
-    return sorted(asks, key=lambda ask: -min(_USUAL_WEIGHT, FAULTS[ask.fault].weight))
+    }
+    costly = [name for name, fault in FAULTS.items() if fault.weight < _USUAL_WEIGHT]
+    usual = [ask for name, asks in by_fault.items() if name not in costly for ask in asks]
+    asking.rng.shuffle(usual)
+    return [usual, *(by_fault[name] for name in costly)]
 
 
-def tried(running: Rig, asks: list[Ask]) -> Tally:
-    """All requests through one proxy, after some good ones that do not count: the first of a process are slow."""
-    uvloop.run(truth.exchange(running.proxy.port, [ask for ask in asks if ask.fault in _FIRST], Tally(), AT_ONCE))
-    tally = Tally()
-    uvloop.run(truth.exchange(running.proxy.port, asks, tally, AT_ONCE))
-    tally.redirects = running.control()["trapped"]
+def tried(start: Start, folder: Path, plans: list[list[Ask]]) -> Tally:
+    """All requests through one proxy, each process after good ones that do not count: its first answers are slow."""
+    tally, first = Tally(), [ask for ask in plans[0] if ask.fault in _FIRST]
+    for number, asks in enumerate(plans):
+        with start(folder / str(number)) as running:
+            uvloop.run(truth.exchange(running.proxy.port, first, Tally(), AT_ONCE))
+            uvloop.run(truth.exchange(running.proxy.port, asks, tally, AT_ONCE))
+            tally.redirects += running.control()["trapped"]
     return tally
 
 
@@ -108,10 +118,10 @@ def compare(times: int, folder: Path) -> dict[str, Tally]:
     """By the proxies' names. `rival.NotInstalled` if there is nothing to compare with."""
     version = rival.install()
     print(f"LiteLLM {version}; clocks {CLOCKS}, a hang is {BOUND_S:.0f} s, {AT_ONCE} requests at once", flush=True)
-    with rig(folder / "ours") as ours:
-        first = tried(ours, plan(times))
-    with rival.running(folder / "theirs") as theirs:
-        return {"Terraphim LLM Proxy": first, f"LiteLLM {version}": tried(theirs, plan(times, rival.BETWEEN))}
+    return {
+        "Terraphim LLM Proxy": tried(rig, folder / "ours", plan(times)),
+        f"LiteLLM {version}": tried(rival.running, folder / "theirs", plan(times, rival.BETWEEN)),
+    }
 
 
 def main() -> None:
