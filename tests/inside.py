@@ -22,6 +22,19 @@ from core.upstream import Counts
 
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#: The beginning of an Anthropic stream, event by event.
+START = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{"input_tokens":7}}}'
+    b"\n\n"
+)
+OPEN = (
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    b'"content_block":{"type":"text","text":""}}\n\n'
+)
+SAY = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"hi"}}\n\n'
+)
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 

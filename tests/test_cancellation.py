@@ -9,20 +9,8 @@ from pathlib import Path
 import pytest
 import uvloop
 from asgi import PATIENCE_S, until
-from inside import HEAD, Inside, Script, chunk, inside, provider, request, says
+from inside import HEAD, OPEN, SAY, START, Inside, Script, chunk, inside, provider, request, says
 
-START = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{"input_tokens":7}}}'
-    b"\n\n"
-)
-OPEN = (
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
-    b'"content_block":{"type":"text","text":""}}\n\n'
-)
-SAY = (
-    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-    b'"delta":{"type":"text_delta","text":"hi"}}\n\n'
-)
 REST = (
     b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
     b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":'

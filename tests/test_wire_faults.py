@@ -8,21 +8,9 @@ import msgspec
 import pytest
 import uvloop
 from asgi import PATIENCE_S, until
-from inside import HEAD, Inside, Script, chunk, inside, provider, says
+from inside import HEAD, OPEN, SAY, START, Inside, Script, chunk, inside, provider, says
 from raw_provider import fin, rst
 
-START = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{"input_tokens":7}}}'
-    b"\n\n"
-)
-OPEN = (
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
-    b'"content_block":{"type":"text","text":""}}\n\n'
-)
-SAY = (
-    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-    b'"delta":{"type":"text_delta","text":"hi"}}\n\n'
-)
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 CLOSED_AT_THE_END = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 SIZED = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"

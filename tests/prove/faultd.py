@@ -20,7 +20,8 @@ from typing import Final, cast
 import msgspec
 import uvloop
 
-from prove import certificate, faultd_bodies, faultd_heads, faultd_streams
+from prove import faultd_bodies, faultd_heads, faultd_streams
+from prove.certificate import certificate
 from prove.faultd_dialects import DIALECTS, Dialect
 from prove.faultd_play import Play
 from prove.faultd_table import Directive, read_directive
@@ -219,7 +220,7 @@ async def _main() -> None:
         refused, backlog = (stack.enter_context(_socket(backlog=size)) for size in (None, 0))
         for one in _full(backlog):
             stack.enter_context(one)
-        tls = certificate.self_signed(Path(stack.enter_context(TemporaryDirectory())))
+        tls, _ = certificate(Path(stack.enter_context(TemporaryDirectory())), "elsewhere.invalid")
         listening: dict[str, Callable[[], asyncio.Protocol]] = {
             "main": lambda: Connection(server),
             "tls": lambda: Connection(server),

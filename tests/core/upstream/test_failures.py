@@ -11,13 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
-from raw_provider import BODY, OK, certificate, fin, provider, rst, says
+from raw_provider import BODY, OK, fin, provider, rst, says
 
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream, classify
 from core.upstream.connections import tls
 from core.upstream.resolver import ForbiddenAddressError
+from prove.certificate import certificate
 
 QUICK = UpstreamSettings(connect_s=0.3, first_content_s=0.3, between_content_s=0.3)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
