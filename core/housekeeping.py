@@ -1,7 +1,7 @@
 """What one timer looks at: late connections, memory, and refusals that the log has not heard of."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from core.admission import MIB, Admission
 from core.open_connections import Connections
@@ -9,6 +9,8 @@ from core.resident import Memory, trim
 
 #: Seconds between two looks at memory, and looks at memory between two at everything else.
 TICK_S, OFTEN = 0.1, 5
+#: Seconds between two slices of the connections.
+PAUSE_S = 0.005
 
 
 class Housekeeping:
@@ -23,6 +25,7 @@ class Housekeeping:
         self._memory = Memory()
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._slices: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """The first look is one tick away."""
@@ -30,9 +33,10 @@ class Housekeeping:
 
     def stop(self) -> None:
         """No further look."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._slices):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._slices = None
         self._memory.close()
 
     def _tick(self) -> None:
@@ -41,8 +45,12 @@ class Housekeeping:
         self.weigh(self._memory.resident())
         self._ticks += 1
         if self._ticks % OFTEN == 0:
-            self._connections.sweep(loop.time())
+            self._sweep(self._connections.sweeping(loop.time()))
             self.say(loop.time())
+
+    def _sweep(self, slices: Iterator[None]) -> None:
+        if next(slices, True) is None:
+            self._slices = asyncio.get_running_loop().call_later(PAUSE_S, self._sweep, slices)
 
     def weigh(self, resident: int) -> None:
         """`resident` in bytes."""

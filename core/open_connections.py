@@ -1,7 +1,7 @@
 """The open connections of a process: which there are, how many there may be, and which are late."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from core import descriptors
@@ -11,6 +11,8 @@ from core.schema import ServerSettings
 
 #: So many refused connections may linger; those beyond are closed as soon as they are told.
 LINGERING = 256
+#: Connections that are looked at in one go.
+SLICE = 100
 
 
 class Held(Protocol):
@@ -72,8 +74,17 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """End what is late."""
-        for one in self.every:
-            one.check(now)
+        for _ in self.sweeping(now):
+            pass
+
+    def sweeping(self, now: float) -> Iterator[None]:
+        """The same, with a pause after every `SLICE`: thousands at once would hold up a request for milliseconds."""
+        every = self.every
+        for at in range(0, len(every), SLICE):
+            for one in every[at : at + SLICE]:
+                if one in self.open or one in self.lingering:
+                    one.check(now)
+            yield
 
     def counting(self, phase: Phase) -> Callable[[], float]:
         """How many are in that phase: what a gauge asks."""

@@ -44,8 +44,8 @@ def test_drips(one: Seen, said: str | None) -> None:
 
 def test_others_that_are_slowed_down() -> None:
     calm = [1.0] * 98 + [2.0, 2.0]
-    assert drips.slower(calm, [4.0] * 100) == []
-    assert len(drips.slower(calm, [3.0] * 98 + [4.1, 4.1])) == 1
+    assert drips.Series(calm, [4.0] * 100).slower() == []
+    assert len(drips.Series(calm, [3.0] * 98 + [4.1, 4.1]).slower()) == 1
 
 
 @pytest.mark.parametrize(
