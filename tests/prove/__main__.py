@@ -29,10 +29,10 @@ def tried(names: list[str], profile: Profile, folder: Path) -> Iterator[Section]
 
 def _reported(sections: Iterator[Section], profile: str, path: Path) -> Iterator[Section]:
     """The same, each in the file as soon as it is there: the next one may take long."""
-    done: list[Section] = []
+    done, commit = list[Section](), report.checked_out()
     for section in sections:
         done.append(section)
-        report.write(path, profile, done)
+        report.write(path, profile, done, commit)
         yield section
 
 

@@ -44,7 +44,7 @@ def machine() -> Machine:
     return Machine(len(os.sched_getaffinity(0)), platform.release(), platform.python_version(), platform.machine())
 
 
-def commit() -> str:
+def checked_out() -> str:
     """The checkout's commit."""
     git = ("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT))
     try:
@@ -57,10 +57,10 @@ def commit() -> str:
     return said[0] + ("+" if said[1] else "")
 
 
-def write(path: Path, profile: str, sections: Sequence[Section]) -> None:
-    """The file, whole or not at all."""
+def write(path: Path, profile: str, sections: Sequence[Section], commit: str) -> None:
+    """The file, whole or not at all. `commit` is what was checked out when the run began."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    data = msgspec.json.encode(Report(now, profile, commit(), machine(), list(sections)))
+    data = msgspec.json.encode(Report(now, profile, commit, machine(), list(sections)))
     temporary = path.with_name(f"{path.name}.new")
     temporary.write_bytes(msgspec.json.format(data, indent=2) + b"\n")
     temporary.replace(path)

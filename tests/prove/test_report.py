@@ -26,7 +26,7 @@ PAGE = f"""before
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    report.write(tmp_path / "prove.json", "short", [HELD, BROKEN])
+    report.write(tmp_path / "prove.json", "short", [HELD, BROKEN], "0123456789ab")
     found = report.read(tmp_path / "prove.json")
     assert (found.profile, found.sections) == ("short", [HELD, BROKEN])
     assert found.machine == report.machine()
@@ -37,7 +37,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_the_results_of_a_run_stand_in_the_table(tmp_path: Path) -> None:
     page, results = tmp_path / "page.md", tmp_path / "prove.json"
     page.write_text(PAGE)
-    report.write(results, "full", [HELD, BROKEN])
+    report.write(results, "full", [HELD, BROKEN], "0123456789ab+")
     run = report.read(results)
     report.write_docs(results, page)
     said = f"(full, {run.date[:10]}, {run.commit})"
@@ -47,7 +47,7 @@ def test_the_results_of_a_run_stand_in_the_table(tmp_path: Path) -> None:
 
 
 def test_what_was_skipped_says_so(tmp_path: Path) -> None:
-    report.write(tmp_path / "prove.json", "full", [SKIPPED])
+    report.write(tmp_path / "prove.json", "full", [SKIPPED], "")
     run = report.read(tmp_path / "prove.json")
     assert report.last_result(run, SKIPPED).startswith("SKIPPED: no namespace here (full, ")
 
