@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from asgi import until
 from raw_provider import OK, fin, provider, says
 
 from core.errors import UpstreamFailed
@@ -207,8 +208,7 @@ def test_pools_of_providers_that_are_gone_go() -> None:
             async with provider(says(OK, then=fin)) as (settings, _):
                 async with upstream.post(settings, CLOCKS, "/x", {}, b"{}") as reply:
                     await reply.body()
-                await asyncio.sleep(0.1)  # its end arrives
-                assert upstream.counts() == (0, 0, 0)
+                await until(lambda: upstream.counts() == (0, 0, 0))  # its end arrives
         assert len(upstream._pools) == 1
         await upstream.close()
 
