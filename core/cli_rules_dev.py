@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -30,12 +31,33 @@ def rules_dev(
         workshop = open_workshop(path)
     except NoModule as exc:
         _refuse(str(exc))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for step in follow(workshop, place, sleep=time.sleep):
+        for step in follow(workshop, place, sleep=interruptible()):
             print(step, flush=True)
     except KeyboardInterrupt:
         print(f"ended; what was swapped stays in {folder}, in shadow mode")
+
+
+def interruptible() -> Callable[[float], None]:
+    """A sleep, and from now on SIGINT and SIGTERM raise KeyboardInterrupt: at once, or else in the next sleep.
+
+    Python drops an exception that is raised while an object is destroyed or a library calls back, and with it the only
+    word that the user wants an end.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, _: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    def sleep(seconds: float) -> None:
+        if heard:
+            raise KeyboardInterrupt
+        time.sleep(seconds)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, hear)
+    return sleep
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """`rules dev` as an author uses it, beside a proxy that serves."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import httpx
 import pytest
 from command import Cli
 from proxy import PATIENCE_S, RunningProxy, running
+
+from core.cli_rules_dev import interruptible
 
 RULE = """\
 (module (memory (export "memory") 5) (data (i32.const 16) "{\\"abstain\\":true,\\"reason\\":\\"REASON\\"}")
@@ -99,6 +102,20 @@ def test_a_signal_ends_a_build_that_hangs(clean_env: dict[str, str], author: Pat
         dev.send_signal(signal.SIGTERM)
         assert dev.wait(PATIENCE_S) == 0
     assert "ended; what was swapped stays" in out.read_text()
+
+
+def test_an_interrupt_that_got_lost_is_heard_in_the_next_sleep() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        sleep = interruptible()
+        sleep(0)
+        with contextlib.suppress(KeyboardInterrupt):  # as Python does in a destructor
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            sleep(0)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_what_it_cannot_begin_with_is_said(clean_env: dict[str, str], author: Path) -> None:
