@@ -93,3 +93,13 @@ async def provider(
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def full_backlog() -> AsyncIterator[str]:
+    """Where nobody takes a connection: a request comes to a stand while it connects."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as one, socket.socket() as two:
+        for taken in (one, two):
+            taken.setblocking(False)
+            taken.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,7 +1,6 @@
 """A client that leaves, at each phase of its request, stops the provider and leaves nothing behind."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import uvloop
 from asgi import PATIENCE_S, until
 from inside import HEAD, OPEN, SAY, START, Inside, Script, chunk, inside, provider, request, says
+from raw_provider import full_backlog
 
 REST = (
     b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
@@ -57,16 +57,6 @@ DIALECTS = pytest.mark.parametrize("dialect", ["anthropic", "openai"])
 
 def run(play: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(asyncio.wait_for(play(), 2 * PATIENCE_S))
-
-
-@asynccontextmanager
-async def full_backlog() -> AsyncIterator[str]:
-    """Where nobody takes a connection: a request comes to a stand while it connects."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as one, socket.socket() as two:
-        for taken in (one, two):
-            taken.setblocking(False)
-            taken.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 from asgi import until
-from raw_provider import OK, fin, provider, says
+from raw_provider import OK, fin, full_backlog, provider, says
 
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
@@ -251,11 +250,7 @@ CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
 
 @asynccontextmanager
 async def _full_backlog() -> AsyncIterator[ProviderSettings]:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, socket.socket() as one, socket.socket() as two:
-        for taken in (one, two):
-            taken.setblocking(False)
-            taken.connect_ex(listener.getsockname())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with full_backlog() as url:
         yield ProviderSettings(dialect="openai", base_url=url, allow_private=True)
 
 
