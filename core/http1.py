@@ -9,7 +9,6 @@ pipelined requests that their client has left, and writes a refusal into the mid
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,18 +34,6 @@ TOGETHER = 16 * 1024
 FRAMING = 8
 
 _LOG = logging.getLogger(__name__)
-_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
-
-
-def without_upgrade(data: bytes) -> bytes:
-    """The bytes of a POST's head without the offer to upgrade: RFC 9110, section 7.8 lets a server ignore it.
-
-    Only what begins a request is looked at; no JSON body begins so.
-    """
-    if not (data.startswith(b"POST ") and _UPGRADE.search(data)):
-        return data
-    head, blank, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"", head) + blank + rest
 
 
 class Connection(HttpToolsProtocol):
@@ -79,6 +66,8 @@ class Connection(HttpToolsProtocol):
         self._head = 0  # and of those after it, while the head goes on
         self._fields = 0
         self._framing = 0  # bytes of the body being read that are not its own
+        self._offered = b""  # a head for the parser that goes on behind an offer to upgrade
+        self._repeating = False  # it is reading that head
 
     # Beginning and end
 
@@ -191,7 +180,7 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head += self._read
         try:
-            self.parser.feed_data(without_upgrade(data))
+            self._feed(data)
             self._check_sizes()
         except httptools.HttpParserUpgrade:  # what follows speaks another protocol
             self._make_last()
@@ -204,6 +193,21 @@ class Connection(HttpToolsProtocol):
         except Refused as refused:
             self._refuse(refused)
 
+    def _feed(self, data: bytes) -> None:
+        """An offer to upgrade is ignored (RFC 9110, section 7.8). The parser takes the body for the other protocol:
+        another one reads it, whose head says where the body ends.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._offered:
+                raise
+            self.parser = httptools.HttpRequestParser(self)
+            self._repeating = True
+            self.parser.feed_data(self._offered)
+            self._repeating, self._offered = False, b""
+            self._feed(data[offer.args[0] :])
+
     def _check_sizes(self) -> None:
         """Of what has been fed so far."""
         limit = self._all.limits.max_head_bytes
@@ -213,6 +217,8 @@ class Connection(HttpToolsProtocol):
             raise Refused("framing", 400, "the body's chunks have more framing than content")
 
     def on_message_begin(self) -> None:
+        if self._repeating:
+            return
         if self._deaf:
             raise Refused("", 400, "the connection's last request was read")
         super().on_message_begin()
@@ -222,7 +228,13 @@ class Connection(HttpToolsProtocol):
         if self.phase is Phase.IDLE:
             self._enter(Phase.HEAD)
 
+    def on_url(self, url: bytes) -> None:
+        if not self._repeating:
+            super().on_url(url)
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._repeating:
+            return
         self._fields += 1
         if self._fields > self._all.limits.max_headers:
             raise Refused("max_headers", 431, f"more than {self._all.limits.max_headers} headers (server.max_headers)")
@@ -232,6 +244,8 @@ class Connection(HttpToolsProtocol):
             raise Refused("malformed", 400, "a field behind the body frames, routes or authorises (RFC 9110, 6.5.1)")
 
     def on_headers_complete(self) -> None:
+        if self._repeating:
+            return
         self._check_head(self._all.limits.max_head_bytes)
         parser = self.parser
         status, said = request_head.fault(parser.get_http_version(), parser.get_method(), self.url, self.headers)
@@ -239,6 +253,7 @@ class Connection(HttpToolsProtocol):
             raise Refused("malformed", status, said)
         self._in_head = False
         self._framing = 0
+        self._offered = request_head.framing(self.headers) if parser.should_upgrade() else b""
         if self._owed() and len(self.pipeline) >= PIPELINED:
             raise Refused("pipelined", 400, "too many requests at once on one connection")
         super().on_headers_complete()
@@ -273,6 +288,8 @@ class Connection(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
+        if self._offered:  # so it seems to this parser
+            return
         self._reading = None
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps

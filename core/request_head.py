@@ -66,3 +66,11 @@ def _target_fault(method: bytes, target: bytes, hosts: list[bytes]) -> str:
 def forbidden_trailer(name: bytes) -> bool:
     """Whether this field may not stand behind a body."""
     return name.lower() in _NO_TRAILERS
+
+
+def framing(headers: Headers) -> bytes:
+    """A head with nothing but where the body of this sound one ends; empty if there is no body."""
+    for name, value in headers:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value)):
+            return b"POST / HTTP/1.1\r\nhost: -\r\n" + name + b": " + value + b"\r\n\r\n"
+    return b""

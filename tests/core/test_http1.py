@@ -6,29 +6,57 @@ import pytest
 from asgi import GET, START, Receive, Scope, Send, Streams, greeting, piece, played, until
 
 from core.deadlines import LINGER_S, Phase
-from core.http1 import CUT, PIPELINED, TOGETHER, Connection, _cause, without_upgrade
+from core.http1 import CUT, PIPELINED, TOGETHER, Connection, _cause
 from core.open_connections import Connections
 
-OFFER = (
-    b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nX: y\r\n\r\n{}"
-)
-
-
-def test_the_offer_to_upgrade_is_not_heard() -> None:
-    assert without_upgrade(OFFER) == OFFER.replace(b"\r\nUpgrade: h2c", b"")
+OFFER = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 
 
 @pytest.mark.parametrize(
-    "data",
+    "framed",
     [
-        OFFER.replace(b"POST", b"GET"),
-        OFFER.replace(b"Upgrade: h2c\r\n", b""),
-        b'{"a":\r\nupgrade: b\r\n}',
-        b"POST / HTTP/1.1\r\n\r\n{\r\nupgrade: b\r\n}",
+        b"Content-Length: 4\r\n\r\nbody",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\nx-sum: 1\r\n\r\n",
     ],
 )
-def test_everything_else_passes_as_it_came(data: bytes) -> None:
-    assert without_upgrade(data) == data
+def test_the_offer_to_upgrade_is_not_heard(framed: bytes) -> None:
+    heads: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heads.append(scope["headers"])
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        await send(START)
+        await send(piece(b"<" + body + b">", more=False))
+
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        data = OFFER + framed
+        ways = [[data + data[:at], data[at:]] for at in range(len(data))]
+        ways += [[bytes([one]) for one in data * 2], [data + GET, data]]
+        for parts in ways:
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.0001)
+            for _ in range(2 + (GET in parts[0])):
+                answer = await reader.readuntil(b"0\r\n\r\n")
+                assert b"<body>" in answer or (GET in parts[0] and b"<>" in answer)
+
+    played(app, play)
+    assert {tuple(name for name, _ in head) for head in heads if len(head) > 1} == {
+        (b"host", b"connection", b"upgrade", framed.split(b":")[0].lower())
+    }
+
+
+def test_behind_an_offer_without_a_body_nothing_is_read() -> None:
+    async def play(connections: Connections, streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(OFFER + b"\r\n" + GET)
+        assert (await reader.read()).count(b"HTTP/1.1") == 1
+
+    played(greeting, play)
 
 
 class Waiting:

@@ -1,6 +1,6 @@
 import pytest
 
-from core.request_head import SOUND, fault, forbidden_trailer
+from core.request_head import SOUND, fault, forbidden_trailer, framing
 
 HOST = (b"host", b"localhost:3456")
 
@@ -64,3 +64,16 @@ def test_what_cannot(version: str, target: bytes, headers: list[tuple[bytes, byt
 @pytest.mark.parametrize(("name", "forbidden"), [(b"Host", True), (b"X-API-Key", True), (b"x-checksum", False)])
 def test_trailers(name: bytes, forbidden: bool) -> None:
     assert forbidden_trailer(name) is forbidden
+
+
+@pytest.mark.parametrize(
+    ("headers", "framed"),
+    [
+        ([HOST], b""),
+        ([HOST, (b"content-length", b"000")], b""),
+        ([(b"content-length", b"10"), HOST], b"POST / HTTP/1.1\r\nhost: -\r\ncontent-length: 10\r\n\r\n"),
+        ([(b"transfer-encoding", b"Chunked")], b"POST / HTTP/1.1\r\nhost: -\r\ntransfer-encoding: Chunked\r\n\r\n"),
+    ],
+)
+def test_what_is_left_of_a_head_says_where_its_body_ends(headers: list[tuple[bytes, bytes]], framed: bytes) -> None:
+    assert framing(headers) == framed

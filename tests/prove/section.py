@@ -48,6 +48,9 @@ def show(sections: Iterable[Section]) -> int:
         done.append(section)
     if any(each.name for each in done):
         print("\n".join(summary(done)))
+        for each in done:
+            for finding in each.findings[:5]:  # again: a log may keep only its end
+                print(f"{each.name} BROKEN {finding}")
     broken = sum(len(section.findings) for section in done)
     print(f"{broken} broken promises" if broken else "every promise held")
     return broken
