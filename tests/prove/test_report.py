@@ -66,10 +66,11 @@ def test_the_page_has_the_place() -> None:
 
 def test_a_run_ends_with_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert show([HELD, BROKEN, SKIPPED]) == 2
-    assert capsys.readouterr().out.splitlines()[-4:] == [
+    assert capsys.readouterr().out.splitlines()[-6:] == [
         "one    held     2 s  0 of 10",
         "other  BROKEN   0 s  2 of 10",
         "third  SKIPPED  0 s",
+        *(f"other BROKEN {finding}" for finding in BROKEN.findings),
         "2 broken promises",
     ]
 
