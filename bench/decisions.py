@@ -16,7 +16,7 @@ from bench.stats import milliseconds, percentile, spread
 from core import presets
 from core.call import Call
 from core.course import Means
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.exchange import Candidate, Decision, Exchange, ProviderKey
 from core.pipeline import Pipeline
 from core.rolegraph import load_taxonomy
@@ -132,7 +132,7 @@ def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
     call = Call(
         exchange=exchange, snapshot=shot, keys={}, headers=headers, query="", now_ms=1_763_800_000_000, tz_offset_min=0
     )
-    call.request = DIALECTS["anthropic"].decode_request(body)
+    call.request = CLIENTS["anthropic"].decode_request(body)
     return call, pipeline
 
 

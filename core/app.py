@@ -14,7 +14,7 @@ from core import __version__, descriptors, models, resident
 from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.draining import Drain
 from core.errors import NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
@@ -189,6 +189,6 @@ def _authorised(request: Request, generation: Generation) -> None:
 def _error(
     request: Request, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    dialect = DIALECTS["anthropic" if "anthropic-version" in request.headers else "openai"]
+    dialect = CLIENTS["anthropic" if "anthropic-version" in request.headers else "openai"]
     body = dialect.error_body(status, kind, message, "")
     return Response(body, status_code=status, headers=headers, media_type="application/json")

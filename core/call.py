@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.dialects.base import Dialect
 from core.errors import ProxyError
 from core.exchange import Exchange, Features, ProviderKey, SessionState, TargetState
@@ -44,7 +44,7 @@ class Call:
 
     @property
     def client(self) -> Dialect:
-        return DIALECTS[self.exchange.dialect]
+        return CLIENTS[self.exchange.dialect]
 
     def last_words(self, error: ProxyError) -> bytes:
         """The event that tells the client of a stream that it ends here."""

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from core.call import Call
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import ProxyError, public_error
 from core.exchange import Decision, Exchange
 from core.explain import dialect_of, explanation
@@ -22,8 +22,8 @@ def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]
     """The same answer as `POST /v1/route`; `{"error": …}` for a body that cannot be read."""
     try:
         exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body))
-        if exchange.dialect not in DIALECTS:
-            return {"error": {"message": f"dialect {dialect!r} is not one of {', '.join(sorted(DIALECTS))}"}}
+        if exchange.dialect not in CLIENTS:
+            return {"error": {"message": f"dialect {dialect!r} is not one of {', '.join(sorted(CLIENTS))}"}}
         call = Call(
             exchange=exchange,
             snapshot=generation.snapshot,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import ProxyError
 from core.exchange import Features, SessionState
 from core.explain import dialect_of
@@ -51,7 +51,7 @@ def _snapshot(loaded: Loaded, rule: Rule) -> Snapshot:
 
 
 def _features(snapshot: Snapshot, rule: Rule, body: bytes) -> Features:
-    request = DIALECTS[dialect_of("", {}, body)].decode_request(body)
+    request = CLIENTS[dialect_of("", {}, body)].decode_request(body)
     settings = FeatureSettings(background_models=snapshot.settings.routing.background_models)
     count = TokenCounter().count(request)
     features = extract(request, {}, token_count=count, settings=settings, client_key="")

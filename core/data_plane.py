@@ -17,7 +17,7 @@ from core import telemetry
 from core.admission import Admission
 from core.call import Answer, Call
 from core.deadlines import body_deadline
-from core.dialects import DIALECTS, decode_count
+from core.dialects import CLIENTS, decode_count
 from core.edge import check_host, check_json, headers_of
 from core.errors import (
     MethodNotAllowed,
@@ -343,5 +343,5 @@ async def _send_error(send: Send, exchange: Exchange, exc: Exception) -> None:
     headers["content-type"] = "application/json"
     body = exc.body if isinstance(exc, UpstreamFailed) else b""
     if not body:
-        body = DIALECTS[exchange.dialect].error_body(status, kind, message, exchange.request_id, details)
+        body = CLIENTS[exchange.dialect].error_body(status, kind, message, exchange.request_id, details)
     await _send_whole(send, status, _headers(headers, exchange), body)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import BadRequest
 from core.exchange import Decision, Features, TargetState
 
@@ -15,8 +15,8 @@ def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
     """Dialect of a body that may be any: `?dialect=`, else its marks (DESIGN, "Endpoints")."""
     asked = parse_qs(query).get("dialect", [""])[0]
     if asked:
-        if asked not in DIALECTS:
-            raise BadRequest(f"dialect: {asked[:40]!r} is not one of {', '.join(sorted(DIALECTS))}")
+        if asked not in CLIENTS:
+            raise BadRequest(f"dialect: {asked[:40]!r} is not one of {', '.join(sorted(CLIENTS))}")
         return asked
     if "anthropic-version" in headers:
         return "anthropic"

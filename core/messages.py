@@ -106,6 +106,8 @@ class Request(Struct, kw_only=True):
     #: `safeguards[].classifier_context.permission_mode` of Claude Code, e.g. `plan`; empty when not sent.
     permission_mode: str = ""
     include_usage: bool = True
+    #: The proxy's own count of the request, once it has counted.
+    tokens: int = 0
     #: Top-level field names of the body, for rules like "`safeguards` cannot be passed on".
     fields: frozenset[str] = frozenset()
 

@@ -14,8 +14,10 @@ import msgspec
 from core import relaying, retry_after, simulate, streaming
 from core.call import Answer, Call
 from core.course import Course, Means, Step
-from core.dialects import DIALECTS
-from core.dialects.base import Dialect
+from core.dialects import PROVIDERS
+from core.dialects.base import Origin, ProviderDialect
+from core.dialects.sealing import sealed_response
+from core.dialects.whole import changed
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
 from core.exchange import Attempt, Candidate, Decision, Exchange, ProviderKey, SessionState, TargetState
 from core.features import FeatureSettings, extract
@@ -88,6 +90,7 @@ class Pipeline:
 
     async def decide(self, call: Call, tokens: int) -> Decision:
         """Extract and decide for a request that is decoded and counted."""
+        call.request.tokens = tokens
         features = extract(
             call.request,
             call.headers,
@@ -130,7 +133,7 @@ class Pipeline:
                 call.exchange.simulated = True
                 answer = simulate.answer(call, candidate)
             else:
-                answer = await self._ask(call, candidate, DIALECTS[provider.dialect], permit.key)
+                answer = await self._ask(call, candidate, PROVIDERS[provider.dialect], permit.key)
             outcome = "ok"
         except UpstreamFailed as failure:
             outcome = str(failure.status) if failure.stage == "answered" else failure.stage
@@ -152,12 +155,13 @@ class Pipeline:
             answer.closing.callback(self._ended, call, permit)
         return answer
 
-    async def _ask(self, call: Call, candidate: Candidate, dialect: Dialect, key: ProviderKey) -> Answer:
+    async def _ask(self, call: Call, candidate: Candidate, dialect: ProviderDialect, key: ProviderKey) -> Answer:
         request, name = call.request, candidate.target.provider
         provider, clocks = call.snapshot.settings.providers[name], call.snapshot.settings.clocks[name]
         same = dialect.name == request.dialect
+        origin = Origin(dialect, name)
         keys = call.keys.get(name, ())
-        body = dialect.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
+        body = call.client.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
         headers = relaying.request_headers(call.headers, dialect, same=same)
         headers |= dialect.auth_headers(key.secret, provider.base_url)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
@@ -171,10 +175,10 @@ class Pipeline:
             patience = Patience(clocks, asked=asked, deadline=reply.deadline)
             stack.callback(patience.close)
             if not request.stream:
-                return Answer(200, sent_back, await _whole(call, reply, dialect, patience, same=same))
+                return Answer(200, sent_back, await _whole(call, reply, origin, patience))
             if relaying.is_no_stream(reply.headers):
                 raise await relaying.no_stream(reply, dialect, patience)
-            stream = StreamRelay(reply.chunks, dialect, call.client, request, patience)
+            stream = StreamRelay(reply.chunks, origin, call.client, request, patience)
             stack.push(partial(_account, call.exchange, stream))
             await stream.prime()
             answer = Answer(200, sent_back, streaming.pieces(stream, call.exchange, keys), closing=stack.pop_all())
@@ -210,12 +214,14 @@ def _account(exchange: Exchange, stream: StreamRelay, _: object, failed: BaseExc
         exchange.usage = stream.relay.usage
 
 
-async def _whole(call: Call, reply: Reply, dialect: Dialect, patience: Patience, *, same: bool) -> bytes:
+async def _whole(call: Call, reply: Reply, origin: Origin, patience: Patience) -> bytes:
     """A whole answer in the client's dialect. It is read even if its bytes are passed on: a 200 may hold an error."""
     body = await relaying.whole(reply, patience)
-    response = dialect.decode_response(body)
+    response = changed(origin.dialect.decode_response(body), origin.changes)
     call.exchange.usage = response.usage
-    return body if same else call.client.encode_response(response)
+    if origin.dialect.name != call.client.name:
+        return call.client.encode_response(sealed_response(response, origin.name))
+    return call.client.encode_response(response) if origin.changes else body
 
 
 def _refusal(decision: Decision) -> ProxyError:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import type_of_status
 
 #: The log says at most once in so many seconds what was refused for one reason.
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 def answer(refused: Refused) -> bytes:
     """A whole HTTP answer, after which the connection is closed."""
-    body = DIALECTS["anthropic"].error_body(refused.status, refused.type, str(refused), "", None)
+    body = CLIENTS["anthropic"].error_body(refused.status, refused.type, str(refused), "", None)
     again = f"retry-after: {RETRY_AFTER_S}\r\n" if refused.status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\ncontent-type: application/json\r\n"

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from core.dialects.base import Dialect
+from core.dialects.base import ClientDialect, ProviderDialect
 from core.errors import UpstreamFailed
 from core.exchange import ProviderKey
 from core.patience import Patience
@@ -25,7 +25,7 @@ _BACK = ("retry-after", "retry-after-ms", "request-id", "x-request-id")
 _BACK_PREFIXES = ("anthropic-ratelimit-", "x-ratelimit-")
 
 
-def request_headers(client: Mapping[str, str], dialect: Dialect, *, same: bool) -> dict[str, str]:
+def request_headers(client: Mapping[str, str], dialect: ProviderDialect, *, same: bool) -> dict[str, str]:
     """What of the client's headers goes upstream: never a credential, a cookie or a forwarding header."""
     headers = {"content-type": "application/json", "accept": client.get("accept", "*/*")}
     if same and dialect.name == "anthropic":
@@ -46,7 +46,7 @@ def is_no_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").lower().startswith(_NO_STREAM)
 
 
-async def failure(reply: Reply, dialect: Dialect, client: Dialect) -> UpstreamFailed:
+async def failure(reply: Reply, dialect: ProviderDialect, client: ClientDialect) -> UpstreamFailed:
     """A provider's error answer. Its message is kept verbatim: clients act on its text."""
     if not 400 <= reply.status < 600:
         why = "redirects are not followed" if 300 <= reply.status < 400 else "200 or an error was expected"
@@ -83,7 +83,7 @@ async def whole(reply: Reply, patience: Patience) -> bytes:
     return b"".join(parts)
 
 
-async def no_stream(reply: Reply, dialect: Dialect, patience: Patience) -> UpstreamFailed:
+async def no_stream(reply: Reply, dialect: ProviderDialect, patience: Patience) -> UpstreamFailed:
     """What it means that a 200 is a page or a whole answer: often it is an error, with a message of its own."""
     try:
         dialect.decode_response(await whole(reply, patience))

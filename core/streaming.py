@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
-from core.dialects.base import Dialect
+from core.dialects.base import Dialect, Origin
 from core.dialects.relay import Frame, make_relay
 from core.errors import STATUS_OF_TYPE, UpstreamFailed, public_error
 from core.exchange import Exchange, ProviderKey
@@ -29,9 +29,9 @@ class StreamRelay:
     """One stream. `prime` first, then iterate `frames`. `patience` says how long the provider is waited for."""
 
     def __init__(
-        self, chunks: AsyncIterator[bytes], dialect: Dialect, client: Dialect, request: Request, patience: Patience
+        self, chunks: AsyncIterator[bytes], origin: Origin, client: Dialect, request: Request, patience: Patience
     ) -> None:
-        self.relay = make_relay(dialect, client, request)
+        self.relay = make_relay(origin, client, request)
         self._chunks = chunks
         self._patience = patience
         self._held: list[Frame] = []

@@ -4,7 +4,7 @@ translated.
 
 import pytest
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import UpstreamFailed
 from core.messages import Usage
 
@@ -66,7 +66,7 @@ BROKEN = [
 @pytest.mark.parametrize(("provider", "body"), BROKEN)
 def test_what_does_not_say_that_it_is_whole_is_an_error(provider: str, body: bytes) -> None:
     with pytest.raises(UpstreamFailed) as caught:
-        DIALECTS[provider].decode_response(body)
+        CLIENTS[provider].decode_response(body)
     assert caught.value.status >= 400
     assert caught.value.stage == "answered"
 
@@ -75,40 +75,40 @@ def test_what_does_not_say_that_it_is_whole_is_an_error(provider: str, body: byt
 def test_no_cut_of_a_good_answer_is_an_answer(provider: str) -> None:
     for at in range(len(GOOD[provider])):
         with pytest.raises(UpstreamFailed):
-            DIALECTS[provider].decode_response(GOOD[provider][:at])
+            CLIENTS[provider].decode_response(GOOD[provider][:at])
 
 
 @CASES
 def test_white_space_around_an_answer_is_no_fault(provider: str) -> None:
     """DeepSeek sends blank lines until the answer is there."""
-    assert DIALECTS[provider].decode_response(b"\n\n \r\n" + GOOD[provider] + b"\n").stop_reason == "end_turn"
+    assert CLIENTS[provider].decode_response(b"\n\n \r\n" + GOOD[provider] + b"\n").stop_reason == "end_turn"
 
 
 @CASES
 @pytest.mark.parametrize("value", [b"-5", b"1e30", b'"many"', b"null", b"[5]", b"100000001", b"5.5", b"true"])
 def test_an_answer_is_not_lost_for_a_count_that_cannot_be(provider: str, value: bytes) -> None:
     body = without(GOOD[provider], b'tokens":5', b'tokens":' + value)
-    assert DIALECTS[provider].decode_response(body).usage == Usage(input=7)
-    client = DIALECTS["openai" if provider == "anthropic" else "anthropic"]
-    assert value not in client.encode_response(DIALECTS[provider].decode_response(body)).partition(b"usage")[2]
+    assert CLIENTS[provider].decode_response(body).usage == Usage(input=7)
+    client = CLIENTS["openai" if provider == "anthropic" else "anthropic"]
+    assert value not in client.encode_response(CLIENTS[provider].decode_response(body)).partition(b"usage")[2]
 
 
 @CASES
 @pytest.mark.parametrize("value", [b"null", b'"none"', b"[]", b"7"])
 def test_nor_for_a_bill_that_is_none(provider: str, value: bytes) -> None:
     body = GOOD[provider].partition(b'"usage":')[0] + b'"usage":' + value + b"}"
-    assert DIALECTS[provider].decode_response(body).usage == Usage()
+    assert CLIENTS[provider].decode_response(body).usage == Usage()
 
 
 def test_details_of_a_bill_that_cannot_be() -> None:
     odd = b'{"prompt_tokens":7,"prompt_tokens_details":[1],"completion_tokens_details":{"reasoning_tokens":-1}}'
     body = COMPLETION.partition(b'"usage":')[0] + b'"usage":' + odd + b"}"
-    assert DIALECTS["openai"].decode_response(body).usage == Usage(input=7)
+    assert CLIENTS["openai"].decode_response(body).usage == Usage(input=7)
 
 
 def test_a_call_that_was_cut_by_the_limit_keeps_its_reason() -> None:
     call = b'{"role":"assistant","tool_calls":[{"id":"t","function":{"name":"f","arguments":"{\\"a\\": \\"b"}}]}'
     body = without(COMPLETION, b'{"role":"assistant","content":"hi"}', call)
-    response = DIALECTS["openai"].decode_response(without(body, b'"stop"', b'"length"'))
+    response = CLIENTS["openai"].decode_response(without(body, b'"stop"', b'"length"'))
     assert response.stop_reason == "max_tokens"
     assert bytes(response.content[0].input) == b'{"arguments":"{\\"a\\": \\"b"}'

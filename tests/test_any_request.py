@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import BadRequest
 from core.exchange import Candidate, Target
 
@@ -122,14 +122,14 @@ def test_any_openai_body_is_passed_on_or_refused(body: dict[str, Any], candidate
 
 def pass_on(body: dict[str, Any], candidate: Candidate, source: str, target: str) -> None:
     try:
-        request = DIALECTS[source].decode_request(json.dumps(body).encode())
+        request = CLIENTS[source].decode_request(json.dumps(body).encode())
     except BadRequest:
         return
-    spliced = DIALECTS[source].splice_request(request, candidate)
+    spliced = CLIENTS[source].splice_request(request, candidate)
     assert json.loads(spliced)["model"] == candidate.target.model
     assert TAG not in str(json.loads(spliced).get("system"))
     try:
-        passed_on = DIALECTS[target].encode_request(request, candidate)
+        passed_on = CLIENTS[target].encode_request(request, candidate)
     except BadRequest:
         return
     assert json.loads(passed_on)["model"] == candidate.target.model

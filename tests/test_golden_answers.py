@@ -6,10 +6,11 @@ from golden_cases import load, names
 from streams import fed_in_every_way
 
 from core.dialects.anthropic import Anthropic
-from core.dialects.base import Dialect
+from core.dialects.base import Dialect, Origin
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.provider_errors import decode_error
 from core.dialects.relay import make_relay
+from core.dialects.sealing import sealed_response
 from core.messages import Message, Request
 
 
@@ -45,7 +46,7 @@ def test_a_stream_is_relayed_the_same_however_it_is_cut(pair: str, name: str) ->
     def run(chunks: list[bytes]) -> bytes:
         known = dialects()
         asked = request(target, include_usage="include_usage" in case.options)
-        relay = make_relay(known[source], known[target], asked)
+        relay = make_relay(Origin(known[source], "p"), known[target], asked)
         frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
         kinds = " ".join(kind for kind, _ in groupby(frame.kind for frame in frames))
         used = relay.usage
@@ -62,7 +63,7 @@ def test_a_whole_answer_is_translated(pair: str) -> None:
     for name in names(f"answers/{pair}"):
         case = load(f"answers/{pair}", name)
         known = dialects()
-        body = known[target].encode_response(known[source].decode_response(case.given))
+        body = known[target].encode_response(sealed_response(known[source].decode_response(case.given), "p"))
         assert msgspec.json.decode(body) == msgspec.json.decode(case.expected), name
 
 

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from golden_cases import Case, load, names
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import BadRequest
 from core.exchange import Candidate, Target
 
@@ -19,16 +19,16 @@ def candidate(case: Case) -> Candidate:
 @pytest.mark.parametrize("name", names("encode/anthropic_to_openai"))
 def test_anthropic_to_openai(name: str) -> None:
     case = load("encode/anthropic_to_openai", name)
-    request = DIALECTS["anthropic"].decode_request(case.given)
-    body = DIALECTS["openai"].encode_request(request, candidate(case))
+    request = CLIENTS["anthropic"].decode_request(case.given)
+    body = CLIENTS["openai"].encode_request(request, candidate(case))
     assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
 
 
 @pytest.mark.parametrize("name", names("encode/openai_to_anthropic"))
 def test_openai_to_anthropic(name: str) -> None:
     case = load("encode/openai_to_anthropic", name)
-    request = DIALECTS["openai"].decode_request(case.given)
-    body = DIALECTS["anthropic"].encode_request(request, candidate(case))
+    request = CLIENTS["openai"].decode_request(case.given)
+    body = CLIENTS["anthropic"].encode_request(request, candidate(case))
     assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
 
 
@@ -36,8 +36,8 @@ def test_openai_to_anthropic(name: str) -> None:
 def test_a_splice_changes_only_what_must_change(dialect: str) -> None:
     for name in names(f"splice/{dialect}"):
         case = load(f"splice/{dialect}", name)
-        request = DIALECTS[dialect].decode_request(case.given)
-        assert DIALECTS[dialect].splice_request(request, candidate(case)) == case.expected, name
+        request = CLIENTS[dialect].decode_request(case.given)
+        assert CLIENTS[dialect].splice_request(request, candidate(case)) == case.expected, name
 
 
 @pytest.mark.parametrize("dialect", ["anthropic", "openai"])
@@ -45,7 +45,7 @@ def test_what_is_wrong_is_named_with_its_path(dialect: str) -> None:
     for name in names(f"refused/{dialect}"):
         case = load(f"refused/{dialect}", name)
         with pytest.raises(BadRequest) as refused:
-            DIALECTS[dialect].decode_request(case.given.removesuffix(b"\n"))
+            CLIENTS[dialect].decode_request(case.given.removesuffix(b"\n"))
         assert refused.value.message == case.expected.decode().strip(), name
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_passed_on_is_refused(pair: str) -> None:
     source, target = pair.split("_to_")
     for name in names(f"not_encodable/{pair}"):
         case = load(f"not_encodable/{pair}", name)
-        request = DIALECTS[source].decode_request(case.given)
+        request = CLIENTS[source].decode_request(case.given)
         with pytest.raises(BadRequest) as refused:
-            DIALECTS[target].encode_request(request, candidate(case))
+            CLIENTS[target].encode_request(request, candidate(case))
         assert refused.value.message == case.expected.decode().strip(), name

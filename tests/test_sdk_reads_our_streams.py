@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from neutral import streams
 from openai.types.chat import ChatCompletion
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.messages import (
     Block,
     BlockDelta,
@@ -52,8 +52,8 @@ STREAM: list[StreamEvent] = [
 
 
 def answering(dialect: str, events: list[StreamEvent]) -> httpx2.Client:
-    encoder = DIALECTS[dialect].stream_encoder(REQUEST)
-    headers = {"content-type": DIALECTS[dialect].stream_type}
+    encoder = CLIENTS[dialect].stream_encoder(REQUEST)
+    headers = {"content-type": CLIENTS[dialect].stream_type}
     answer = httpx2.Response(200, headers=headers, content=b"".join(map(encoder.encode, events)))
     return httpx2.Client(transport=httpx2.MockTransport(lambda _: answer))
 
@@ -120,12 +120,12 @@ def test_an_error_in_the_middle_is_raised_by_both(at: int) -> None:
 
 
 def test_a_whole_answer_is_valid_for_both() -> None:
-    body = DIALECTS["anthropic"].encode_response(
-        DIALECTS["openai"].decode_response(
+    body = CLIENTS["anthropic"].encode_response(
+        CLIENTS["openai"].decode_response(
             b'{"id":"c","model":"m","choices":[{"message":{"content":"a","reasoning_content":"b"},"finish_reason":"stop"}]}'
         )
     )
     message = anthropic.types.Message.model_validate_json(body, strict=True)
     assert [block.type for block in message.content] == ["thinking", "text"]
-    completion = DIALECTS["openai"].encode_response(DIALECTS["anthropic"].decode_response(body))
+    completion = CLIENTS["openai"].encode_response(CLIENTS["anthropic"].decode_response(body))
     assert ChatCompletion.model_validate_json(completion, strict=True).choices[0].message.content == "a"

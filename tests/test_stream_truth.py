@@ -7,7 +7,7 @@ import pytest
 from streams import fed_in_every_way
 
 from core.dialects.anthropic import Anthropic
-from core.dialects.base import Dialect
+from core.dialects.base import Dialect, Origin
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.relay import make_relay
 from core.messages import Message, Request
@@ -194,7 +194,7 @@ BROKEN = {
 
 def relayed(provider: str, client: Dialect, chunks: list[bytes]) -> tuple[list[str], bytes, str]:
     """Kinds of the frames that end the stream, all bytes, and what was used."""
-    relay = make_relay(DIALECTS[provider], client, REQUEST)
+    relay = make_relay(Origin(DIALECTS[provider], "p"), client, REQUEST)
     frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
     ends: list[str] = [frame.kind for frame in frames if frame.kind in {"terminal", "error"}]
     assert not ends or frames[-1].kind == ends[0]

@@ -7,17 +7,19 @@ from types import MappingProxyType
 
 from core.dialects.anthropic import Anthropic
 from core.dialects.anthropic_request import decode_count
-from core.dialects.base import Dialect
+from core.dialects.base import Dialect, ProviderDialect
 from core.dialects.openai_chat import OpenAIChat
 
-__all__ = ["DIALECTS", "decode_count"]
+__all__ = ["CLIENTS", "PROVIDERS", "decode_count"]
 
 
 def _new_id() -> str:
     return f"proxy_{uuid.uuid4().hex[:24]}"
 
 
-#: Dialect name (`providers.NAME.dialect`) to dialect. `loopback` is no wire format: it answers with neutral values.
-DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+#: The dialects that clients may speak, by name. Each is a provider's, too.
+CLIENTS: Mapping[str, Dialect] = MappingProxyType(
     {dialect.name: dialect for dialect in (Anthropic(), OpenAIChat(time.time, _new_id))}
 )
+#: Dialect by `providers.NAME.dialect`. `loopback` is no wire format: it answers with neutral values.
+PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType({**CLIENTS})

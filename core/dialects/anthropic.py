@@ -13,7 +13,7 @@ from core.dialects import (
 from core.dialects.frames import StreamScanner
 from core.dialects.provider_errors import decode_error
 from core.exchange import Candidate
-from core.messages import Request, Response, Usage
+from core.messages import Request, Response
 
 API_VERSION = "2023-06-01"
 #: How tokens of a claude.ai account begin: Anthropic takes these as bearer tokens only.
@@ -75,6 +75,3 @@ class Anthropic:
         details: Mapping[str, object] | None = None,
     ) -> bytes:
         return anthropic_response.error_body(type, message, request_id, details)
-
-    def usage(self, body: bytes) -> Usage:
-        return anthropic_response.decode_response(body).usage

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from core.dialects.sealing import is_foreign
 from core.dialects.splice import Edit, splice
 from core.dialects.subagent import carriers, tag_in, without_tag_bytes
 from core.exchange import Candidate
-from core.messages import Block, Message, Request
+from core.messages import Message, Request
 
 #: Server-side clearing of old thinking, refused by Anthropic for a request without thinking.
 _CLEAR_THINKING = b"clear_thinking"
@@ -49,7 +50,7 @@ def _without_effort(config: bytes) -> bytes:
 
 
 def _unsigned_thinking(messages: list[Message]) -> dict[int | str, Edit]:
-    """Edits that remove thinking without a signature: this proxy made it of another provider's reasoning.
+    """Edits that remove thinking that Anthropic did not sign: this proxy made it of another provider's reasoning.
 
     The real Anthropic refuses it. A turn that was nothing else goes as a whole, as empty content is refused too.
     """
@@ -57,14 +58,10 @@ def _unsigned_thinking(messages: list[Message]) -> dict[int | str, Edit]:
     for number, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        ours = [i for i, block in enumerate(message.content) if _is_ours(block)]
+        ours = [i for i, block in enumerate(message.content) if is_foreign(block)]
         if ours:
             edits[number] = {"content": dict.fromkeys(ours)} if len(ours) < len(message.content) else None
     return edits
-
-
-def _is_ours(block: Block) -> bool:
-    return block.type == "thinking" and not block.signature
 
 
 def _loop_lost_thinking(request: Request, removed: dict[int | str, Edit]) -> bool:

@@ -1,11 +1,10 @@
 """What a dialect is: some functions and three small state machines, all pure.
 
-`decode_*` read what others sent, `encode_*` write what we send. A *client* dialect needs decode_request,
-encode_response, stream_encoder and error_body; a *provider* dialect the other four.
+`decode_*` read what others sent, `encode_*` write what we send.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from core.dialects.frames import StreamScanner
 from core.exchange import Candidate
@@ -35,23 +34,24 @@ class StreamEncoder(Protocol):
     def encode(self, event: StreamEvent) -> bytes: ...
 
 
-class Dialect(Protocol):
-    """A wire format."""
+class Change(Protocol):
+    """A change to an answer between its provider and its client. One a stream; a whole answer takes the same way.
+
+    What it is given is legal by the grammar, and what it gives must be.
+    """
+
+    def take(self, event: StreamEvent) -> list[StreamEvent]:
+        """What takes the event's place: itself, others, or nothing yet. `MessageStop` or a `StreamError` is last."""
+        ...
+
+
+class ProviderDialect(Protocol):
+    """A wire format that providers speak."""
 
     name: str
-    #: Content type of its streams.
-    stream_type: str
-
-    def decode_request(self, body: bytes) -> Request:
-        """BadRequest with the path of what is wrong."""
-        ...
 
     def encode_request(self, request: Request, candidate: Candidate) -> bytes:
         """The provider's body for a request of another dialect."""
-        ...
-
-    def splice_request(self, request: Request, candidate: Candidate) -> bytes:
-        """The provider's body for a request of this dialect: `request.raw` with only what must change changed."""
         ...
 
     def path(self, request: Request, candidate: Candidate) -> str:
@@ -66,19 +66,35 @@ class Dialect(Protocol):
         """UpstreamFailed if this is no whole, successful answer."""
         ...
 
-    def encode_response(self, response: Response) -> bytes: ...
-
     def stream_decoder(self) -> StreamDecoder: ...
-
-    def stream_encoder(self, request: Request) -> StreamEncoder: ...
-
-    def stream_scanner(self, request: Request) -> StreamScanner:
-        """Reads a stream that is passed through to a client of the same dialect."""
-        ...
 
     def decode_error(self, status: int, body: bytes) -> tuple[str, str]:
         """(Anthropic's error type, message) of a provider's error body, however broken it is."""
         ...
+
+
+class Origin(NamedTuple):
+    """Who answers: the provider's dialect and name, and what is changed about its answer, in this order."""
+
+    dialect: ProviderDialect
+    name: str
+    changes: Sequence[Change] = ()
+
+
+class ClientDialect(Protocol):
+    """A wire format that clients speak."""
+
+    name: str
+    #: Content type of its streams.
+    stream_type: str
+
+    def decode_request(self, body: bytes) -> Request:
+        """BadRequest with the path of what is wrong."""
+        ...
+
+    def encode_response(self, response: Response) -> bytes: ...
+
+    def stream_encoder(self, request: Request) -> StreamEncoder: ...
 
     def error_body(
         self, status: int, type: str, message: str, request_id: str, details: Mapping[str, object] | None = None
@@ -86,6 +102,16 @@ class Dialect(Protocol):
         """An error as this dialect's clients read it."""
         ...
 
-    def usage(self, body: bytes) -> Usage:
-        """Usage of a whole answer of this dialect that is passed through unread otherwise."""
+
+class Dialect(ClientDialect, ProviderDialect, Protocol):
+    """A wire format of both sides: what a provider and its client share is passed on as it is."""
+
+    name: str
+
+    def splice_request(self, request: Request, candidate: Candidate) -> bytes:
+        """The provider's body for a request of this dialect: `request.raw` with only what must change changed."""
+        ...
+
+    def stream_scanner(self, request: Request) -> StreamScanner:
+        """Reads a stream that is passed through to a client of the same dialect."""
         ...

@@ -9,21 +9,9 @@ from dataclasses import dataclass
 
 from msgspec import Raw
 
+from core.dialects import whole
 from core.dialects.schema_instance import instance
-from core.messages import (
-    Block,
-    BlockDelta,
-    BlockStart,
-    BlockStop,
-    MessageDelta,
-    MessageStart,
-    MessageStop,
-    Request,
-    Response,
-    StreamEvent,
-    Tool,
-    Usage,
-)
+from core.messages import Block, Request, Response, StreamEvent, Tool, Usage
 
 #: Characters a delta.
 _PIECE = 24
@@ -63,21 +51,7 @@ def answer(request: Request, facts: Facts) -> Response:
 
 def events(response: Response) -> list[StreamEvent]:
     """The same answer as a stream."""
-    opening = Usage(input=response.usage.input)
-    stream: list[StreamEvent] = [MessageStart(response.id, response.model, opening)]
-    for index, block in enumerate(response.content):
-        stream.append(BlockStart(index, Block(type=block.type, id=block.id, name=block.name)))
-        stream += [*_deltas(index, block), BlockStop(index)]
-    stream.append(MessageDelta(response.stop_reason, response.stop_sequence, response.usage))
-    stream.append(MessageStop())
-    return stream
-
-
-def _deltas(index: int, block: Block) -> list[BlockDelta]:
-    is_text = block.type == "text"
-    whole = block.text if is_text else bytes(block.input).decode()
-    pieces = [whole[at : at + _PIECE] for at in range(0, len(whole), _PIECE)]
-    return [BlockDelta(index, "text" if is_text else "input_json", piece) for piece in pieces]
+    return whole.events(response, _PIECE)
 
 
 def _block(request: Request, facts: Facts) -> Block:

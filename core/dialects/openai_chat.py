@@ -7,7 +7,7 @@ from core.dialects.frames import StreamScanner
 from core.dialects.openai_wire import NewId
 from core.dialects.provider_errors import decode_error
 from core.exchange import Candidate
-from core.messages import Request, Response, Usage
+from core.messages import Request, Response
 
 
 class OpenAIChat:
@@ -65,6 +65,3 @@ class OpenAIChat:
         details: Mapping[str, object] | None = None,
     ) -> bytes:
         return openai_response.error_body(type, message, details)
-
-    def usage(self, body: bytes) -> Usage:
-        return openai_response.decode_response(body, self._new_id).usage

@@ -8,8 +8,10 @@ marker, ends here with an error frame, and a terminal marker is only ever the pr
 from typing import Protocol
 
 from core import sse
-from core.dialects.base import Dialect
+from core.dialects.base import Dialect, Origin
 from core.dialects.frames import Frame, FrameKind
+from core.dialects.sealing import Sealing
+from core.dialects.whole import through
 from core.grammar import Grammar, GrammarViolation, Order
 from core.messages import (
     BlockDelta,
@@ -61,11 +63,11 @@ class Relay(Protocol):
         ...
 
 
-def make_relay(provider: Dialect, client: Dialect, request: Request) -> Relay:
-    """The relay for a stream of `provider`'s dialect to a client of `client`'s."""
-    if provider.name == client.name:
+def make_relay(origin: Origin, client: Dialect, request: Request) -> Relay:
+    """The relay for a stream to a client. One of the client's own dialect passes as it is unless it is changed."""
+    if origin.dialect.name == client.name and not origin.changes:
         return _PassThrough(client, request)
-    return _Translation(provider, client, request)
+    return _Translation(origin, client, request)
 
 
 class _Ending:
@@ -160,10 +162,13 @@ def _is_utf8(data: bytes) -> bool:
 
 
 class _Translation(_Ending):
-    def __init__(self, provider: Dialect, client: Dialect, request: Request) -> None:
+    def __init__(self, origin: Origin, client: Dialect, request: Request) -> None:
         super().__init__(client, request)
-        self._decoder = provider.stream_decoder()
+        self._decoder = origin.dialect.stream_decoder()
         self._grammar = Grammar()
+        self._changes = origin.changes
+        self._changed = Grammar()
+        self._sealing = None if origin.dialect.name == client.name else Sealing(origin.name)
         self._content = False
         self._model = request.model
         self.stop_reason = ""
@@ -196,16 +201,33 @@ class _Translation(_Ending):
         for event in events:
             if self.over:
                 break
-            frame = self._frame(event)
-            if frame.data:
-                frames.append(frame)
+            try:
+                self._grammar.check(event)
+                if self._changes:
+                    frames += self._put_through(event)
+                else:
+                    self._put(event, frames)
+            except GrammarViolation as exc:
+                frames.append(self._broken(exc))
         return frames
 
+    def _put_through(self, event: StreamEvent) -> list[Frame]:
+        """Changes are held to the grammar like providers."""
+        frames: list[Frame] = []
+        for after in through(self._changes, [event]):
+            if self.over:
+                break
+            self._changed.check(after)
+            self._put(after, frames)
+        return frames
+
+    def _put(self, event: StreamEvent, frames: list[Frame]) -> None:
+        for sealed in self._sealing.take(event) if self._sealing else (event,):
+            frame = self._frame(sealed)
+            if frame.data:
+                frames.append(frame)
+
     def _frame(self, event: StreamEvent) -> Frame:
-        try:
-            self._grammar.check(event)
-        except GrammarViolation as exc:
-            return self._broken(exc)
         if isinstance(event, StreamError):
             return self._error(event)
         self._note(event)
@@ -226,7 +248,7 @@ class _Translation(_Ending):
         if isinstance(event, MessageStop):
             return "terminal"
         started = isinstance(event, BlockStart) and event.block.type not in {"text", "thinking"}
-        if started or (isinstance(event, BlockDelta) and event.data):
+        if started or (isinstance(event, BlockDelta) and event.data and event.kind != "signature"):
             self._content = True
             return "content"
         return "other" if self._content else "opening"

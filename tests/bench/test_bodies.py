@@ -3,7 +3,7 @@ import pytest
 
 from bench import bodies
 from bench.corpus import Writer
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 
 
 @pytest.mark.parametrize(("make", "size"), [(bodies.small, 300), (bodies.kilo, 1_000), (bodies.large, 100_000)])
@@ -11,11 +11,11 @@ def test_bodies_are_requests_of_their_size(make: object, size: int) -> None:
     assert callable(make)
     body = make()
     assert size * 0.97 <= len(body) <= size * 1.03
-    assert DIALECTS["anthropic"].decode_request(body).model == bodies.MODEL
+    assert CLIENTS["anthropic"].decode_request(body).model == bodies.MODEL
 
 
 def test_the_large_one_is_an_agents_session() -> None:
-    request = DIALECTS["anthropic"].decode_request(bodies.large())
+    request = CLIENTS["anthropic"].decode_request(bodies.large())
     kinds = {block.type for message in request.messages for block in message.content}
     assert len(request.messages) == bodies.TURNS
     assert kinds == {"text", "tool_use", "tool_result"}

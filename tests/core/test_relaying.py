@@ -7,14 +7,14 @@ from types import MappingProxyType
 import pytest
 
 from core import relaying
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.errors import UpstreamFailed
 from core.exchange import ProviderKey
 from core.patience import Patience
 from core.schema import UpstreamSettings
 from core.upstream import Reply
 
-ANTHROPIC = DIALECTS["anthropic"]
+ANTHROPIC = CLIENTS["anthropic"]
 KEY = "sk-canary-0123456789"
 OTHER = f"{KEY}-and-more"
 KEYS = (ProviderKey(1, KEY), ProviderKey(2, OTHER))

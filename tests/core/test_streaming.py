@@ -7,16 +7,17 @@ from contextlib import aclosing
 import pytest
 
 from core import streaming
-from core.dialects import DIALECTS
-from core.dialects.base import Dialect
+from core.dialects import CLIENTS
+from core.dialects.base import Dialect, Origin
 from core.errors import UpstreamFailed
 from core.exchange import Attempt, Exchange, ProviderKey, Target
 from core.messages import Message, Request, Usage
 from core.patience import Patience
 from core.schema import UpstreamSettings
 
-ANTHROPIC, OPENAI = DIALECTS["anthropic"], DIALECTS["openai"]
-CLIENTS = pytest.mark.parametrize("client", [ANTHROPIC, OPENAI], ids=lambda dialect: dialect.name)
+ANTHROPIC, OPENAI = CLIENTS["anthropic"], CLIENTS["openai"]
+ORIGIN = Origin(ANTHROPIC, "p")
+EACH_CLIENT = pytest.mark.parametrize("client", [ANTHROPIC, OPENAI], ids=lambda dialect: dialect.name)
 REQUEST = Request(dialect="anthropic", raw=b"{}", model="m", messages=[Message(role="user", content=[])])
 KEY = "sk-canary-0123456789"
 KEYS = (ProviderKey(1, KEY),)
@@ -73,7 +74,7 @@ def relayed(
 
     async def run() -> bytes:
         patience = Patience(clocks or UpstreamSettings(), asked=asyncio.get_running_loop().time())
-        stream = streaming.StreamRelay(coming, provider, client, REQUEST, patience)
+        stream = streaming.StreamRelay(coming, Origin(provider, "p"), client, REQUEST, patience)
         try:
             async with asyncio.timeout(HANG_S):
                 await stream.prime()
@@ -86,7 +87,7 @@ def relayed(
     return asyncio.run(run())
 
 
-@CLIENTS
+@EACH_CLIENT
 def test_a_whole_stream_is_said_to_be_whole(client: Dialect) -> None:
     made = exchange()
     received = relayed(made, chunks(OPENING, CONTENT, ENDING), client=client)
@@ -105,7 +106,7 @@ FAULTS = [
 ]
 
 
-@CLIENTS
+@EACH_CLIENT
 @pytest.mark.parametrize(("parts", "error", "outcome"), FAULTS)
 def test_a_fault_after_content_is_an_error_event_and_a_cut(
     client: Dialect, parts: tuple[bytes, ...], error: str, outcome: str
@@ -122,7 +123,7 @@ def test_a_fault_after_content_is_an_error_event_and_a_cut(
     assert made.usage == Usage(input=7)
 
 
-@CLIENTS
+@EACH_CLIENT
 @pytest.mark.parametrize(("parts", "_", "outcome"), FAULTS)
 def test_a_fault_before_content_is_a_failure(client: Dialect, parts: tuple[bytes, ...], _: str, outcome: str) -> None:
     with pytest.raises(UpstreamFailed) as caught:
@@ -130,7 +131,7 @@ def test_a_fault_before_content_is_a_failure(client: Dialect, parts: tuple[bytes
     assert outcome in {str(caught.value.status), caught.value.stage}
 
 
-@CLIENTS
+@EACH_CLIENT
 @pytest.mark.parametrize("life", [PING, b": OPENROUTER PROCESSING\n\n", b"\n", EMPTY, b"data:\n\n"])
 @pytest.mark.parametrize("begun", [OPENING, OPENING + CONTENT])
 def test_signs_of_life_are_no_progress(client: Dialect, life: bytes, begun: bytes) -> None:
@@ -146,7 +147,7 @@ def test_signs_of_life_are_no_progress(client: Dialect, life: bytes, begun: byte
         assert made.error == "stalled: after the first byte"
 
 
-@CLIENTS
+@EACH_CLIENT
 @pytest.mark.parametrize("empty", [b'{"content":""}', b'{"content":null}', b"{}", b'{"role":"x", "content": ""}'])
 def test_an_empty_piece_of_a_completion_is_no_progress(client: Dialect, empty: bytes) -> None:
     said = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
@@ -169,7 +170,7 @@ def test_the_drip_of_an_event_that_never_ends_is_no_progress() -> None:
     assert made.error == "stalled: after the first byte"
 
 
-@CLIENTS
+@EACH_CLIENT
 def test_a_server_that_forgets_to_hang_up_has_still_answered(client: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.patience.ENDING_S", 0.05)
     made = exchange()
@@ -185,7 +186,7 @@ def test_a_provider_that_never_hangs_up_does_not_keep_the_client(monkeypatch: py
 
 
 @pytest.mark.parametrize("fault", [CUT, b""])
-@CLIENTS
+@EACH_CLIENT
 def test_held_long_enough_the_status_is_committed_and_a_failure_is_an_event(
     client: Dialect, fault: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +219,7 @@ def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         patience = Patience(UpstreamSettings(), asked=asyncio.get_running_loop().time())
         async with aclosing(endless()) as coming:
-            await streaming.StreamRelay(coming, ANTHROPIC, ANTHROPIC, REQUEST, patience).prime()
+            await streaming.StreamRelay(coming, ORIGIN, ANTHROPIC, REQUEST, patience).prime()
         patience.close()
 
     asyncio.run(run())
@@ -235,7 +236,7 @@ def test_a_bug_of_ours_is_an_error_event_too(monkeypatch: pytest.MonkeyPatch) ->
 
     async def run() -> None:
         patience = Patience(UpstreamSettings(), asked=asyncio.get_running_loop().time())
-        stream = streaming.StreamRelay(chunks(OPENING + CONTENT, ENDING), ANTHROPIC, ANTHROPIC, REQUEST, patience)
+        stream = streaming.StreamRelay(chunks(OPENING + CONTENT, ENDING), ORIGIN, ANTHROPIC, REQUEST, patience)
         await stream.prime()
         monkeypatch.setattr(stream.relay, "feed", None)
         try:
@@ -255,7 +256,7 @@ def test_a_client_that_leaves_while_a_chunk_is_awaited_leaves_no_task(monkeypatc
 
     async def run() -> int:
         patience = Patience(UpstreamSettings(), asked=asyncio.get_running_loop().time())
-        stream = streaming.StreamRelay(chunks(OPENING, SILENCE), ANTHROPIC, ANTHROPIC, REQUEST, patience)
+        stream = streaming.StreamRelay(chunks(OPENING, SILENCE), ORIGIN, ANTHROPIC, REQUEST, patience)
         await stream.prime()
         made = exchange()
         pieces = streaming.pieces(stream, made, KEYS)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from core.dialects import DIALECTS, decode_count
+from core.dialects import CLIENTS, decode_count
 from core.dialects.anthropic import Anthropic
 from core.errors import BadRequest, UpstreamFailed
 from core.messages import Block, Request, Thinking, ToolChoice, Usage
@@ -168,8 +168,8 @@ def test_what_is_no_whole_message_is_a_failure(body: bytes, status: int, type: s
 def test_usage_leaves_cached_tokens_out_of_input() -> None:
     body = b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2,'
     body += b'"cache_read_input_tokens":3,"cache_creation_input_tokens":null,"service_tier":"standard"}}'
-    assert DIALECT.usage(body) == Usage(input=1, output=2, cache_read=3)
+    assert DIALECT.decode_response(body).usage == Usage(input=1, output=2, cache_read=3)
 
 
 def test_the_registry_has_it() -> None:
-    assert DIALECTS["anthropic"].name == "anthropic"
+    assert CLIENTS["anthropic"].name == "anthropic"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from core.dialects import DIALECTS
+from core.dialects import CLIENTS
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.openai_encode import is_reasoning, is_strict
 from core.errors import BadRequest, UpstreamFailed
@@ -100,7 +100,7 @@ def test_what_is_no_whole_completion_is_a_failure(body: bytes, status: int, type
 def test_cached_tokens_are_taken_out_of_input() -> None:
     usage = {"prompt_tokens": 20, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 15}}
     body = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage}
-    assert DIALECT.usage(json.dumps(body).encode()) == Usage(input=5, output=5, cache_read=15)
+    assert DIALECT.decode_response(json.dumps(body).encode()).usage == Usage(input=5, output=5, cache_read=15)
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_a_schema_is_strict_only_if_openai_would_take_it(schema: Any, expected: 
 def test_the_bearer_token_and_the_registry() -> None:
     assert DIALECT.auth_headers("k", "https://x") == {"authorization": "Bearer k"}
     assert DIALECT.auth_headers("", "https://x") == {}
-    assert DIALECTS["openai"].name == "openai"
+    assert CLIENTS["openai"].name == "openai"

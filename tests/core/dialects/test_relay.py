@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from neutral import streams
 
-from core.dialects import DIALECTS
-from core.dialects.base import Dialect
+from core.dialects import CLIENTS
+from core.dialects.base import Dialect, Origin
 from core.dialects.relay import Frame, Relay, make_relay
+from core.dialects.sealing import is_sealed
 from core.errors import UpstreamFailed
 from core.grammar import Grammar
 from core.messages import (
@@ -25,7 +26,7 @@ from core.messages import (
     Usage,
 )
 
-ANTHROPIC, OPENAI = DIALECTS["anthropic"], DIALECTS["openai"]
+ANTHROPIC, OPENAI = CLIENTS["anthropic"], CLIENTS["openai"]
 PAIRS = [(one, other) for one in (ANTHROPIC, OPENAI) for other in (ANTHROPIC, OPENAI)]
 REQUEST = Request(dialect="any", raw=b"{}", model="m", messages=[Message(role="user", content=[])])
 
@@ -52,6 +53,8 @@ def said(events: Sequence[StreamEvent]) -> list[object]:
         match event:
             case BlockStart(block=block):
                 blocks.append([block.type, block.id, block.name, ""])
+            case BlockDelta(kind="signature", data=data) if is_sealed(data):
+                pass  # `test_sealing` shows that it is there
             case BlockDelta(data=data):
                 blocks[-1][3] += data
             case MessageDelta() | MessageStop() | StreamError():
@@ -60,7 +63,7 @@ def said(events: Sequence[StreamEvent]) -> list[object]:
 
 
 def relayed(provider: Dialect, client: Dialect, chunks: list[bytes]) -> tuple[Relay, list[Frame]]:
-    relay = make_relay(provider, client, REQUEST)
+    relay = make_relay(Origin(provider, "p"), client, REQUEST)
     frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
     return relay, frames
 
@@ -121,7 +124,7 @@ def test_the_same_dialect_passes_byte_for_byte(dialect: Dialect, events: list[St
 
 @pytest.mark.parametrize("client", [ANTHROPIC, OPENAI], ids=lambda dialect: dialect.name)
 def test_after_a_failure_of_ours_nothing_more_comes(client: Dialect) -> None:
-    relay = make_relay(ANTHROPIC, client, REQUEST)
+    relay = make_relay(Origin(ANTHROPIC, "p"), client, REQUEST)
     shown = relay.fail("timeout_error", "no content for 60 s")
     failed = decoded(client, shown)[0]
     assert failed == StreamError("timeout_error", "no content for 60 s")
@@ -131,7 +134,7 @@ def test_after_a_failure_of_ours_nothing_more_comes(client: Dialect) -> None:
 
 @pytest.mark.parametrize(("provider", "client"), PAIRS, ids=lambda dialect: dialect.name)
 def test_an_endless_event_is_an_error(provider: Dialect, client: Dialect) -> None:
-    relay = make_relay(provider, client, REQUEST)
+    relay = make_relay(Origin(provider, "p"), client, REQUEST)
     frames = relay.feed(b"data: " + b"x" * (17 * 1024 * 1024))
     assert [frame.kind for frame in frames] == ["error"]
     assert "longer than" in frames[0].error_message
@@ -164,7 +167,7 @@ def test_a_damaged_stream_raises_nothing_and_ends_once(
 
 
 def test_what_is_not_utf8_inside_a_raw_part_ends_the_stream_as_an_error() -> None:
-    relay = make_relay(ANTHROPIC, OPENAI, REQUEST)
+    relay = make_relay(Origin(ANTHROPIC, "p"), OPENAI, REQUEST)
     start = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"x"}}\n\n'
     bad = b'{"type":"content_block_start","index":0,"content_block":{"type":"\x80"}}'
     block = b"event: content_block_start\ndata: " + bad + b"\n\n"
@@ -177,7 +180,7 @@ def test_a_whole_answer_that_is_not_utf8_is_no_answer(name: str) -> None:
     anthropic = b'{"type":"message","id":"m","stop_reason":"end_turn","content":[{"type":"tool_use","input":"\x80"}]}'
     openai = b'{"choices":[{"finish_reason":"stop","message":{"content":"\x80"}}]}'
     with pytest.raises(UpstreamFailed):
-        DIALECTS[name].decode_response(anthropic if name == "anthropic" else openai)
+        CLIENTS[name].decode_response(anthropic if name == "anthropic" else openai)
 
 
 @pytest.mark.parametrize(
