@@ -140,17 +140,18 @@ async def _baseline(running: Rig, trials: int) -> dict[str, list[float]]:
 
 def _before_connect(running: Rig, trials: int, found: Section) -> str:
     """While the proxy still connects, to a backlog that is full: the kernel's list of sockets shows it giving up."""
-    port, base, late = running.ports["backlog"], _connecting(running.ports["backlog"]), []
+    port, pid, late = running.ports["backlog"], running.proxy.process.pid, list[float]()
 
     async def one(ask: Ask) -> None:
         connection = await Connection.open(running.proxy.port)
         connection.send(ask.data)
-        if not await _until(lambda: _connecting(port) > base):
-            found.findings.append("before connect: the proxy did not connect")
-            return
+        tries = await _until(lambda: connects(pid, port))
         begun = time.monotonic()
         connection.leave(reset=int(ask.case.nonce, 16) % 2 == 0)
-        gone = await _until(lambda: _connecting(port) <= base)
+        if not tries:
+            found.findings.append("before connect: the proxy did not connect")
+            return
+        gone = await _until(lambda: not connects(pid, port))
         late.append((time.monotonic() - begun) * 1000 if gone else float("inf"))
 
     asking = Asking(6)
@@ -171,10 +172,19 @@ async def _until(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def _connecting(port: int) -> int:
-    """Sockets of this machine in SYN_SENT (02) towards a port."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return sum(fields[2].endswith(f":{port:04X}") and fields[3] == "02" for fields in map(str.split, lines))
+def connects(pid: int, port: int) -> bool:
+    """Whether the process has a socket in SYN_SENT (02) towards a port: others, who fill the backlog, may have, too."""
+    lines = map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+    trying = {f"socket:[{fields[9]}]" for fields in lines if fields[2].endswith(f":{port:04X}") and fields[3] == "02"}
+    return bool(trying) and any(_link(descriptor) in trying for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _link(descriptor: Path) -> str:
+    """What a descriptor is; empty if it was closed meanwhile."""
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
 
 
 def cancels(folder: Path, count: int) -> Section:

@@ -1,8 +1,11 @@
 """What the proofs of leaving clients would see."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
+from raw_provider import full_backlog
 
 from prove import leakcheck, leaving
 from prove.leakcheck import Held
@@ -39,6 +42,17 @@ def test_a_running_proxy_is_counted(tmp_path: Path) -> None:
         assert first.descriptors > 3
         assert first.tasks > 0
         assert leakcheck.private_kib(running) > 10_000
+
+
+def test_who_connects_is_told_from_others_who_do() -> None:
+    async def look() -> None:
+        async with full_backlog() as url:  # filled by this process, which is still connecting
+            port = int(url.rpartition(":")[2])
+            assert leaving.connects(os.getpid(), port)
+            assert not leaving.connects(os.getppid(), port)
+            assert not leaving.connects(os.getpid(), port + 1)
+
+    asyncio.run(look())
 
 
 def test_a_few_clients_leave(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_a_worker_that_talks_nonsense_is_replaced(rules: RuleSet, data: bytes) -
         async with started(rules) as (workers, seen):
             workers._live[0].data_received(data)
             assert shown(await workers.ask(ask_of(rules, "route"))) == ["answer"]
-            assert "nonsense" in seen.events()
+            await seen.until("nonsense")
 
     run(test)
 
@@ -255,8 +255,8 @@ def test_what_a_worker_cannot_have_found_is_not_believed(rules: RuleSet) -> None
             await asyncio.sleep(0)
             [worker] = workers._live
             worker.data_received(pack(Said(1, [Result("skipped", "the user's words")])))
-            assert shown(await ask) == ["answer"]
-            assert "nonsense" in seen.events()
+            assert shown(await ask) == ["answer"]  # perhaps of this very worker: it may have been quicker
+            await seen.until("nonsense")
 
     run(test)
 
