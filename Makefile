@@ -6,7 +6,7 @@ CONFIG := $(wildcard config.toml)
 PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check plugins bench conformance prove compare test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove compare test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(VENV)/.run ## Set up and serve on port 3456
 
 test: $(VENV)/.dev ## Set up and run all tests
 	@sh tools/clean_env.sh $(BIN)/python -m pytest
+
+golden-all: $(VENV)/.dev ## All golden cases, every stream cut at each byte (`make test` takes a sample)
+	@sh tools/clean_env.sh $(BIN)/python -m pytest -m "not toolchain" tests/test_golden_requests.py tests/test_golden_answers.py tests/test_golden_matrix.py
 
 check: $(VENV)/.dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

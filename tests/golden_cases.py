@@ -5,13 +5,15 @@
     ---
     expected
 
-Adding a case is adding a file.
+Adding a case is adding a file. A file may have several expected parts, each after a line `--- NAME` (`load_parts`).
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "golden"
+_PART = re.compile(rb"^--- (\S+)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Case:
     options: dict[str, str]
     given: bytes
     expected: bytes
+    #: Several expected parts by name, instead.
+    parts: dict[str, bytes] = field(default_factory=dict)
 
 
 def names(kind: str) -> list[str]:
@@ -31,8 +35,25 @@ def names(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Case:
-    head, _, rest = (FOLDER / kind / f"{name}.txt").read_bytes().partition(b"\n")
-    assert head.startswith(b"#"), f"{kind}/{name}: the first line holds the options"
-    options = dict(pair.partition("=")[::2] for pair in head.decode()[1:].split())
+    options, rest = _opened(kind, name)
     given, _, expected = rest.partition(b"---\n")
     return Case(options, given, expected)
+
+
+def load_parts(kind: str, name: str) -> Case:
+    options, rest = _opened(kind, name)
+    given, *named = _PART.split(rest)
+    return Case(options, given, b"", dict(zip(map(bytes.decode, named[::2]), named[1::2], strict=True)))
+
+
+def write_parts(kind: str, name: str, case: Case) -> None:
+    """For review by people; no test writes."""
+    head = b"# " + " ".join(f"{key}={value}" if value else key for key, value in case.options.items()).encode()
+    parts = b"".join(b"--- %s\n%s" % (part.encode(), data) for part, data in case.parts.items())
+    (FOLDER / kind / f"{name}.txt").write_bytes(head.strip() + b"\n" + case.given + parts)
+
+
+def _opened(kind: str, name: str) -> tuple[dict[str, str], bytes]:
+    head, _, rest = (FOLDER / kind / f"{name}.txt").read_bytes().partition(b"\n")
+    assert head.startswith(b"#"), f"{kind}/{name}: the first line holds the options"
+    return dict(pair.partition("=")[::2] for pair in head.decode()[1:].split()), rest
