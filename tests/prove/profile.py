@@ -26,6 +26,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     junk: int = 10_000
     every_spelling: int = 1
     exchanges: int = 10_000
+    streams: int = 10_000
     sdk_calls: int = 12  # of each fault: two SDKs, three ways to ask, two providers
     leaving: int = 2_000
     cancels: int = 20_000
@@ -56,6 +57,7 @@ PROFILES: Final = {
         junk=500,
         every_spelling=4,
         exchanges=500,
+        streams=450,
         sdk_calls=2,
         leaving=100,
         cancels=1_000,

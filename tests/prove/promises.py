@@ -22,6 +22,7 @@ from prove import (
     sdks,
     smuggling,
     storm,
+    translation,
     truth,
 )
 from prove.profile import Profile
@@ -50,6 +51,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.
     "truth": lambda folder, much: truth.section(folder, much.exchanges),
+    "translation": lambda folder, much: translation.section(folder, much.streams),
     "sdks": lambda folder, much: sdks.section(folder, much.sdk_calls),
     "outage": lambda folder, much: outage.section(folder, much.outage),
     # What clients can send.
