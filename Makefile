@@ -6,7 +6,7 @@ CONFIG := $(wildcard config.toml)
 PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove compare test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove compare catalogue test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ prove: $(VENV)/.dev ## Try the promises of docs/security.md on a real proxy; PRO
 
 compare: $(VENV)/.dev ## The faults of `prove` for LiteLLM's proxy and ours, side by side (installs it into .tools)
 	@sh tools/clean_env.sh $(BIN)/python -m prove.compare
+
+catalogue: $(VENV)/.dev ## Make the model catalogue anew from the data packages that tools/make_catalogue.py names
+	@$(BIN)/python tools/make_catalogue.py
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

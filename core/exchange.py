@@ -101,12 +101,18 @@ class Step(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """A target that may be asked, and what the gate changed for it."""
+    """A target that may be asked, and what the gate changed for it.
+
+    `thinking_mode` is the model card's, empty if unknown; `without` names parameters that the model refuses: effort,
+    sampling.
+    """
 
     target: Target
     max_tokens: int | None = None
     drop_thinking: bool = False
     unverified: tuple[str, ...] = ()
+    thinking_mode: str = ""
+    without: tuple[str, ...] = ()
 
 
 class Refusal(Struct, frozen=True):

@@ -15,6 +15,11 @@ from core.exchange import Target
 
 Scenario = Literal["image", "web_search", "long_context", "thinking", "background"]
 Phase = Literal["runtime", "custom", "pattern", "default"]
+#: Whose models the catalogue that ships knows (`core/_data/models.json`); `none` turns it off for a provider.
+Catalogued = Literal[
+    "anthropic", "cerebras", "deepseek", "fireworks", "gemini", "groq", "mistral", "moonshotai", "ollama", "openai",
+    "openrouter", "together", "xai", "zai", "none",
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -78,15 +83,35 @@ class ServerSettings(Section):
     max_memory_mb: int = Field(default=0, ge=0)
 
 
+class Price(Section):
+    """US dollars a million tokens; what is not known is left out."""
+
+    input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
 class ModelCard(Section):
-    """What a model can do; what is not known is left out and passes the gate marked `unverified`. Sizes in tokens."""
+    """What a model can do and costs. Sizes are tokens; what is not known is left out, and passes the gate marked
+    `unverified`.
+
+    `context_window` holds what is sent and the answer, of which at most `max_input` may be sent. `thinking_mode` is how
+    an Anthropic model is told to think: by a budget of tokens, as much as it sees fit, or either way. `effort` and
+    `sampling` (temperature, top_p, top_k) say whether it takes those parameters at all.
+    """
 
     context_window: int | None = Field(default=None, gt=0)
+    max_input: int | None = Field(default=None, gt=0)
     max_output: int | None = Field(default=None, gt=0)
     images: bool | None = None
     tools: bool | None = None
     thinking: bool | None = None
+    thinking_mode: Literal["budget", "adaptive", "both"] | None = None
+    effort: bool | None = None
+    sampling: bool | None = None
     web_search: bool | None = None
+    price: Price = Price()
 
 
 class UpstreamSettings(Section):
@@ -113,7 +138,8 @@ class ProviderClocks(Section):
 
 
 class ProviderSettings(Section):
-    """One provider. `any_model` lets clients name models that are not listed here.
+    """One provider. `any_model` lets clients name models that are not listed here. `catalogue` says whose models these
+    are; without it the provider's name does, or its address.
 
     `api_keys` is a pool: its keys take turns, and stand in for one that is refused or told to wait.
     """
@@ -124,6 +150,7 @@ class ProviderSettings(Section):
     api_keys: tuple[SecretRef, ...] = ()
     allow_private: bool = False
     any_model: bool = False
+    catalogue: Catalogued | None = None
     clocks: ProviderClocks = ProviderClocks()
     models: dict[str, ModelCard] = {}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.dialects.anthropic_thinking import MIN_BUDGET, adaptive, takes_adaptive
 from core.dialects.openai_request import ANY_OBJECT
 from core.dialects.readable import as_text, without_tags
 from core.dialects.stops import BUDGETS, effort
@@ -18,8 +19,6 @@ from core.messages import EMPTY_OBJECT, Block, Request, Source, Tool
 
 #: Answer length when an OpenAI client gave none: Anthropic demands one. The candidate's limit bounds it.
 DEFAULT_MAX_TOKENS = 8192
-#: Anthropic's least thinking budget.
-MIN_BUDGET = 1024
 
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _ANSWER_IN_JSON = "Answer with one JSON object and nothing else."
@@ -44,7 +43,8 @@ def encode_request(request: Request, candidate: Candidate) -> bytes:
     if stop := [each for each in request.stop if each.strip()]:  # whitespace alone is refused
         body["stop_sequences"] = stop
     if request.answer_schema and request.answer_schema != ANY_OBJECT:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": request.answer_schema}}
+        wanted = {"format": {"type": "json_schema", "schema": request.answer_schema}}
+        body["output_config"] = body.get("output_config", {}) | wanted
     if request.user:
         body["metadata"] = {"user_id": request.user}
     return msgspec.json.encode(body)
@@ -66,9 +66,12 @@ def _limits(request: Request, candidate: Candidate, turns: list[dict[str, Any]])
     max_tokens = min(wanted, limit) if limit else wanted
     budget = min(budget, max_tokens // 2)  # the other half is for the answer
     if budget >= MIN_BUDGET:
-        thinking = {"type": "enabled", "budget_tokens": budget}
-        return {"max_tokens": max_tokens, "thinking": thinking}
+        if takes_adaptive(candidate):
+            return {"max_tokens": max_tokens, **adaptive(effort(request.thinking), candidate)}
+        return {"max_tokens": max_tokens, "thinking": {"type": "enabled", "budget_tokens": budget}}
     body: dict[str, Any] = {"max_tokens": max_tokens}
+    if "sampling" in candidate.without:
+        return body
     if request.temperature is not None:
         body["temperature"] = min(request.temperature, 1.0)
     elif request.top_p is not None:
@@ -85,7 +88,7 @@ def _budget(request: Request, candidate: Candidate, turns: list[dict[str, Any]])
     with a signed thinking block, and a client of another dialect has none to send back.
     """
     forced = request.tool_choice is not None and request.tool_choice.type in {"any", "tool"}
-    in_loop = any(block["type"] == "tool_result" for block in turns[-1]["content"])
+    in_loop = any(block["type"] == "tool_result" for block in turns[-1]["content"]) and not takes_adaptive(candidate)
     if candidate.drop_thinking or forced or in_loop:
         return 0
     return BUDGETS.get(effort(request.thinking), 0)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from core.dialects import anthropic_thinking
 from core.dialects.sealing import is_foreign
 from core.dialects.splice import Edit, splice
 from core.dialects.subagent import carriers, tag_in, without_tag_bytes
@@ -21,7 +22,9 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
     if limit and request.max_tokens and request.max_tokens > limit:
         edits["max_tokens"] = b"%d" % limit
     removed = _unsigned_thinking(request.messages)
-    if candidate.drop_thinking or _loop_lost_thinking(request, removed):
+    edits |= anthropic_thinking.edits(request, candidate)
+    # Clearing old thinking needs thinking, too.
+    if candidate.drop_thinking or _loop_lost_thinking(request, removed) or edits.get("thinking", b"") is None:
         edits |= _without_thinking(request)
     messages = removed
     if tag_in(request.raw):

@@ -26,7 +26,7 @@ def check(features: Features, target: Target, card: ModelCard, *, native_search:
     failures: list[str] = []
     unverified: list[str] = []
     notes: list[str] = []
-    window = card.context_window
+    window = _room(card)
     if window is None:
         unverified.append("context_window")
     elif features.token_count > window:
@@ -44,7 +44,14 @@ def check(features: Features, target: Target, card: ModelCard, *, native_search:
     drop_thinking = features.thinking and card.thinking is False
     if drop_thinking:
         notes.append("thinking dropped")
-    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified)), (), tuple(notes))
+    refused = tuple(name for name, taken in (("effort", card.effort), ("sampling", card.sampling)) if taken is False)
+    mode = card.thinking_mode or ""
+    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified), mode, refused), (), tuple(notes))
+
+
+def _room(card: ModelCard) -> int | None:
+    """The most tokens that may be sent, None if unknown."""
+    return min(filter(None, (card.context_window, card.max_input)), default=None)
 
 
 def _abilities(features: Features, card: ModelCard, *, native_search: bool) -> tuple[Ability, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from core import __version__
+from core.catalogue import Catalogue, shipped
 from core.errors import Problem
 from core.exchange import Target
 from core.rolegraph import Matcher, Taxonomy
@@ -21,6 +22,8 @@ from core.schema import ModelCard, Settings
 from wasm_host.rule import RuleSet
 
 UNKNOWN = ModelCard()
+#: What rules see of a target beside its name and prices.
+_SEEN = {"context_window", "images", "tools", "thinking"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Snapshot:
     matcher: Matcher
     rules: RuleSet
     targets: Mapping[Target, ModelCard]
+    catalogue: Catalogue
     #: SHA-256 of the canonical bytes of all that changes decisions, 64 hex digits.
     digest: str
     problems: tuple[Problem, ...] = ()
@@ -90,7 +94,9 @@ class Snapshot:
         return [{"name": str(target)} for target in self.targets]
 
     def card(self, target: Target) -> ModelCard:
-        return self.targets.get(target, UNKNOWN)
+        """What is known of a target, listed here or not."""
+        known = self.targets.get(target)
+        return _card(self.catalogue, self.settings, target) if known is None else known
 
     def native_search(self, target: Target) -> bool:
         return self.settings.providers[target.provider].dialect in {"anthropic", "loopback"}
@@ -100,8 +106,9 @@ class Snapshot:
         return difflib.get_close_matches(name, [str(target) for target in self.targets], n=3, cutoff=0.4)
 
 
-def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> Snapshot:
+def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue | None = None) -> Snapshot:
     """A snapshot of these parts. Problems of the parts are kept, none of them stops the snapshot."""
+    catalogue = catalogue or shipped()
     problems = [*taxonomy.problems]
     problems += [Problem(problem.path, 0, problem.message, problem.hint) for problem in rules.problems]
     return Snapshot(
@@ -109,28 +116,28 @@ def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> Snapshot:
         taxonomy=taxonomy,
         matcher=Matcher(taxonomy, scoring=settings.taxonomy.scoring),
         rules=rules,
-        targets=_targets(settings, taxonomy),
-        digest=_digest(settings, taxonomy, rules),
+        targets=_targets(settings, taxonomy, catalogue),
+        catalogue=catalogue,
+        digest=_digest(settings, taxonomy, rules, catalogue),
         problems=tuple(problems),
     )
 
 
-def _targets(settings: Settings, taxonomy: Taxonomy) -> dict[Target, ModelCard]:
+def _targets(settings: Settings, taxonomy: Taxonomy, catalogue: Catalogue) -> dict[Target, ModelCard]:
     """Every target that is named in model tables, routing, or taxonomy routes of configured providers."""
-    cards: dict[Target, ModelCard] = {
-        Target(name, model): card
-        for name, provider in settings.providers.items()
-        for model, card in provider.models.items()
-    }
+    listed = [Target(name, model) for name, provider in settings.providers.items() for model in provider.models]
     routing = settings.routing
     named = [routing.default, *routing.fallback, *routing.runtime.model_dump(exclude_none=True).values()]
     for key, chain in routing.fallbacks.items():
         named += chain if "," not in key else [key, *chain]
     named += [route.target for concept in taxonomy.concepts for route in concept.routes]
-    for target in _parsed(named):
-        if target.provider in settings.providers:
-            cards.setdefault(target, UNKNOWN)
-    return cards
+    listed += [target for target in _parsed(named) if target.provider in settings.providers]
+    return {target: _card(catalogue, settings, target) for target in dict.fromkeys(listed)}
+
+
+def _card(catalogue: Catalogue, settings: Settings, target: Target) -> ModelCard:
+    provider = settings.providers.get(target.provider)
+    return catalogue.card(target.provider, provider, target.model) if provider else UNKNOWN
 
 
 def _parsed(names: Iterable[str]) -> Iterable[Target]:
@@ -143,16 +150,20 @@ def _parsed(names: Iterable[str]) -> Iterable[Target]:
 
 def _view(target: Target, card: ModelCard) -> dict[str, Any]:
     view: dict[str, Any] = {"name": str(target), "healthy": True}
-    view.update(card.model_dump(include={"context_window", "images", "tools", "thinking"}, exclude_none=True))
+    view.update(card.model_dump(include=_SEEN, exclude_none=True))
+    dollars = card.price.model_dump(exclude={"cache_write"}, exclude_none=True)
+    if dollars:
+        view["price"] = {kind: round(price * 1_000_000) for kind, price in dollars.items()}
     return view
 
 
-def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet) -> str:
+def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue) -> str:
     """Only what changes decisions: not where the proxy listens, not where folders are, not where keys come from."""
     dump = settings.model_dump(
         mode="json", include={"providers", "routing", "rules", "taxonomy"}, exclude={"taxonomy": {"dir"}}
     )
     for provider in dump["providers"].values():
         del provider["api_key"], provider["api_keys"]
-    whole = {"code": __version__, "settings": dump, "taxonomy": taxonomy.identity(), "rules": rules.identity()}
+    whole: dict[str, Any] = {"code": __version__, "settings": dump, "catalogue": catalogue.digest}
+    whole |= {"taxonomy": taxonomy.identity(), "rules": rules.identity()}
     return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()

@@ -1,0 +1,80 @@
+"""How an Anthropic model is told to think. Older ones take a budget, newer ones `adaptive` and an effort, some either;
+each refuses what it does not take (Anthropic, "Extended thinking", "Adaptive thinking", "Effort").
+"""
+
+from typing import Any
+
+import msgspec
+
+from core.dialects.sealing import is_foreign
+from core.dialects.splice import Edit
+from core.dialects.stops import BUDGETS
+from core.effort import ALIASES, effort_of
+from core.exchange import Candidate
+from core.messages import Request
+
+#: Anthropic's least thinking budget.
+MIN_BUDGET = 1024
+#: Top-level fields that newer models refuse.
+SAMPLING = ("temperature", "top_p", "top_k")
+
+
+def takes_adaptive(candidate: Candidate) -> bool:
+    """Whether the model takes `adaptive`; one of which nothing is known is told a budget, as all once were."""
+    return candidate.thinking_mode in {"adaptive", "both"}
+
+
+def adaptive(effort: str, candidate: Candidate) -> dict[str, Any]:
+    """The fields that have a model think as much as it sees fit, guided by an effort."""
+    fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
+    if "effort" not in candidate.without:
+        fields["output_config"] = {"effort": _effort(effort, candidate)}
+    return fields
+
+
+def _effort(effort: str, candidate: Candidate) -> str:
+    """One that the model knows: `xhigh` came with those that take nothing but `adaptive`."""
+    known = ALIASES.get(effort, effort)
+    return "high" if known == "xhigh" and candidate.thinking_mode != "adaptive" else known
+
+
+def edits(request: Request, candidate: Candidate) -> dict[str | int, Edit]:
+    """What must change in a request of an Anthropic client that was routed to another model than it asked for."""
+    if request.model == candidate.target.model:
+        return {}  # who names the model knows what it takes
+    changed: dict[str | int, Edit] = {}
+    if "sampling" in candidate.without:
+        changed |= {name: None for name in SAMPLING if name in request.fields}
+    if "effort" in candidate.without and request.thinking.effort:
+        changed["output_config"] = {"effort": None}
+    if request.thinking.type == "adaptive" and candidate.thinking_mode == "budget":
+        changed["thinking"] = _budgeted(request, candidate)
+    elif request.thinking.type == "enabled" and candidate.thinking_mode == "adaptive":
+        changed["thinking"] = b'{"type":"adaptive"}'
+        if not request.thinking.effort and "effort" not in candidate.without:
+            effort = msgspec.json.encode(effort_of(request.thinking))
+            has_config = "output_config" in request.fields
+            changed["output_config"] = {"effort": effort} if has_config else b'{"effort":' + effort + b"}"
+    return changed
+
+
+def _budgeted(request: Request, candidate: Candidate) -> bytes | None:
+    """`thinking` with a budget in place of `adaptive`; None where it cannot be: too little room for an answer, or a
+    tool loop whose turn does not begin with thinking, which only `adaptive` allows.
+    """
+    limits = [limit for limit in (request.max_tokens, candidate.max_tokens) if limit]
+    budget = BUDGETS.get(effort_of(request.thinking), 0)
+    if limits:
+        budget = min(budget, min(limits) // 2)
+    if budget < MIN_BUDGET or _in_loop_without_thinking(request):
+        return None
+    return msgspec.json.encode({"type": "enabled", "budget_tokens": budget})
+
+
+def _in_loop_without_thinking(request: Request) -> bool:
+    *before, last = request.messages
+    if not any(block.type == "tool_result" for block in last.content):
+        return False
+    turn = next((message for message in reversed(before) if message.role == "assistant"), None)
+    kept = [block.type for block in turn.content if not is_foreign(block)] if turn else []
+    return not kept or kept[0] not in {"thinking", "redacted_thinking"}
