@@ -20,6 +20,7 @@ NO_SOURCE = {
 #: Sources without a test file of their name, and the tests that show them instead.
 SHOWN_ELSEWHERE = {
     "core/dialects/anthropic_*.py": "tests/core/dialects/test_anthropic.py",
+    "core/dialects/gemini_*.py": "tests/core/dialects/test_gemini.py",
     "core/dialects/openai_*.py": "tests/core/dialects/test_openai_chat.py",
     "core/dialects/base.py": "tests/test_golden_requests.py",
     "core/dialects/frames.py": "tests/core/dialects/test_relay.py",

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from core.dialects.anthropic import Anthropic
 from core.dialects.anthropic_request import decode_count
 from core.dialects.base import Dialect, ProviderDialect
+from core.dialects.gemini import Gemini
 from core.dialects.openai_chat import OpenAIChat
 
 __all__ = ["CLIENTS", "PROVIDERS", "decode_count"]
@@ -22,4 +23,4 @@ CLIENTS: Mapping[str, Dialect] = MappingProxyType(
     {dialect.name: dialect for dialect in (Anthropic(), OpenAIChat(time.time, _new_id))}
 )
 #: Dialect by `providers.NAME.dialect`. `loopback` is no wire format: it answers with neutral values.
-PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType({**CLIENTS})
+PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType({**CLIENTS, "gemini": Gemini(_new_id)})

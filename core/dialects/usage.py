@@ -13,7 +13,7 @@ from core.messages import Usage
 #: Most tokens of one kind that are believed: ten times the largest context window that is sold.
 MOST_TOKENS = 100_000_000
 
-_Said = TypeVar("_Said", "AnthropicUsage", "OpenAIUsage")
+_Said = TypeVar("_Said")
 
 
 def read_usage(raw: Raw, type: type[_Said]) -> _Said | None:

@@ -99,7 +99,7 @@ class Snapshot:
         return _card(self.catalogue, self.settings, target) if known is None else known
 
     def native_search(self, target: Target) -> bool:
-        return self.settings.providers[target.provider].dialect in {"anthropic", "loopback"}
+        return self.settings.providers[target.provider].dialect in {"anthropic", "gemini", "loopback"}
 
     def closest(self, name: str) -> list[str]:
         """Up to three targets whose name is like this one."""
