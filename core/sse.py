@@ -45,6 +45,11 @@ class Decoder:
         self._only_lf = True
         self._begun = False
 
+    @property
+    def pending(self) -> bool:
+        """An event has begun, and what is fed next belongs to it."""
+        return bool(self._buffer)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are complete with this chunk. SSEError if one grows over the limit."""
         buffer: bytes | bytearray = chunk

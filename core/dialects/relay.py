@@ -8,6 +8,7 @@ marker, ends here with an error frame, and a terminal marker is only ever the pr
 from typing import Protocol
 
 from core import sse
+from core.dialects.alike import Alike, is_utf8
 from core.dialects.base import Dialect, Origin
 from core.dialects.frames import Frame, FrameKind
 from core.dialects.sealing import Sealing
@@ -88,10 +89,15 @@ class _Ending:
         return self._error(StreamError("api_error", f"the provider's stream is broken: {why}"))
 
 
+#: What an event that leaves a stream where it is amounts to.
+_ONLY_A_DELTA = ("block_delta",)
+
+
 class _PassThrough(_Ending):
     def __init__(self, dialect: Dialect, request: Request) -> None:
         super().__init__(dialect, request)
         self._sse = sse.Decoder()
+        self._alike = Alike()
         self._order = Order()
         self._scanner = dialect.stream_scanner(request)
 
@@ -110,6 +116,8 @@ class _PassThrough(_Ending):
     def feed(self, chunk: bytes) -> list[Frame]:
         if self.over:
             return []
+        if self._alike.has(chunk) and not self._sse.pending:
+            return [Frame("content", chunk)]
         try:
             return self._frames(self._sse.feed(chunk))
         except sse.SSEError as exc:
@@ -135,7 +143,7 @@ class _PassThrough(_Ending):
         return frames
 
     def _frame(self, event: sse.Event) -> Frame | None:
-        if not (event.raw.isascii() or _is_utf8(event.raw)):
+        if not (event.raw.isascii() or is_utf8(event.raw)):
             return self._broken(ValueError("it is not UTF-8"))
         scan = self._scanner.scan(event)
         try:
@@ -144,6 +152,10 @@ class _PassThrough(_Ending):
         except GrammarViolation as exc:
             return self._broken(exc)
         kind = scan.kind
+        if kind == "content" and scan.steps == _ONLY_A_DELTA and not (scan.hidden or self._scanner.complete):
+            self._alike.learn(event.raw)
+        else:
+            self._alike.forget()
         if scan.error:
             self.over = self.failed = True
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
@@ -151,14 +163,6 @@ class _PassThrough(_Ending):
             return Frame("error", data, scan.error.type, scan.error.message)
         self.over = kind == "terminal"
         return None if scan.hidden else Frame(kind, event.raw)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 class _Translation(_Ending):
