@@ -110,7 +110,8 @@ def streams() -> Iterator[tuple[str, list[bytes]]]:
                 broken = bytearray(chunks[at])
                 where = rng.randrange(len(broken))
                 broken[where : where + rng.choice((0, 1, 2))] = rng.choice((b"", b"\xff", b'"', b"\\", b"\n", b"7"))
-                ways = [bytes(broken)], [chunks[at], chunks[at]], [chunks[at][:where], chunks[at][where:]], []
+                halves = [chunks[at][:where], chunks[at][where:]]
+                ways: list[list[bytes]] = [[bytes(broken)], [chunks[at], chunks[at]], halves, []]
                 chunks[at : at + 1] = rng.choice(ways)
             yield name, chunks
 
