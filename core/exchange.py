@@ -66,6 +66,10 @@ class Features(Struct, frozen=True, kw_only=True):
     agent: str
     #: A web search tool that the provider itself must run is on offer (not merely a function of that name).
     server_web_search: bool = False
+    #: Nothing is left of the request without that search: no other tool is on offer, or it must be used.
+    only_web_search: bool = False
+    #: Types of other tools that only a provider of the client's dialect knows.
+    provider_tools: tuple[str, ...] = ()
     #: The request's moment, so that rules can be replayed: Unix time, the proxy's offset from UTC, 32 bits of its id.
     now_ms: int = 0
     tz_offset_min: int = 0

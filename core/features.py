@@ -16,6 +16,7 @@ from core.exchange import Features
 from core.human_text import find_subagent_tag, last_human_text
 from core.identity import BILLING, agent_of, session_id
 from core.messages import Block, Message, Request, Tool
+from core.routing.server_tools import NEEDED
 
 REQUEST_CLASSES = frozenset({"main", "subagent", "workflow", "auxiliary", "compaction", "side_reply"})
 BACKGROUND_CLASSES = frozenset({"auxiliary", "compaction"})
@@ -57,6 +58,8 @@ def extract(
         effort=effort_of(request.thinking),
         web_search=wants_search(request),
         server_web_search=wants_server_search(request),
+        only_web_search=wants_only_search(request),
+        provider_tools=tuple(tool.type for tool in request.tools if tool.type.startswith(NEEDED)),
         images=sum(count_images(message.content) for message in request.messages),
         image_in_last_turn=any(count_images(message.content) for message in latest_turn(request.messages)),
         request_class=request_class,
@@ -159,6 +162,17 @@ def wants_server_search(request: Request) -> bool:
 
 def _is_server_search(tool: Tool) -> bool:
     return tool.type.startswith("web_search") or (tool.name in SEARCH_TOOLS and len(bytes(tool.input_schema)) <= 2)
+
+
+def wants_only_search(request: Request) -> bool:
+    """Without the provider's search nothing is left: it is the only tool, or the one that must be used."""
+    if not wants_server_search(request):
+        return False
+    choice = request.tool_choice
+    named = choice.name if choice and choice.type == "tool" else ""
+    return all(map(_is_server_search, request.tools)) or any(
+        _is_server_search(tool) and named in {tool.name, tool.type} for tool in request.tools
+    )
 
 
 def latest_turn(messages: Sequence[Message]) -> Iterator[Message]:

@@ -200,7 +200,8 @@ class RuntimeRoutes(Section):
 
 
 class RoutingSettings(Section):
-    """How requests are decided. Thresholds are tokens.
+    """How requests are decided. Thresholds are tokens. `web_search`: whether a search that the client wants its provider
+    to run may be left out for a target that cannot be asked for it, as long as other tools are on offer.
 
     `fallbacks` are chains by scenario or target, which are asked before `fallback`, the last resort of all.
     """
@@ -214,6 +215,7 @@ class RoutingSettings(Section):
     long_context_hysteresis: int = Field(default=20_000, ge=0)
     thinking_min_effort: Literal["low", "medium", "high", "xhigh", "max"] = "high"
     background_models: tuple[str, ...] = ("*haiku*",)
+    web_search: Literal["required", "optional"] = "required"
 
     @field_validator("default")
     @classmethod

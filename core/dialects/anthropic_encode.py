@@ -20,6 +20,8 @@ from core.messages import EMPTY_OBJECT, Block, Request, Source, Tool
 #: Answer length when an OpenAI client gave none: Anthropic demands one. The candidate's limit bounds it.
 DEFAULT_MAX_TOKENS = 8192
 
+#: The version that every model with web search takes.
+_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _ANSWER_IN_JSON = "Answer with one JSON object and nothing else."
 
@@ -97,7 +99,9 @@ def _budget(request: Request, candidate: Candidate, turns: list[dict[str, Any]])
 def _tools(request: Request) -> dict[str, Any]:
     choice = request.tool_choice
     tools = [_tool(tool) for tool in request.tools if not tool.type]
-    if choice and choice.type == "tool" and not any(t.name == choice.name and not t.type for t in request.tools):
+    if any(tool.type.startswith("web_search") for tool in request.tools):
+        tools.append(_SEARCH)
+    if choice and choice.type == "tool" and choice.name not in {tool["name"] for tool in tools}:
         raise BadRequest(f"tool_choice: the tool {choice.name!r} is not among the functions in tools")
     if not tools:
         if choice and choice.type == "any":

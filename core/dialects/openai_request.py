@@ -127,7 +127,7 @@ def decode_request(body: bytes) -> Request:
         model=wire.model,
         messages=rest,
         system=system,
-        tools=[_tool(tool, f"tools.{number}") for number, tool in enumerate(wire.tools or [])],
+        tools=[_tool(tool, f"tools.{number}") for number, tool in enumerate(wire.tools or [])] + _search(top),
         tool_choice=_tool_choice(wire),
         max_tokens=wire.max_completion_tokens or wire.max_tokens,
         stream=wire.stream or False,
@@ -255,6 +255,12 @@ def _tool(tool: _Tool, path: str) -> Tool:
         input_schema=function.parameters,
         cache_control=tool.cache_control,
     )
+
+
+def _search(top: dict[str, Raw]) -> list[Tool]:
+    """`web_search_options`, OpenAI's way to ask for a search, as the tool that it is in every other dialect."""
+    asked = bytes(top.get("web_search_options", b"null")) != b"null"
+    return [Tool(name="web_search", type="web_search")] if asked else []
 
 
 def _tool_choice(wire: _Body) -> ToolChoice | None:

@@ -13,6 +13,7 @@ from core.rolegraph.matcher import Span
 from core.routing import custom, explicit, gate
 from core.routing.proposal import Ask, Proposal
 from core.routing.runtime import scenarios
+from core.routing.server_tools import ENCODED
 from core.routing.snapshot import Snapshot
 from wasm_host.answer import Outcome
 
@@ -45,7 +46,8 @@ class Deciding:
             self.features,
             target,
             self.snapshot.card(target),
-            native_search=self.snapshot.native_search(target),
+            dialect=self.snapshot.settings.providers[target.provider].dialect,
+            search_optional=self.snapshot.settings.routing.web_search == "optional",
         )
         if verdict.candidate is None:
             self.turned_away[target] = verdict.failures
@@ -91,7 +93,8 @@ def _named(deciding: Deciding) -> Decision | None:
         candidate = deciding.admit("explicit", found)
         if candidate is None:
             why = "; ".join(deciding.turned_away.get(found, ("is not configured",)))
-            return _refused(deciding, "explicit", reason, Refusal(400, f"{found} was asked for, but {why}."))
+            message = f"{found} was asked for, but {why}.{_advice(deciding)}"
+            return _refused(deciding, "explicit", reason, Refusal(400, message))
         deciding.note("explicit", "decided", target=str(found), reason=reason)
         return _decided(deciding, Proposal("explicit", reason, (candidate,)))
     return None
@@ -206,7 +209,17 @@ def _behind(deciding: Deciding, decided: Target) -> Iterator[Target]:
 
 def _nobody(deciding: Deciding) -> Refusal:
     why = "; ".join(f"{target}: {', '.join(reasons)}" for target, reasons in deciding.turned_away.items())
-    return Refusal(400, f"no configured target can serve this request. {why}")
+    return Refusal(400, f"no configured target can serve this request. {why}.{_advice(deciding)}")
+
+
+def _advice(deciding: Deciding) -> str:
+    """What to do about a search that nobody can run; the rest says for itself what is missing."""
+    if not any("cannot do web_search" in reasons for reasons in deciding.turned_away.values()):
+        return ""
+    able = ", ".join(sorted(ENCODED))
+    advice = f" For web search set routing.runtime.web_search to a target that searches (dialects: {able})"
+    optional = "" if deciding.features.only_web_search else ', or routing.web_search = "optional" to go without'
+    return f"{advice}{optional}; or do not offer the tool."
 
 
 def _refused(deciding: Deciding, phase: str, reason: str, refusal: Refusal) -> Decision:

@@ -7,10 +7,8 @@ passes and is named in `unverified`.
 from msgspec import Struct
 
 from core.exchange import Candidate, Features, Target
+from core.routing.server_tools import WEB_SEARCH, carries
 from core.schema import ModelCard
-
-#: What is needed, whether this request needs it, and whether the target can (None: unknown).
-Ability = tuple[str, bool, bool | None]
 
 
 class Verdict(Struct, frozen=True):
@@ -21,8 +19,12 @@ class Verdict(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def check(features: Features, target: Target, card: ModelCard, *, native_search: bool) -> Verdict:
-    """`native_search`: the target's dialect can carry a web search tool that the provider itself runs."""
+def check(
+    features: Features, target: Target, card: ModelCard, *, dialect: str, search_optional: bool = False
+) -> Verdict:
+    """`dialect` is the target's provider's. `search_optional`: a search that it cannot be asked for may be left out, if
+    more is left of the request.
+    """
     failures: list[str] = []
     unverified: list[str] = []
     notes: list[str] = []
@@ -31,7 +33,18 @@ def check(features: Features, target: Target, card: ModelCard, *, native_search:
         unverified.append("context_window")
     elif features.token_count > window:
         failures.append(f"context window of {window} tokens is too small for {features.token_count}")
-    for need, wanted, able in _abilities(features, card, native_search=native_search):
+    carried = carries(features.dialect, dialect, WEB_SEARCH)
+    left_out = features.server_web_search and search_optional and not (carried or features.only_web_search)
+    if left_out:
+        notes.append("web_search left out")
+    searches = card.web_search if carried else False
+    abilities = (
+        ("images", features.images > 0, card.images),
+        ("tools", bool(features.tools), card.tools),
+        ("web_search", features.server_web_search and not left_out, searches),
+        *((tool, True, carries(features.dialect, dialect, tool)) for tool in features.provider_tools),
+    )
+    for need, wanted, able in abilities:
         if wanted and able is False:
             failures.append(f"cannot do {need}")
         elif wanted and able is None:
@@ -52,15 +65,6 @@ def check(features: Features, target: Target, card: ModelCard, *, native_search:
 def _room(card: ModelCard) -> int | None:
     """The most tokens that may be sent, None if unknown."""
     return min(filter(None, (card.context_window, card.max_input)), default=None)
-
-
-def _abilities(features: Features, card: ModelCard, *, native_search: bool) -> tuple[Ability, ...]:
-    search = card.web_search if native_search else False
-    return (
-        ("images", features.images > 0, card.images),
-        ("tools", bool(features.tools), card.tools),
-        ("web_search", features.server_web_search, search),
-    )
 
 
 def _output_limit(features: Features, card: ModelCard) -> int | None:

@@ -98,9 +98,6 @@ class Snapshot:
         known = self.targets.get(target)
         return _card(self.catalogue, self.settings, target) if known is None else known
 
-    def native_search(self, target: Target) -> bool:
-        return self.settings.providers[target.provider].dialect in {"anthropic", "gemini", "loopback"}
-
     def closest(self, name: str) -> list[str]:
         """Up to three targets whose name is like this one."""
         return difflib.get_close_matches(name, [str(target) for target in self.targets], n=3, cutoff=0.4)

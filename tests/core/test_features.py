@@ -5,7 +5,7 @@ from msgspec import Raw
 
 from core.exchange import Features
 from core.features import FeatureSettings, extract
-from core.messages import Block, Message, Request, Thinking, Tool
+from core.messages import Block, Message, Request, Thinking, Tool, ToolChoice
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.330; cc_is_subagent=true;"
 TITLE = Raw(b'{"type":"object","properties":{"title":{"type":"string"}},"required":["title"]}')
@@ -202,3 +202,34 @@ def test_code_is_left_out_of_the_pattern_text_by_option() -> None:
 
     assert features(**fields).last_user == "fix\n```\ncode\n```"
     assert features(settings=FeatureSettings(skip_code=True), **fields).last_user == "fix"
+
+
+@pytest.mark.parametrize(
+    ("fields", "only"),
+    [
+        ({}, False),
+        ({"tools": [Tool(name="web_search", type="web_search_20250305")]}, True),
+        ({"tools": [*tools("Bash"), Tool(name="web_search", type="web_search_20250305")]}, False),
+        (
+            {
+                "tools": [*tools("Bash"), Tool(name="web_search", type="web_search_20250305")],
+                "tool_choice": ToolChoice(type="tool", name="web_search"),
+            },
+            True,
+        ),
+        (
+            {
+                "tools": [*tools("Bash"), Tool(name="web_search", type="web_search_20250305")],
+                "tool_choice": ToolChoice(type="tool", name="Bash"),
+            },
+            False,
+        ),
+    ],
+)
+def test_whether_anything_is_left_without_the_search(fields: dict[str, Any], only: bool) -> None:
+    assert features(**fields).only_web_search is only
+
+
+def test_tools_that_only_a_provider_knows_are_named() -> None:
+    offered = [*tools("Bash"), Tool(name="bash", type="bash_20250124"), Tool(name="s", type="tool_search_tool_regex_1")]
+    assert features(tools=offered).provider_tools == ("bash_20250124",)

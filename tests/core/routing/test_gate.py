@@ -11,8 +11,8 @@ from core.schema import ModelCard
 TARGET = Target("anthropic", "m")
 
 
-def gate(card: ModelCard, *, native_search: bool = True, **facts: Any) -> Any:
-    return check(features(**facts), TARGET, card, native_search=native_search)
+def gate(card: ModelCard, *, dialect: str = "anthropic", search_optional: bool = False, **facts: Any) -> Any:
+    return check(features(**facts), TARGET, card, dialect=dialect, search_optional=search_optional)
 
 
 def test_an_ordinary_request_passes_a_target_of_which_nothing_is_known() -> None:
@@ -25,6 +25,11 @@ def test_an_ordinary_request_passes_a_target_of_which_nothing_is_known() -> None
     ("card", "facts", "why"),
     [
         (ModelCard(context_window=1000), {"token_count": 1001}, "context window of 1000 tokens is too small for 1001"),
+        (
+            ModelCard(context_window=9000, max_input=1000),
+            {"token_count": 1001},
+            "context window of 1000 tokens is too small for 1001",
+        ),
         (ModelCard(images=False), {"images": 1}, "cannot do images"),
         (ModelCard(tools=False), {"tools": ("Read",)}, "cannot do tools"),
         (ModelCard(web_search=False), {"server_web_search": True}, "cannot do web_search"),
@@ -43,7 +48,33 @@ def test_an_unknown_ability_passes_unverified(need: dict[str, Any]) -> None:
 
 
 def test_a_dialect_without_server_tools_cannot_search() -> None:
-    assert gate(ModelCard(web_search=True), native_search=False, server_web_search=True).candidate is None
+    verdict = gate(ModelCard(web_search=True), dialect="openai", server_web_search=True)
+    assert verdict.failures == ("cannot do web_search",)
+
+
+def test_a_search_is_left_out_with_a_note_where_the_operator_allows_it_and_more_is_left() -> None:
+    left_out = gate(ModelCard(), dialect="openai", search_optional=True, server_web_search=True, tools=("Read",))
+    assert left_out.notes == ("web_search left out",)
+    assert "web_search" not in left_out.candidate.unverified
+    only = gate(ModelCard(), dialect="openai", search_optional=True, server_web_search=True, only_web_search=True)
+    assert only.failures == ("cannot do web_search",)
+
+
+def test_a_model_that_cannot_search_is_not_sent_a_search_that_its_dialect_carries() -> None:
+    card = ModelCard(web_search=False)
+    assert gate(card, search_optional=True, server_web_search=True).failures == ("cannot do web_search",)
+
+
+def test_what_only_a_provider_can_run_is_a_hard_need() -> None:
+    needs: dict[str, Any] = {"provider_tools": ("code_execution_20250825",)}
+    assert gate(ModelCard(), **needs).candidate is not None
+    assert gate(ModelCard(), dialect="openai", **needs).failures == ("cannot do code_execution_20250825",)
+
+
+@pytest.mark.parametrize(("taken", "refused"), [(None, ()), (True, ()), (False, ("effort", "sampling"))])
+def test_what_a_model_refuses_is_told_to_its_dialect(taken: bool | None, refused: tuple[str, ...]) -> None:
+    candidate = gate(ModelCard(effort=taken, sampling=taken, thinking_mode="both")).candidate
+    assert (candidate.without, candidate.thinking_mode) == (refused, "both")
 
 
 @pytest.mark.parametrize(
