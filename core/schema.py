@@ -200,8 +200,10 @@ class RuntimeRoutes(Section):
 
 
 class RoutingSettings(Section):
-    """How requests are decided. Thresholds are tokens. `web_search`: whether a search that the client wants its provider
-    to run may be left out for a target that cannot be asked for it, as long as other tools are on offer.
+    """How requests are decided. Thresholds are tokens.
+
+    `web_search`: whether a search that the client wants its provider to run may be left out for a target that cannot be
+    asked for it, as long as other tools are on offer.
 
     `fallbacks` are chains by scenario or target, which are asked before `fallback`, the last resort of all.
     """
