@@ -152,6 +152,18 @@ def explain(
     raise typer.Exit(EXIT_FAILURE if "refusal" in answer.get("decision", {}) or "error" in answer else 0)
 
 
+@app.command()
+def transformers(as_json: Json = False) -> None:
+    """List the transformers that a provider or a model may name, with what they touch and their options."""
+    from core import cli_transformers
+
+    rows = cli_transformers.rows()
+    if as_json:
+        print_json(rows)
+    else:
+        print(cli_transformers.text(rows))
+
+
 @taxonomy_app.command("lint")
 def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
     """Shadowed, colliding, too short, generic and duplicate patterns, unknown targets, missing examples."""

@@ -117,6 +117,10 @@ class Candidate(Struct, frozen=True):
     unverified: tuple[str, ...] = ()
     thinking_mode: str = ""
     without: tuple[str, ...] = ()
+    #: Members beyond its dialect's own that the provider takes; its transformers say so.
+    extensions: frozenset[str] = frozenset()
+    #: The provider copies the API of its dialect's own vendor, at another address.
+    copy: bool = False
 
 
 class Refusal(Struct, frozen=True):

@@ -23,6 +23,7 @@ from core.exchange import Attempt, Candidate, Decision, Exchange, ProviderKey, S
 from core.features import FeatureSettings, extract
 from core.messages import Ping, Request, Usage
 from core.patience import Patience
+from core.preparing import prepare
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
@@ -159,15 +160,17 @@ class Pipeline:
         request, name = call.request, candidate.target.provider
         provider, clocks = call.snapshot.settings.providers[name], call.snapshot.settings.clocks[name]
         same = dialect.name == request.dialect
-        origin = Origin(dialect, name)
         keys = call.keys.get(name, ())
-        body = call.client.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
+        chain = call.snapshot.transformers(candidate.target)
+        ready = prepare(request, call.client, dialect, candidate, chain, provider.base_url)
+        origin = Origin(dialect, name, ready.changes)
         headers = relaying.request_headers(call.headers, dialect, same=same)
         headers |= dialect.auth_headers(key.secret, provider.base_url)
+        headers = chain.headers(headers)
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         asked = asyncio.get_running_loop().time()
         async with AsyncExitStack() as stack:
-            reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, body))
+            reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, ready.body))
             if reply.status != 200:
                 raise await relaying.failure(reply, dialect, call.client)
             told = retry_after.for_client(relaying.response_headers(reply.headers, same=same), time.time())

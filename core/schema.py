@@ -6,12 +6,13 @@ The docstring of a table and the default of a key are the user's documentation o
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.exchange import Target
+from core.transformers import mistakes
 
 Scenario = Literal["image", "web_search", "long_context", "thinking", "background"]
 Phase = Literal["runtime", "custom", "pattern", "default"]
@@ -92,6 +93,16 @@ class Price(Section):
     cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
+def _known_transformers(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if wrong := mistakes(value):
+        raise ValueError("; ".join(wrong))
+    return value
+
+
+#: Names, or tables with a name and options.
+Transformers = Annotated[tuple[Any, ...], AfterValidator(_known_transformers)]
+
+
 class ModelCard(Section):
     """What a model can do and costs. Sizes are tokens; what is not known is left out, and passes the gate marked
     `unverified`.
@@ -99,6 +110,7 @@ class ModelCard(Section):
     `context_window` holds what is sent and the answer, of which at most `max_input` may be sent. `thinking_mode` is how
     an Anthropic model is told to think: by a budget of tokens, as much as it sees fit, or either way. `effort` and
     `sampling` (temperature, top_p, top_k) say whether it takes those parameters at all.
+    `transformers` follow its provider's, and take the place of those of the same name.
     """
 
     context_window: int | None = Field(default=None, gt=0)
@@ -112,6 +124,7 @@ class ModelCard(Section):
     sampling: bool | None = None
     web_search: bool | None = None
     price: Price = Price()
+    transformers: Transformers = ()
 
 
 class UpstreamSettings(Section):
@@ -152,6 +165,7 @@ class ProviderSettings(Section):
     any_model: bool = False
     catalogue: Catalogued | None = None
     clocks: ProviderClocks = ProviderClocks()
+    transformers: Transformers = ()
     models: dict[str, ModelCard] = {}
 
     @model_validator(mode="after")
@@ -164,6 +178,15 @@ class ProviderSettings(Section):
     def _one_way_to_name_keys(self) -> "ProviderSettings":
         if self.api_key is not None and self.api_keys:
             raise ValueError("give api_key or api_keys, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _transformers_fit(self) -> "ProviderSettings":
+        wrong = mistakes(self.transformers, self.dialect)
+        for name, card in self.models.items():
+            wrong += [f"models.{name}: {why}" for why in mistakes(card.transformers, self.dialect)]
+        if wrong:
+            raise ValueError("transformers: " + "; ".join(wrong))
         return self
 
     @property

@@ -27,6 +27,8 @@ from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parse
 from core.routing.runtime import SCENARIOS
 from core.schema import SecretRef, Settings
 from core.telemetry import Metrics, decision_headers, log_fields
+from core.transformers import TRANSFORMERS
+from core.transformers.base import ALL
 from prove.promises import PROMISES
 from wasm_host import abi, hardening, manifest
 from wasm_host.answer import judge
@@ -86,6 +88,19 @@ def test_every_variable_of_the_environment_is_documented_once() -> None:
     sources = "\n".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
     read = set(re.findall(r'"((?:TERRAPHIM|XDG|OLLAMA)_[A-Z]+(?:_HOME)?)"', sources)) | set(key_variables().values())
     assert sorted(named) == sorted(read | {"TERRAPHIM_SECTION__KEY"})
+
+
+def test_every_transformer_is_documented_once_with_its_dialects_and_options() -> None:
+    rows = table(DOCS / "transformers.md", "transformer")
+    assert [row[0].strip("`") for row in rows] == list(TRANSFORMERS)
+    for name, said_dialects, said_options, _ in rows:
+        transformer = TRANSFORMERS[name.strip("`")]
+        dialects = list(transformer.dialects)
+        assert said_dialects == "all" if dialects == list(ALL) else codes(said_dialects) == dialects, name
+        options = transformer.options
+        assert said_options == "any" if options is None else codes(said_options) == list(options.__struct_fields__), (
+            name
+        )
 
 
 def test_every_scenario_is_documented_in_its_order() -> None:

@@ -19,6 +19,8 @@ from core.exchange import Target
 from core.rolegraph import Matcher, Taxonomy
 from core.routing.runtime import RuntimeSettings
 from core.schema import ModelCard, Settings
+from core.transformers import Chain
+from core.transformers import chain as chain_of
 from wasm_host.rule import RuleSet
 
 UNKNOWN = ModelCard()
@@ -97,6 +99,19 @@ class Snapshot:
         """What is known of a target, listed here or not."""
         known = self.targets.get(target)
         return _card(self.catalogue, self.settings, target) if known is None else known
+
+    @cached_property
+    def _transformers(self) -> Mapping[tuple[str, str], Chain]:
+        """By provider and model; the empty model stands for those that are not listed."""
+        return {
+            (name, model): chain_of(provider.transformers, card.transformers)
+            for name, provider in self.settings.providers.items()
+            for model, card in {"": UNKNOWN, **provider.models}.items()
+        }
+
+    def transformers(self, target: Target) -> Chain:
+        """What is done to requests and answers of this target."""
+        return self._transformers.get(target) or self._transformers[target.provider, ""]
 
     def closest(self, name: str) -> list[str]:
         """Up to three targets whose name is like this one."""

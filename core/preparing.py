@@ -1,0 +1,50 @@
+"""A request made ready for one candidate: its provider's body, and what is to be changed about the answer."""
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from core.dialects.base import Change, Dialect, ProviderDialect
+from core.exchange import Candidate
+from core.messages import Request
+from core.transformers import Chain, Facts
+
+#: Whose API a dialect is: there its own rules hold, as to what was signed by whom.
+_VENDORS = {"anthropic": "anthropic.com"}
+
+
+class Ready(NamedTuple):
+    """What is sent, and what becomes of the answer."""
+
+    body: bytes
+    changes: list[Change]
+
+
+def prepare(
+    request: Request,
+    client: Dialect,
+    dialect: ProviderDialect,
+    candidate: Candidate,
+    chain: Chain,
+    base_url: str,
+) -> Ready:
+    """BadRequest names what cannot be passed on."""
+    if _is_copy(dialect.name, base_url):
+        candidate = msgspec.structs.replace(candidate, copy=True)
+    candidate = chain.fitted(candidate)
+    same = dialect.name == request.dialect
+    body = client.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
+    if not chain.uses:
+        return Ready(body, [])
+    facts = Facts(dialect.name, request, candidate)
+    return Ready(chain.body(body, facts), chain.changes(facts))
+
+
+@lru_cache(maxsize=256)
+def _is_copy(dialect: str, base_url: str) -> bool:
+    """Whether a provider is not its dialect's vendor; only where that makes a difference."""
+    vendor = _VENDORS.get(dialect)
+    host = urlsplit(base_url).hostname or ""
+    return vendor is not None and host != vendor and not host.endswith(f".{vendor}")
