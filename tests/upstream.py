@@ -4,7 +4,8 @@
     … anything that speaks HTTP to upstream.url …
     assert upstream.requests[0].headers["x-api-key"] == "k"
 
-It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions` and `/v1/models`, below any prefix.
+It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions`, Gemini's paths and `/v1/models`, below
+any prefix.
 """
 
 import asyncio
@@ -16,11 +17,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from upstream_gemini import Gemini
 from upstream_http import Broken, Recorded, chunk, head, read_request, send_json
 from upstream_script import Script, Step
 from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
 
-WIRES: tuple[tuple[str, Wire], ...] = (("/chat/completions", OpenAIChat()), ("/messages", Anthropic()))
+WIRES: tuple[tuple[str, Wire], ...] = (
+    ("/chat/completions", OpenAIChat()),
+    ("/messages", Anthropic()),
+    ("enerateContent", Gemini()),
+)
 MODELS = ("claude-sonnet-4-5", "gpt-5.1")
 THREADLESS = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
 #: A hang, not a duration that anything is measured by.
@@ -103,7 +109,8 @@ class Upstream:
 
     async def _play(self, wire: Wire, recorded: Recorded, writer: asyncio.StreamWriter) -> None:
         try:
-            body = checked(wire, msgspec.json.decode(recorded.body, type=dict[str, Any]))
+            sent = msgspec.json.decode(recorded.body, type=dict[str, Any])
+            body = checked(wire, wire.asked(recorded.path, sent))
             step = self._script.pick(body["messages"])
         except ValueError as error:
             await send_json(writer, 400, wire.error(400, "", str(error)))

@@ -46,6 +46,10 @@ PARTS = {"content_block_delta": Part.DELTA, "message_delta": Part.END, "message_
 class Wire(Protocol):
     """One dialect."""
 
+    def asked(self, path: str, body: Json) -> Json:
+        """The request with its `model`, `stream` and `messages`, wherever this dialect says them."""
+        ...
+
     def whole(self, step: Step, body: Json, size: int) -> Json: ...
 
     def frames(self, step: Step, body: Json, size: int) -> Iterator[Frame]: ...
@@ -73,6 +77,9 @@ def signature(thinking: str) -> str:
 
 class Anthropic:
     """`/v1/messages`."""
+
+    def asked(self, path: str, body: Json) -> Json:
+        return body
 
     def whole(self, step: Step, body: Json, size: int) -> Json:
         stop = STOP.get(step.stop, step.stop) or ("tool_use" if step.calls else "end_turn")
@@ -145,15 +152,18 @@ class Anthropic:
     @staticmethod
     def _usage(step: Step, size: int) -> Json:
         return {
-            "input_tokens": _input(step, size),
+            "input_tokens": input_tokens(step, size),
             "cache_creation_input_tokens": step.usage.cache_write,
             "cache_read_input_tokens": step.usage.cache_read,
-            "output_tokens": _output(step),
+            "output_tokens": output_tokens(step),
         }
 
 
 class OpenAIChat:
     """`/v1/chat/completions`. Thinking is `reasoning_content`, as DeepSeek and others send it."""
+
+    def asked(self, path: str, body: Json) -> Json:
+        return body
 
     def whole(self, step: Step, body: Json, size: int) -> Json:
         calls = [
@@ -218,8 +228,8 @@ class OpenAIChat:
 
     @staticmethod
     def _usage(step: Step, size: int) -> Json:
-        prompt = _input(step, size) + step.usage.cache_read + step.usage.cache_write
-        output = _output(step)
+        prompt = input_tokens(step, size) + step.usage.cache_read + step.usage.cache_write
+        output = output_tokens(step)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": output,
@@ -229,12 +239,12 @@ class OpenAIChat:
         }
 
 
-def _input(step: Step, size: int) -> int:
+def input_tokens(step: Step, size: int) -> int:
     """Scripted, or a quarter of the body's bytes."""
     return size // 4 if step.usage.input is None else step.usage.input
 
 
-def _output(step: Step) -> int:
+def output_tokens(step: Step) -> int:
     if step.usage.output is not None:
         return step.usage.output
     return 1 + (len(step.think) + len(step.content) + sum(len(encode(call)) for call in step.calls)) // 4

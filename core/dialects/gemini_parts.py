@@ -1,7 +1,8 @@
 """The parts of a Gemini answer as blocks of which one is open at a time.
 
 A call comes whole. A signature becomes a thinking block's where one is open, else a block of redacted thinking: that is
-what clients send back (`gemini_carried` says where it belongs).
+what clients send back (`gemini_carried` says where it belongs). A text's, which Google recommends to send back and does
+not demand, is kept where thinking was shown: a client that asked for none should not find blocks of it behind its text.
 """
 
 import msgspec
@@ -24,6 +25,7 @@ class Blocks:
         self._index = 0
         self._open = ""
         self._ids: set[str] = set()
+        self._shows_thoughts = False
         self.tool_used = False
 
     def take(self, part: Part) -> list[StreamEvent]:
@@ -63,11 +65,12 @@ class Blocks:
         return events + self.close()
 
     def _thought(self, text: str, signature: str) -> list[StreamEvent]:
+        self._shows_thoughts = True
         events = self._more("thinking", text)
         return events + self._signed(Carried("own", signature)) if signature else events
 
     def _said(self, text: str, signature: str) -> list[StreamEvent]:
-        if not signature:
+        if not signature or not self._shows_thoughts:
             return self._more("text", text)
         if not text:
             return self._carry(Carried("tail", signature))

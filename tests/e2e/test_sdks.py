@@ -19,7 +19,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["anthropic", "openai"])
+@pytest.fixture(scope="module", params=["anthropic", "openai", "gemini"])
 def provider(
     request: pytest.FixtureRequest, session_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Upstream, RunningProxy]]:

@@ -75,8 +75,10 @@ def test_a_signature_without_thinking_is_a_block_of_its_own() -> None:
         ([{"text": "a"}, {"text": "b", "thoughtSignature": "S"}], ["a", "b", "text.S"]),
     ],
 )
-def test_a_signature_of_text_follows_it(parts: list[Any], expected: list[str]) -> None:
-    assert [block.data or block.text for block in blocks(sse(said(*parts, finish="STOP")))] == expected
+def test_a_signature_of_text_follows_it_where_thinking_is_shown(parts: list[Any], expected: list[str]) -> None:
+    found = blocks(sse(said({"text": "hm", "thought": True}, *parts, finish="STOP")))
+    assert [block.data or block.text for block in found[1:]] == expected
+    assert [block.type for block in blocks(sse(said(*parts, finish="STOP")))] == ["text"]
 
 
 def test_a_thought_s_own_signature_and_one_without_text() -> None:
@@ -241,12 +243,15 @@ def test_the_address_and_the_key() -> None:
     assert PROVIDERS["gemini"].name == "gemini"
 
 
+THOUGHT = {"text": "hm", "thought": True, "thoughtSignature": "T"}
+
+
 @pytest.mark.parametrize(
     "parts",
     [
-        [{"text": "a"}, {"text": "", "thoughtSignature": "S"}],
-        [{"text": "a", "thoughtSignature": "S"}, {"text": "b"}],
-        [{"text": "hm", "thought": True, "thoughtSignature": "T"}, {"text": "b"}],
+        [THOUGHT, {"text": "a"}, {"text": "", "thoughtSignature": "S"}],
+        [THOUGHT, {"text": "a", "thoughtSignature": "S"}, {"text": "b"}],
+        [THOUGHT, {"text": "b"}],
         [{"text": "a"}, {"functionCall": {"id": "c", "name": "f", "args": {}}, "thoughtSignature": "S"}],
         [
             {"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH"}, "thoughtSignature": "S"},
