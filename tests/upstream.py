@@ -22,6 +22,8 @@ from upstream_http import Broken, Recorded, chunk, head, read_request, send_json
 from upstream_script import Script, Step
 from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
 
+from strict import Validator
+
 WIRES: tuple[tuple[str, Wire], ...] = (
     ("/chat/completions", OpenAIChat()),
     ("/messages", Anthropic()),
@@ -40,6 +42,10 @@ class Upstream:
     """The server, in a thread with a loop of its own."""
 
     requests: list[Recorded] = field(default_factory=list)
+    #: What a real provider would refuse (`strict`); None takes anything.
+    judge: Validator | None = None
+    #: Why it refused.
+    refused: list[str] = field(default_factory=list)
     port: int = 0
     _script: Script = field(default_factory=Script)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -111,6 +117,7 @@ class Upstream:
         try:
             sent = msgspec.json.decode(recorded.body, type=dict[str, Any])
             body = checked(wire, wire.asked(recorded.path, sent))
+            self._judge(recorded, sent)
             step = self._script.pick(body["messages"])
         except ValueError as error:
             await send_json(writer, 400, wire.error(400, "", str(error)))
@@ -122,6 +129,12 @@ class Upstream:
             return
         await asyncio.sleep(step.delay)
         await play(wire, step, body, len(recorded.body), writer)
+
+    def _judge(self, recorded: Recorded, body: Json) -> None:
+        """ValueError with the first problem."""
+        if self.judge and (problems := self.judge(recorded.path, recorded.headers, body)):
+            self.refused += problems
+            raise ValueError(problems[0])
 
 
 async def play(wire: Wire, step: Step, body: Json, size: int, writer: asyncio.StreamWriter) -> None:
