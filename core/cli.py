@@ -136,7 +136,7 @@ def explain(
     config: Config = None,
     plugins: Plugins = None,
     taxonomy: Taxonomy = None,
-    dialect: Annotated[str, typer.Option(help="anthropic or openai; found out when left out.")] = "",
+    dialect: Annotated[str, typer.Option(help="anthropic, openai or openai-responses; found out when left out.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show where a request would go, and why; calls nobody."""

@@ -48,7 +48,13 @@ Headers = list[tuple[bytes, bytes]]
 COUNT = "/v1/messages/count_tokens"
 ROUTE = "/v1/route"
 #: Path to the dialect of its bodies; `/v1/route` takes any and finds it out.
-DATA_PLANE = {"/v1/messages": "anthropic", COUNT: "anthropic", "/v1/chat/completions": "openai", ROUTE: ""}
+DATA_PLANE = {
+    "/v1/messages": "anthropic",
+    COUNT: "anthropic",
+    "/v1/chat/completions": "openai",
+    "/v1/responses": "openai-responses",
+    ROUTE: "",
+}
 #: A body's deadline is put off when it has earned so many seconds more.
 EARNED_S = 1.0
 #: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.

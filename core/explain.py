@@ -25,7 +25,7 @@ def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "openai"
     if "input" in fields and "messages" not in fields:
-        raise BadRequest("this looks like a Responses body (`input`), which is not supported yet")
+        return "openai-responses"
     return "anthropic" if "system" in fields else "openai"
 
 

@@ -54,13 +54,19 @@ class Message(Struct, kw_only=True):
 
 
 class Tool(Struct, kw_only=True):
-    """A tool on offer. `type` is empty for an ordinary function; `input_schema` is JSON bytes."""
+    """A tool on offer. `type` is empty for an ordinary function; `input_schema` is JSON bytes.
+
+    Of OpenAI's Responses: `namespace` is the group whose name the tool's begins with, and a `free_text` tool is called
+    with a text, which is the only argument of the function that it is offered as.
+    """
 
     name: str = ""
     type: str = ""
     description: str = ""
     input_schema: Raw = EMPTY_OBJECT
     cache_control: Raw = Raw()
+    namespace: str = ""
+    free_text: bool = False
 
 
 class ToolChoice(Struct, kw_only=True):

@@ -223,8 +223,8 @@ async def _whole(call: Call, reply: Reply, origin: Origin, patience: Patience) -
     response = changed(origin.dialect.decode_response(body), origin.changes)
     call.exchange.usage = response.usage
     if origin.dialect.name != call.client.name:
-        return call.client.encode_response(sealed_response(response, origin.name))
-    return call.client.encode_response(response) if origin.changes else body
+        return call.client.encode_response(sealed_response(response, origin.name), call.request)
+    return call.client.encode_response(response, call.request) if origin.changes else body
 
 
 def _refusal(decision: Decision) -> ProxyError:

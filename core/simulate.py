@@ -22,7 +22,7 @@ def answer(call: Call, candidate: Candidate) -> Answer:
     response = loopback.answer(call.request, facts)
     call.exchange.usage = response.usage
     if not call.request.stream:
-        return Answer(200, {}, call.client.encode_response(response))
+        return Answer(200, {}, call.client.encode_response(response, call.request))
     pieces = _pieces(call, loopback.events(response))
     return Answer(200, {"content-type": call.client.stream_type}, pieces)
 

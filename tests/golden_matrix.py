@@ -45,16 +45,20 @@ class Seen(NamedTuple):
 
 def streamed(provider: str, client: str, chunks: Iterable[bytes]) -> Seen:
     """What a client sees of a provider's stream that comes in these chunks."""
-    asked = Request(
-        dialect=client, raw=b"{}", model="asked-model", messages=[Message(role="user", content=[])], stream=True
-    )
-    relay = make_relay(Origin(PROVIDERS[provider], NAME), CLIENTS[client], asked)
+    relay = make_relay(Origin(PROVIDERS[provider], NAME), CLIENTS[client], asked(client))
     frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
     kinds = " ".join(kind for kind, _ in groupby(frame.kind for frame in frames))
     used = relay.usage
     facts = f"{kinds} | {relay.stop_reason or '-'} | in {used.input} out {used.output}"
     facts += f" read {used.cache_read} write {used.cache_write} | {'whole' if relay.complete else 'cut'}"
     return Seen(facts, same_each_time(b"".join(frame.data for frame in frames)), relay.complete)
+
+
+def asked(client: str) -> Request:
+    """What the answers are to."""
+    return Request(
+        dialect=client, raw=b"{}", model="asked-model", messages=[Message(role="user", content=[])], stream=True
+    )
 
 
 def same_each_time(data: bytes) -> bytes:
@@ -77,7 +81,7 @@ def answer_part(case: Case, provider: str, client: str) -> bytes:
         return f"{failed.status} {failed.type}: {failed.message}\n".encode()
     if provider == client:
         return AS_IT_CAME
-    return pretty(same_each_time(CLIENTS[client].encode_response(sealed_response(response, NAME))))
+    return pretty(same_each_time(CLIENTS[client].encode_response(sealed_response(response, NAME), asked(client))))
 
 
 def error_part(case: Case, provider: str, client: str) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from core.dialects import CLIENTS
 from core.errors import UpstreamFailed
-from core.messages import Usage
+from core.messages import Request, Usage
 
 MESSAGE = (
     b'{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"hi"}],'
@@ -16,7 +16,12 @@ COMPLETION = (
     b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},'
     b'"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":5}}'
 )
-GOOD = {"anthropic": MESSAGE, "openai": COMPLETION}
+RESPONSE = (
+    b'{"id":"r","object":"response","status":"completed","output":[{"type":"message","id":"msg_1","role":"assistant",'
+    b'"status":"completed","content":[{"type":"output_text","text":"hi"}]}],"usage":{"input_tokens":7,"output_tokens":5}}'
+)
+GOOD = {"anthropic": MESSAGE, "openai": COMPLETION, "openai-responses": RESPONSE}
+REQUEST = Request(dialect="any", raw=b"{}", model="m", messages=[])
 CASES = pytest.mark.parametrize("provider", GOOD)
 
 
@@ -60,6 +65,22 @@ BROKEN = [
     ("openai", b'{"error":{"message":"busy","code":503}}'),
     ("openai", b'{"error":"busy"}'),
     ("openai", b'{"object":"error","message":"busy","code":500}'),
+    ("openai-responses", b""),
+    ("openai-responses", b"<html>busy</html>"),
+    ("openai-responses", b"[]"),
+    ("openai-responses", b"{}"),
+    ("openai-responses", COMPLETION),
+    ("openai-responses", RESPONSE + b"x"),
+    ("openai-responses", without(RESPONSE, b'"object":"response",')),
+    ("openai-responses", without(RESPONSE, b'"status":"completed","output"', b'"output"')),
+    ("openai-responses", without(RESPONSE, b'"status":"completed","output"', b'"status":"queued","output"')),
+    ("openai-responses", without(RESPONSE, b'"status":"completed","output"', b'"status":"in_progress","output"')),
+    ("openai-responses", without(RESPONSE, b'"status":"completed","output"', b'"status":"cancelled","output"')),
+    ("openai-responses", without(RESPONSE, b'"status":"completed","output"', b'"status":"failed","output"')),
+    ("openai-responses", without(RESPONSE, b'"object"', b'"error":{"code":"server_error","message":"x"},"object"')),
+    ("openai-responses", RESPONSE.partition(b'"output"')[0] + b'"output":null}'),
+    ("openai-responses", b'{"error":{"message":"busy","code":503}}'),
+    ("openai-responses", b'{"error":"busy"}'),
 ]
 
 
@@ -90,7 +111,7 @@ def test_an_answer_is_not_lost_for_a_count_that_cannot_be(provider: str, value: 
     body = without(GOOD[provider], b'tokens":5', b'tokens":' + value)
     assert CLIENTS[provider].decode_response(body).usage == Usage(input=7)
     client = CLIENTS["openai" if provider == "anthropic" else "anthropic"]
-    assert value not in client.encode_response(CLIENTS[provider].decode_response(body)).partition(b"usage")[2]
+    assert value not in client.encode_response(CLIENTS[provider].decode_response(body), REQUEST).partition(b"usage")[2]
 
 
 @CASES

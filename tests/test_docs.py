@@ -314,7 +314,7 @@ def test_every_endpoint_is_documented_once(embedded: RunningProxy) -> None:
     documented = keys(OPERATIONS, "endpoint")
     for entry in documented:
         method, path = entry.split()
-        body = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        body = {"model": "auto", "max_tokens": 9, "input": "hi", "messages": [{"role": "user", "content": "hi"}]}
         response = httpx.request(method, embedded.url + path, json=body if method == "POST" else None)
         assert response.status_code == 200, entry
     named = {path.replace("{name:path}", "NAME") for path in re.findall(r'@web\.[a-z_]+\("([^"]+)"', APP)}

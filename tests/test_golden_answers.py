@@ -63,7 +63,8 @@ def test_a_whole_answer_is_translated(pair: str) -> None:
     for name in names(f"answers/{pair}"):
         case = load(f"answers/{pair}", name)
         known = dialects()
-        body = known[target].encode_response(sealed_response(known[source].decode_response(case.given), "p"))
+        response = sealed_response(known[source].decode_response(case.given), "p")
+        body = known[target].encode_response(response, request(target, include_usage=True))
         assert msgspec.json.decode(body) == msgspec.json.decode(case.expected), name
 
 

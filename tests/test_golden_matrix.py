@@ -17,7 +17,7 @@ from strict.judging import judge
 #: What to do about a difference.
 MEANT = "if this is meant: python tools/golden.py --all KIND/OWNER/SCENARIO, and read the diff"
 #: Dialects whose matrix is complete.
-ENTERED = frozenset({"anthropic", "gemini", "openai"})
+ENTERED = frozenset({"anthropic", "gemini", "openai", "openai-responses"})
 #: A longer stream is cut at so many seeded places instead of at each byte.
 EVERY_CUT, CUTS = 4096, 64
 #: Cuts of each stream in the sample, and one in how many streams is cut at each byte.

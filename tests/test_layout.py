@@ -22,6 +22,7 @@ SHOWN_ELSEWHERE = {
     "core/dialects/anthropic_*.py": "tests/core/dialects/test_anthropic.py",
     "core/dialects/gemini_*.py": "tests/core/dialects/test_gemini.py",
     "core/dialects/openai_*.py": "tests/core/dialects/test_openai_chat.py",
+    "core/dialects/responses_*.py": "tests/core/dialects/test_openai_responses.py",
     "core/dialects/base.py": "tests/test_golden_requests.py",
     "core/dialects/frames.py": "tests/core/dialects/test_relay.py",
     "core/dialects/provider_errors.py": "tests/test_golden_answers.py",

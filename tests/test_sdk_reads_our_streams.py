@@ -123,9 +123,10 @@ def test_a_whole_answer_is_valid_for_both() -> None:
     body = CLIENTS["anthropic"].encode_response(
         CLIENTS["openai"].decode_response(
             b'{"id":"c","model":"m","choices":[{"message":{"content":"a","reasoning_content":"b"},"finish_reason":"stop"}]}'
-        )
+        ),
+        REQUEST,
     )
     message = anthropic.types.Message.model_validate_json(body, strict=True)
     assert [block.type for block in message.content] == ["thinking", "text"]
-    completion = CLIENTS["openai"].encode_response(CLIENTS["anthropic"].decode_response(body))
+    completion = CLIENTS["openai"].encode_response(CLIENTS["anthropic"].decode_response(body), REQUEST)
     assert ChatCompletion.model_validate_json(completion, strict=True).choices[0].message.content == "a"

@@ -10,6 +10,7 @@ from core.dialects.anthropic_request import decode_count
 from core.dialects.base import Dialect, ProviderDialect
 from core.dialects.gemini import Gemini
 from core.dialects.openai_chat import OpenAIChat
+from core.dialects.openai_responses import OpenAIResponses
 
 __all__ = ["CLIENTS", "PROVIDERS", "decode_count"]
 
@@ -20,7 +21,10 @@ def _new_id() -> str:
 
 #: The dialects that clients may speak, by name. Each is a provider's, too.
 CLIENTS: Mapping[str, Dialect] = MappingProxyType(
-    {dialect.name: dialect for dialect in (Anthropic(), OpenAIChat(time.time, _new_id))}
+    {
+        dialect.name: dialect
+        for dialect in (Anthropic(), OpenAIChat(time.time, _new_id), OpenAIResponses(time.time, _new_id))
+    }
 )
 #: Dialect by `providers.NAME.dialect`. `loopback` is no wire format: it answers with neutral values.
 PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType({**CLIENTS, "gemini": Gemini(_new_id)})

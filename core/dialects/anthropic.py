@@ -51,7 +51,7 @@ class Anthropic:
     def decode_response(self, body: bytes) -> Response:
         return anthropic_response.decode_response(body)
 
-    def encode_response(self, response: Response) -> bytes:
+    def encode_response(self, response: Response, request: Request) -> bytes:  # noqa: ARG002
         return anthropic_response.encode_response(response)
 
     def stream_decoder(self) -> anthropic_stream.Decoder:

@@ -43,6 +43,9 @@ class Scanner:
         parsed = read_event(name, data)
         return read(self, parsed) if parsed else Scan("error", error=broken(name))
 
+    def last_words(self, error: StreamError, after: bytes) -> bytes:  # noqa: ARG002
+        return b""
+
     def _start(self, event: Event) -> Scan:
         self.usage = event.usage_over(self.usage)
         return Scan("opening", ("message_start",))

@@ -45,3 +45,9 @@ class StreamScanner(Protocol):
     def scan(self, event: sse.Event) -> Scan:
         """What this event is. Unreadable JSON where it must be read is an error in the scan, never an exception."""
         ...
+
+    def last_words(self, error: StreamError, after: bytes) -> bytes:
+        """Our own error event at this place of the stream, empty where it is the same at every place. `after` is the
+        last event of content that passed, perhaps without having been scanned.
+        """
+        ...

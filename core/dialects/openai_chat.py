@@ -41,7 +41,7 @@ class OpenAIChat:
     def decode_response(self, body: bytes) -> Response:
         return openai_response.decode_response(body, self._new_id)
 
-    def encode_response(self, response: Response) -> bytes:
+    def encode_response(self, response: Response, request: Request) -> bytes:  # noqa: ARG002
         return openai_response.encode_response(response, int(self._now()))
 
     def stream_decoder(self) -> openai_stream.Decoder:

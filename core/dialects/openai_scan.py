@@ -17,7 +17,7 @@ from core.dialects.openai_wire import (
     usage_of,
 )
 from core.dialects.stops import stop_reason
-from core.messages import Usage
+from core.messages import StreamError, Usage
 
 _OPEN = ("message_start", "block_start")
 _DELTA = ("block_delta",)
@@ -56,6 +56,9 @@ class Scanner:
             # Clients see an error only at the top of a chunk: one that stands elsewhere is said again.
             return Scan("error", ("error",) if answer.error else (), error)
         return self._read(answer)
+
+    def last_words(self, error: StreamError, after: bytes) -> bytes:  # noqa: ARG002
+        return b""
 
     def _read(self, answer: Answer) -> Scan:
         usage = usage_of(answer)

@@ -100,6 +100,12 @@ class _PassThrough(_Ending):
         self._alike = Alike()
         self._order = Order()
         self._scanner = dialect.stream_scanner(request)
+        self._last = b""
+
+    def fail(self, type: str, message: str) -> bytes:
+        self.over = self.failed = True
+        error = StreamError(type, message)
+        return self._scanner.last_words(error, self._last) or self._encoder.encode(error)
 
     @property
     def usage(self) -> Usage:
@@ -117,6 +123,7 @@ class _PassThrough(_Ending):
         if self.over:
             return []
         if self._alike.has(chunk) and not self._sse.pending:
+            self._last = chunk
             return [Frame("content", chunk)]
         try:
             return self._frames(self._sse.feed(chunk))
@@ -154,12 +161,13 @@ class _PassThrough(_Ending):
         kind = scan.kind
         if kind == "content" and scan.steps == _ONLY_A_DELTA and not (scan.hidden or self._scanner.complete):
             self._alike.learn(event.raw)
+            self._last = event.raw
         else:
             self._alike.forget()
         if scan.error:
-            self.over = self.failed = True
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
-            data = event.raw if scan.steps else self._encoder.encode(scan.error)
+            ours = self.fail(scan.error.type, scan.error.message)
+            data = event.raw if scan.steps else ours
             return Frame("error", data, scan.error.type, scan.error.message)
         self.over = kind == "terminal"
         return None if scan.hidden else Frame(kind, event.raw)

@@ -1,6 +1,6 @@
-"""Usage in the words of both dialects, normalised once.
+"""Usage in the words of the dialects, normalised once.
 
-Anthropic's `input_tokens` leave cache reads and writes out, OpenAI's `prompt_tokens` include them.
+Anthropic's `input_tokens` leave cache reads and writes out, OpenAI's `prompt_tokens` and `input_tokens` include them.
 """
 
 from typing import Any, TypeVar
@@ -74,6 +74,27 @@ class OpenAIUsage(Struct):
         )
 
 
+class ResponsesUsage(Struct):
+    """`usage` of a response."""
+
+    input_tokens: Any = None
+    output_tokens: Any = None
+    input_tokens_details: Any = None
+    output_tokens_details: Any = None
+
+    def neutral(self) -> Usage:
+        """What is said and can be believed; the rest is 0."""
+        read = _detail(self.input_tokens_details, "cached_tokens")
+        write = _detail(self.input_tokens_details, "cache_write_tokens")
+        return Usage(
+            input=max(0, _first(self.input_tokens, 0) - read - write),
+            output=_first(self.output_tokens, 0),
+            cache_read=read,
+            cache_write=write,
+            reasoning=_detail(self.output_tokens_details, "reasoning_tokens"),
+        )
+
+
 def _detail(details: object, name: str) -> int:
     return _first(details.get(name), 0) if isinstance(details, dict) else 0
 
@@ -102,4 +123,16 @@ def to_openai(usage: Usage) -> dict[str, Any]:
         "total_tokens": prompt + usage.output,
         "prompt_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
+
+
+def to_responses(usage: Usage) -> dict[str, Any]:
+    """The `usage` object of OpenAI's Responses."""
+    sent = usage.input + usage.cache_read + usage.cache_write
+    return {
+        "input_tokens": sent,
+        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": sent + usage.output,
     }

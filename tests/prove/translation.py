@@ -53,13 +53,17 @@ class Same:
 
 def relayed(provider: str, client: str, chunks: Iterable[bytes], changed: bool) -> tuple[bytes, bool]:
     """As the proxy does it."""
-    asked = Request(dialect=client, raw=b"{}", model="m", messages=[Message(role="user", content=[])], stream=True)
-    relay = make_relay(Origin(PROVIDERS[provider], "p", (Same(),) if changed else ()), CLIENTS[client], asked)
+    origin = Origin(PROVIDERS[provider], "p", (Same(),) if changed else ())
+    relay = make_relay(origin, CLIENTS[client], _asked(client))
     frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
     ends = [frame.kind for frame in frames if frame.kind in {"terminal", "error"}]
     if len(ends) > 1 or (ends and frames[-1].kind != ends[0]):
         raise Wrong(f"ends more than once: {ends}")
     return b"".join(frame.data for frame in frames), relay.complete
+
+
+def _asked(client: str) -> Request:
+    return Request(dialect=client, raw=b"{}", model="m", messages=[Message(role="user", content=[])], stream=True)
 
 
 def section(folder: Path, streams: int, relay: Relayed = relayed) -> Section:
@@ -159,7 +163,8 @@ def _ended(provider: str, stream: bytes, said: Heard | None) -> bool:
 def _whole(given: Answer, provider: str, client: str, body: dict[str, Any]) -> str:
     data = msgspec.json.encode(body)
     if provider != client:
-        data = CLIENTS[client].encode_response(sealed_response(PROVIDERS[provider].decode_response(data), "p"))
+        response = sealed_response(PROVIDERS[provider].decode_response(data), "p")
+        data = CLIENTS[client].encode_response(response, _asked(client))
     try:
         return differs(given, read_whole(client, data))
     except _UNREADABLE as exc:
