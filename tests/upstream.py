@@ -4,8 +4,8 @@
     … anything that speaks HTTP to upstream.url …
     assert upstream.requests[0].headers["x-api-key"] == "k"
 
-It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions`, Gemini's paths and `/v1/models`, below
-any prefix.
+It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions`, `/v1/responses`, Gemini's paths and
+`/v1/models`, below any prefix.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from upstream_gemini import Gemini
 from upstream_http import Broken, Recorded, chunk, head, read_request, send_json
+from upstream_responses import OpenAIResponses
 from upstream_script import Script, Step
 from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
 
@@ -28,6 +29,7 @@ WIRES: tuple[tuple[str, Wire], ...] = (
     ("/chat/completions", OpenAIChat()),
     ("/messages", Anthropic()),
     ("enerateContent", Gemini()),
+    ("/responses", OpenAIResponses()),
 )
 MODELS = ("claude-sonnet-4-5", "gpt-5.1")
 THREADLESS = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}

@@ -240,11 +240,12 @@ class OpenAIChat:
 
 
 def input_tokens(step: Step, size: int) -> int:
-    """Scripted, or a quarter of the body's bytes."""
+    """Without cached ones: scripted, or a quarter of the body's bytes."""
     return size // 4 if step.usage.input is None else step.usage.input
 
 
 def output_tokens(step: Step) -> int:
+    """Scripted, or a quarter of the characters."""
     if step.usage.output is not None:
         return step.usage.output
     return 1 + (len(step.think) + len(step.content) + sum(len(encode(call)) for call in step.calls)) // 4

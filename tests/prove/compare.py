@@ -66,6 +66,7 @@ def plan(times: int, between: str = ",") -> list[list[Ask]]:
         name: [
             asking.one(name, client, upstream, streamed=streamed)
             for client, upstream, streamed in forms(name)
+            if {client.name, upstream} <= rival.MODELS.keys()
             for _ in range(times)
         ]
         for name in FAULTS

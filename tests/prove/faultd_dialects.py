@@ -4,6 +4,7 @@ import random
 from typing import Any, Protocol
 
 import msgspec
+from upstream_responses import OpenAIResponses
 from upstream_wire import Anthropic, Frame, Json, OpenAIChat, Part, Wire
 
 
@@ -140,4 +141,50 @@ class OpenAIFaults:
         return frames
 
 
-DIALECTS: tuple[Dialect, ...] = (AnthropicFaults(), OpenAIFaults())
+class ResponsesFaults:
+    """`/v1/responses`. Items begin, are filled and end; each event names its item."""
+
+    name, path = "openai-responses", b"/responses"
+    wire: Wire = OpenAIResponses()
+
+    def good(self, frames: list[Frame]) -> list[Frame]:
+        return frames
+
+    def odd(self, frames: list[Frame]) -> list[Frame]:
+        unknown = Frame(b'event: response.weather\ndata: {"type":"response.weather","delta":"rain"}\n\n')
+        kept = Frame(b'event: keepalive\ndata: {"type":"keepalive"}\n\n')
+        return [frames[0], *(part for frame in frames[1:-1] for part in (unknown, kept, frame)), unknown, frames[-1]]
+
+    def after(self, frames: list[Frame]) -> list[Frame]:
+        return [frames[at] for at in deltas(frames)[:1]]
+
+    def usage(self, value: Json, number: float | None) -> Json:
+        if isinstance(value.get("response"), dict):
+            return value | {"response": self.usage(value["response"], number)}
+        if not isinstance(value.get("usage"), dict):
+            return value
+        without = {key: each for key, each in value.items() if key != "usage"}
+        return without if number is None else without | {"usage": _counts(value["usage"], number)}
+
+    def misordered(self, frames: list[Frame], rng: random.Random) -> list[Frame]:
+        names = [data_of(frame)["type"] for frame in frames]
+        added, done = names.index("response.output_item.added"), names.index("response.output_item.done")
+        ways = (
+            frames[added:],
+            [*frames[:added], *frames[added + 1 :]],
+            [*frames[: added + 1], *frames[added:]],
+            [*frames[:done], *frames[done + 1 :]],
+            [*frames[: done + 1], *frames[done:]],
+            [*frames[:done], frames[-1]],
+        )
+        return rng.choice(ways)
+
+    def misnumbered(self, frames: list[Frame], rng: random.Random) -> list[Frame]:
+        which = rng.choice(("response.output_item.added", "response.output_item.done", ".delta"))
+        said = [data_of(frame) for frame in frames]
+        at = next(at for at, value in enumerate(said) if value["type"].endswith(which))
+        wrong = with_data(frames[at], said[at] | {"output_index": rng.choice((7, -1, 10**6))})
+        return [*frames[:at], wrong, *frames[at + 1 :]]
+
+
+DIALECTS: tuple[Dialect, ...] = (AnthropicFaults(), OpenAIFaults(), ResponsesFaults())

@@ -38,7 +38,7 @@ class Fault(NamedTuple):
     retriable: bool = True
     port: str = "main"
     shape: str = ""
-    dialects: tuple[str, ...] = ("anthropic", "openai")
+    dialects: tuple[str, ...] = ("anthropic", "openai", "openai-responses")
     streamed: tuple[bool, ...] = (False, True)
     weight: int = 10
     ends_early: bool = False
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
 _CONNECTION, _HEAD, _BODY, _STREAM = Where.CONNECTION, Where.HEAD, Where.BODY, Where.STREAM
 _COMPLETE, _ERROR, _EITHER = May.COMPLETE, May.ERROR, May.EITHER
 _STREAMED = (True,)
-_ANTHROPIC, _OPENAI = ("anthropic",), ("openai",)
+_ORDERED, _OPENAI = ("anthropic", "openai-responses"), ("openai",)
 
 FAULTS: Final[dict[str, Fault]] = {
     # Good answers, in every shape. A proxy that fails these is a finding too.
@@ -121,8 +121,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "no_done": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI),
     "done_only": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_OPENAI),
     "late_content": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI, ends_early=True),
-    "wrong_order": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ANTHROPIC),
-    "wrong_index": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ANTHROPIC),
+    "wrong_order": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ORDERED),
+    "wrong_index": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ORDERED),
     "tool_cut": Fault(_STREAM, _ERROR, retriable=False, shape="tools", streamed=_STREAMED),
 }
 

@@ -225,4 +225,77 @@ class OpenAIClient:
         )
 
 
-CLIENTS: Final[tuple[Client, ...]] = (AnthropicClient(), OpenAIClient())
+class ResponsesClient:
+    """Reads `/v1/responses`, with a grammar of its own."""
+
+    name, path = "openai-responses", "/v1/responses"
+    _LANES: Final = {
+        "response.output_text.delta": ("text", "message"),
+        "response.reasoning_summary_text.delta": ("thinking", "reasoning"),
+        "response.function_call_arguments.delta": ("tool", "function_call"),
+    }
+
+    def request(self, model: str, prompt: str, *, stream: bool) -> Json:
+        return {"model": model, "input": prompt, "stream": stream, "store": False}
+
+    def whole(self, body: Json) -> Said:
+        need(body.get("object") == "response", f"object {body.get('object')!r}")
+        need(body.get("status") in ("completed", "incomplete"), f"status {body.get('status')!r}")
+        need(isinstance(body.get("output"), list), "output is no list")
+        said = Said()
+        for item in body["output"]:
+            match item.get("type"):
+                case "message":
+                    need(item.get("role") == "assistant", "role")
+                    said.text += "".join(part["text"] for part in item["content"])
+                case "reasoning":
+                    said.thinking += "".join(part["text"] for part in item["summary"])
+                case "function_call":
+                    said.tool += item["arguments"]
+        said.terminal = True
+        return said
+
+    def stream(self, events: list[Event]) -> Said:
+        said, items, done, begun = Said(), dict[int, str](), set[int](), False
+        for event in events:
+            need(not (said.terminal or said.error), f"{event.name} after the end")
+            value = loads(event.data)
+            name, at = value.get("type"), int(value.get("output_index", -1))
+            need(event.name in ("", name), f"event {event.name!r} with data of type {name!r}")
+            match name:
+                case "error" | "response.failed":
+                    self.check_error(value.get("response") or value)
+                    said.error = True
+                case "response.created" | "response.in_progress":
+                    begun = True
+                case "response.output_item.added":
+                    need(begun and at >= 0 and at not in items, f"item {at} begins")
+                    items[at] = value["item"]["type"]
+                case "response.output_item.done":
+                    need(at in items and at not in done, f"item {at} ends")
+                    done.add(at)
+                case "response.completed" | "response.incomplete":
+                    need(done == set(items), "an item was never done")
+                    self._check_end(said, value["response"], name)
+                case filled if filled in self._LANES:
+                    lane, kind = self._LANES[filled]
+                    need(at not in done and items.get(at) == kind, f"{filled} of item {at}, a {items.get(at)}")
+                    setattr(said, lane, getattr(said, lane) + value["delta"])
+        return said
+
+    def _check_end(self, said: Said, response: Json, name: str) -> None:
+        need(name == f"response.{response.get('status')}", f"{name} with status {response.get('status')}")
+        whole = self.whole(response)
+        need(whole.content == said.content, "the response's end differs from what was streamed")
+        said.terminal = True
+
+    def check_error(self, body: Json) -> None:
+        error = body.get("error")
+        need(isinstance(error, dict), f"no error: {str(body)[:100]}")
+        need(
+            isinstance(error, dict) and isinstance(error.get("message"), str) and error["message"],
+            "error without message",
+        )
+
+
+CLIENTS: Final[tuple[Client, ...]] = (AnthropicClient(), OpenAIClient(), ResponsesClient())

@@ -20,6 +20,7 @@ FOLDER: Final = Path(__file__).parents[2] / ".tools" / "litellm"
 #: Between a model's provider and name: a comma would separate several models.
 BETWEEN: Final = "-"
 #: Models that it knows, so that it treats their providers as what they are.
+#: By dialect; the dialects that it is asked in.
 MODELS: Final = {"anthropic": "anthropic/claude-sonnet-4-5", "openai": "openai/gpt-4o"}
 #: It is imported for half a minute on a slow machine (s).
 START_S: Final = 180.0
@@ -75,6 +76,7 @@ def configuration(ports: dict[str, int]) -> dict[str, Any]:
         }
         for name, fault in FAULTS.items()
         for dialect in fault.dialects
+        if dialect in MODELS
     ]
     return {
         "model_list": models,

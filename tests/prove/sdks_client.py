@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal
 
 import anthropic
+import httpx2
 import msgspec
 import openai
 
@@ -157,7 +158,60 @@ class OpenAI:
         return error.body["message"]
 
 
-SDKS: Final[dict[str, type[Anthropic | OpenAI]]] = {"anthropic": Anthropic, "openai": OpenAI}
+class Responses(OpenAI):
+    """Reads `responses` with `openai`."""
+
+    def ask(self, call: Call, got: Got) -> None:
+        sdk = self._sdk if call.retries is None else self._sdk.with_options(max_retries=call.retries)
+        fields: Any = {name: value for name, value in call.fields.items() if name != "stream"}
+        match call.way:
+            case "whole":
+                self._response(sdk.responses.create(**fields), got)
+            case "stream":
+                with sdk.responses.create(**fields, stream=True) as stream:
+                    for event in stream:
+                        self._event(event, got)
+            case "helper":
+                with sdk.responses.stream(**fields) as helper:
+                    for event in helper:
+                        self._failure(event)
+                    self._response(helper.get_final_response(), got)
+
+    def _response(self, response: Any, got: Got) -> None:
+        for item in response.output:
+            match item.type:
+                case "message":
+                    got.text += "".join(part.text for part in item.content)
+                case "reasoning":
+                    got.thinking += "".join(part.text for part in item.summary)
+                case "function_call":
+                    got.tool += item.arguments
+        got.finished = response.status == "completed"
+
+    def _event(self, event: Any, got: Got) -> None:
+        self._failure(event)
+        match event.type:
+            case "response.output_text.delta":
+                got.text += event.delta
+            case "response.reasoning_summary_text.delta":
+                got.thinking += event.delta
+            case "response.function_call_arguments.delta":
+                got.tool += event.delta
+            case "response.completed":
+                got.finished = event.response.status == "completed"
+
+    def _failure(self, event: Any) -> None:
+        """A failed response is an event like any other to the SDK: whoever reads it must look."""
+        if event.type == "response.failed":
+            request = httpx2.Request("POST", "http://provider.invalid")
+            raise openai.APIError(event.response.error.message, request, body=event.response.error.to_dict())
+
+
+SDKS: Final[dict[str, type[Anthropic | OpenAI]]] = {
+    "anthropic": Anthropic,
+    "openai": OpenAI,
+    "openai-responses": Responses,
+}
 
 
 def ask(sdk: Anthropic | OpenAI, call: Call) -> Got:
