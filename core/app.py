@@ -28,9 +28,10 @@ from core.routing import explicit
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
 from core.schema import PluginSettings
-from core.settings import Loaded
+from core.settings import Loaded, state_dir
 from core.standing import Standing
 from core.state.memory import MemorySessions
+from core.state.token_ratios import TokenRatios
 from core.target_events import TargetEvents
 from core.telemetry import Metrics
 from core.tokens import TokenCounter
@@ -48,7 +49,8 @@ class Proxy:
         self.connections = Connections(self.tally, room=descriptors.raised())
         self.admission = Admission(self.tally)
         self.metrics.watch(self.connections.counting, self.admission, log)
-        self._housekeeping = Housekeeping(self.connections, self.admission, log.log)
+        self._ratios = TokenRatios(state_dir(env), self._problem)
+        self._housekeeping = Housekeeping(self.connections, self.admission, log.log, self._ratios.save)
         self._watermark = resident.default_watermark()
         self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
         self._upstream = Upstream()
@@ -61,10 +63,14 @@ class Proxy:
             counter=TokenCounter(),
             sessions=MemorySessions(),
             driver=HostDriver(self._host),
+            calibration=self._ratios.calibration,
         )
         self.drain = Drain(time.monotonic)
         web = _web(self)
         self.asgi = DataPlane(self.generations, pipeline, self.metrics, log, web, self.admission)
+
+    def _problem(self, text: str) -> None:
+        self._log({"event": "problem", "problem": text}, "warning")
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
@@ -106,6 +112,7 @@ class Proxy:
             stop.set()
             self._housekeeping.stop()
             await watcher
+            await asyncio.to_thread(self._ratios.close)
             await self._host.close()
             await self._upstream.close()
 

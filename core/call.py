@@ -41,6 +41,8 @@ class Call:
     session: SessionState = field(init=False)
     #: What the decision knew of targets, if a rule wanted to know.
     states: Mapping[str, TargetState] = field(default_factory=dict)
+    #: What it knew of models' tokens: a factor a model.
+    factors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def client(self) -> Dialect:

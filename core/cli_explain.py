@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from core import settings
 from core.call import Call
 from core.dialects import CLIENTS
 from core.errors import ProxyError, public_error
@@ -13,6 +14,7 @@ from core.generation import Generation
 from core.pipeline import Pipeline
 from core.routing.driver import HostDriver
 from core.state.memory import MemorySessions
+from core.state.token_ratios import TokenRatios
 from core.tokens import TokenCounter
 from core.upstream import Upstream
 from wasm_host.host import Host, Observer
@@ -50,6 +52,7 @@ async def _decide(generation: Generation, call: Call, body: bytes) -> Decision:
             counter=TokenCounter(),
             sessions=MemorySessions(),
             driver=HostDriver(host),
+            calibration=TokenRatios(settings.state_dir(settings.environ()), lambda _: None).calibration,
         )
         return await pipeline.explain(call, body)
     finally:

@@ -199,7 +199,7 @@ class DataPlane:
 
     async def _dispatch(self, path: str, call: Call, body: bytes) -> Answer:
         if path == COUNT:
-            tokens = await self._pipeline.count(decode_count(body))
+            tokens = await self._pipeline.count_tokens(call, decode_count(body))
             return Answer(200, {}, msgspec.json.encode({"input_tokens": tokens}))
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)

@@ -70,6 +70,10 @@ class Features(Struct, frozen=True, kw_only=True):
     only_web_search: bool = False
     #: Types of other tools that only a provider of the client's dialect knows.
     provider_tools: tuple[str, ...] = ()
+    #: Tokens as we counted them, and by what `token_count` is more of them: what was learned of the model that is
+    #: expected to answer. 0: they are the same.
+    counted: int = 0
+    token_factor: float = 1.0
     #: The request's moment, so that rules can be replayed: Unix time, the proxy's offset from UTC, 32 bits of its id.
     now_ms: int = 0
     tz_offset_min: int = 0
@@ -117,6 +121,8 @@ class Candidate(Struct, frozen=True):
     unverified: tuple[str, ...] = ()
     thinking_mode: str = ""
     without: tuple[str, ...] = ()
+    #: Tokens of the request, as this target counts them.
+    tokens: int = 0
     #: Members beyond its dialect's own that the provider takes; its transformers say so.
     extensions: frozenset[str] = frozenset()
     #: The provider copies the API of its dialect's own vendor, at another address.

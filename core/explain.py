@@ -50,6 +50,7 @@ def explanation(
         "candidates": [
             {
                 "target": str(candidate.target),
+                "tokens": candidate.tokens,
                 "max_tokens": candidate.max_tokens,
                 "drop_thinking": candidate.drop_thinking,
                 "unverified": candidate.unverified,

@@ -9,6 +9,8 @@ from core.resident import Memory, trim
 
 #: Seconds between two looks at memory, and looks at memory between two at everything else.
 TICK_S, OFTEN = 0.1, 5
+#: Looks at memory between two times that what was learned is kept.
+SELDOM = 600
 #: Seconds between two slices of the connections.
 PAUSE_S = 0.005
 
@@ -17,11 +19,17 @@ class Housekeeping:
     """Between `start` and `stop`, on the running loop."""
 
     def __init__(
-        self, connections: Connections, admission: Admission, log: Callable[[dict[str, object], str], None]
+        self,
+        connections: Connections,
+        admission: Admission,
+        log: Callable[[dict[str, object], str], None],
+        keep: Callable[[], None] = lambda: None,
     ) -> None:
+        """`keep` writes what was learned, off the event loop."""
         self._connections = connections
         self._admission = admission
         self._log = log
+        self._keep = keep
         self._memory = Memory()
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -44,6 +52,8 @@ class Housekeeping:
         self._timer = loop.call_later(TICK_S, self._tick)
         self.weigh(self._memory.resident())
         self._ticks += 1
+        if self._ticks % SELDOM == 0:
+            loop.run_in_executor(None, self._keep)
         if self._ticks % OFTEN == 0:
             self._sweep(self._connections.sweeping(loop.time()))
             self.say(loop.time())

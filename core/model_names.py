@@ -5,6 +5,7 @@ A name that differs in more than these is another model: `gpt-4` is no `gpt-4o`,
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 #: A release's date behind a name: `-20250929`, `-2025-08-07`, `@20250929`.
@@ -65,10 +66,11 @@ def _own(provider: str, model: str) -> Iterator[str]:
             yield f"{start}{'-' if mark == '.' else '.'}{version}{each[match.end() :]}"
 
 
+@lru_cache(maxsize=4096)
 def same_model(name: str) -> str:
     """One name for a model whoever offers it: without provider, vendor, variant and date, and with Anthropic's dashes.
 
-    What is learned of a model's tokens is kept under it.
+    What is learned of a model's tokens is kept under it. Callers bound the name's length: it is cached.
     """
     plain = name.rpartition(",")[2].strip().lower().removeprefix("models/")
     base, colon, tag = plain.partition(":")

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from core import relaying, retry_after, simulate, streaming
+from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.dialects import PROVIDERS
@@ -32,6 +33,7 @@ from core.state.memory import MemorySessions
 from core.streaming import StreamRelay
 from core.tokens import TokenCounter
 from core.upstream import Reply, Upstream
+from core.vocab import encoding_of
 
 #: More uncounted text than this, in bytes, is counted off the event loop.
 COUNT_INLINE = 32 * 1024
@@ -48,6 +50,7 @@ class Pipeline:
         sessions: MemorySessions,
         driver: Driver,
         means: Means | None = None,
+        calibration: Calibration | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
@@ -55,6 +58,7 @@ class Pipeline:
         self._sessions = sessions
         self._driver = driver
         self._means = means or Means()
+        self._calibration = calibration or Calibration()
         self._clock = clock
 
     async def answer(self, call: Call, body: bytes) -> Answer:
@@ -91,7 +95,6 @@ class Pipeline:
 
     async def decide(self, call: Call, tokens: int) -> Decision:
         """Extract and decide for a request that is decoded and counted."""
-        call.request.tokens = tokens
         features = extract(
             call.request,
             call.headers,
@@ -99,17 +102,24 @@ class Pipeline:
             settings=FeatureSettings(background_models=call.snapshot.settings.routing.background_models),
             client_key=call.exchange.client_key,
         )
+        call.session = self._sessions.read(features.client_key, features.session_id)
+        call.factors = self._calibration.factors
+        expected = features.model if "," in features.model else call.session.last_target
+        by = factor_of(call.factors, expected, features.model, call.snapshot.default.model)
         call.features = msgspec.structs.replace(
             features,
+            token_count=corrected(tokens, by),
+            counted=tokens,
+            token_factor=by,
             now_ms=call.now_ms,
             tz_offset_min=call.tz_offset_min,
             seed=int(call.exchange.request_id[-8:], 16),
             granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
         )
-        call.session = self._sessions.read(features.client_key, features.session_id)
         if "targets.facts" in call.snapshot.rules.wants:
             call.states = self.states(call)
-        decision = await self._driver.drive(decide(call.snapshot, call.features, call.session, call.states))
+        deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
+        decision = await self._driver.drive(deciding)
         call.exchange.decision = decision
         return decision
 
@@ -117,8 +127,13 @@ class Pipeline:
         """What is known of how targets are, by name."""
         return self._means.standing.states(call.keys)
 
+    async def count_tokens(self, call: Call, request: Request) -> int:
+        """Tokens of the request as the model that it names counts them, or else the one that answers by default."""
+        by = factor_of(self._calibration.factors, request.model, call.snapshot.default.model)
+        return corrected(await self.count(request), by)
+
     async def count(self, request: Request) -> int:
-        """Tokens of the request; much new text is counted in a thread."""
+        """Tokens of the request as we count them, uncorrected; much new text is counted in a thread."""
         if self._counter.uncached_bytes(request) > COUNT_INLINE:
             return await asyncio.to_thread(self._counter.count, request)
         return self._counter.count(request)
@@ -126,6 +141,7 @@ class Pipeline:
     async def _attempt(self, call: Call, step: Step) -> Answer:
         """Ask one target once. For a stream, returns when its first content is here."""
         candidate, permit = step.candidate, step.permit
+        call.request.tokens = candidate.tokens
         provider = call.snapshot.settings.providers[candidate.target.provider]
         started = self._clock()
         outcome = "cancelled"
@@ -151,6 +167,7 @@ class Pipeline:
             permit.answered(None)
             permit.done(fault=False)
             self._settle(call, call.exchange.usage)
+            self._learn(call)
         else:
             permit.answered(None if call.exchange.simulated else ms)
             answer.closing.callback(self._ended, call, permit)
@@ -196,6 +213,17 @@ class Pipeline:
             permit.done(fault=bool(exchange.error))
         permit.withdraw()  # unless it is done
         self._settle(call, exchange.usage)
+        if exchange.whole and not exchange.error:
+            self._learn(call)
+
+    def _learn(self, call: Call) -> None:
+        """What the answer's usage says of its model's tokens. Images and searches are no matter of a tokenizer."""
+        exchange, features = call.exchange, call.features
+        model = exchange.answered_by.model if exchange.answered_by else ""
+        if exchange.simulated or features.images or features.server_web_search:
+            return
+        if encoding_of(model) == encoding_of(call.request.model):
+            self._calibration.learn(model, features.counted, exchange.usage)
 
     def _settle(self, call: Call, usage: Usage) -> None:
         """Remember of the session what its next request will be decided by."""

@@ -65,6 +65,11 @@ def cache_dir(env: Mapping[str, str]) -> Path:
     return _xdg(env, "XDG_CACHE_HOME", ".cache")
 
 
+def state_dir(env: Mapping[str, str]) -> Path:
+    """Where what was learned is kept."""
+    return _xdg(env, "XDG_STATE_HOME", ".local/state")
+
+
 def _xdg(env: Mapping[str, str], variable: str, fallback: str) -> Path:
     base = Path(env[variable]) if env.get(variable) else Path(env.get("HOME") or Path.home()) / fallback
     return base / "terraphim-proxy"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.calibration import corrected, factor_of
 from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
 from core.rolegraph.matcher import Span
 from core.routing import custom, explicit, gate
@@ -30,12 +31,18 @@ class Deciding:
     session: SessionState
     scenarios: tuple[str, ...]
     states: Mapping[str, TargetState] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
     trace: list[Step] = field(default_factory=list)
     #: Targets that the gate turned away, with the reasons.
     turned_away: dict[Target, tuple[str, ...]] = field(default_factory=dict)
 
     def note(self, phase: str, outcome: str, **detail: Any) -> None:
         self.trace.append(Step(phase, outcome, detail))
+
+    def tokens(self, target: Target) -> int:
+        """Of the request, as this target counts them."""
+        counted = self.features.counted or self.features.token_count
+        return corrected(counted, factor_of(self.factors, target.model))
 
     def admit(self, phase: str, target: Target) -> Candidate | None:
         """The target as a candidate, or None with a line in the trace that says why not."""
@@ -48,6 +55,7 @@ class Deciding:
             self.snapshot.card(target),
             dialect=self.snapshot.settings.providers[target.provider].dialect,
             search_optional=self.snapshot.settings.routing.web_search == "optional",
+            tokens=self.tokens(target),
         )
         if verdict.candidate is None:
             self.turned_away[target] = verdict.failures
@@ -59,13 +67,21 @@ class Deciding:
 
 
 def decide(
-    snapshot: Snapshot, features: Features, session: SessionState, states: Mapping[str, TargetState] | None = None
+    snapshot: Snapshot,
+    features: Features,
+    session: SessionState,
+    states: Mapping[str, TargetState] | None = None,
+    factors: Mapping[str, float] | None = None,
 ) -> Generator[Ask, list[Outcome], Decision]:
     """Who should answer. Never raises for a request: a refusal is a decision too.
 
     `states` is what is known of targets by name; only rules look at it. Who is passed over is found when asking.
+    `factors` is what was learned of models' tokens (`calibration`).
     """
-    deciding = Deciding(snapshot, features, session, scenarios(features, session, snapshot.runtime), states or {})
+    holding = scenarios(features, session, snapshot.runtime)
+    deciding = Deciding(snapshot, features, session, holding, states or {}, factors or {})
+    if features.token_factor != 1:
+        deciding.note("features", "corrected", counted=features.counted, factor=features.token_factor)
     named = _named(deciding)
     if named is not None:
         return named

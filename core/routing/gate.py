@@ -20,19 +20,26 @@ class Verdict(Struct, frozen=True):
 
 
 def check(
-    features: Features, target: Target, card: ModelCard, *, dialect: str, search_optional: bool = False
+    features: Features,
+    target: Target,
+    card: ModelCard,
+    *,
+    dialect: str,
+    search_optional: bool = False,
+    tokens: int | None = None,
 ) -> Verdict:
     """`dialect` is the target's provider's. `search_optional`: a search that it cannot be asked for may be left out, if
-    more is left of the request.
+    more is left of the request. `tokens`: of the request, as this target counts them, if that is known.
     """
+    tokens = features.token_count if tokens is None else tokens
     failures: list[str] = []
     unverified: list[str] = []
     notes: list[str] = []
     window = _room(card)
     if window is None:
         unverified.append("context_window")
-    elif features.token_count > window:
-        failures.append(f"context window of {window} tokens is too small for {features.token_count}")
+    elif tokens > window:
+        failures.append(f"context window of {window} tokens is too small for {tokens}")
     carried = carries(features.dialect, dialect, WEB_SEARCH)
     left_out = features.server_web_search and search_optional and not (carried or features.only_web_search)
     if left_out:
@@ -51,7 +58,9 @@ def check(
             unverified.append(need)
     if failures:
         return Verdict(None, tuple(failures))
-    limit = _output_limit(features, card)
+    if tokens != features.token_count:
+        notes.append(f"counted as {tokens} tokens")
+    limit = _output_limit(features.max_tokens, tokens, card)
     if limit is not None:
         notes.append(f"max_tokens clamped to {limit}")
     drop_thinking = features.thinking and card.thinking is False
@@ -59,7 +68,8 @@ def check(
         notes.append("thinking dropped")
     refused = tuple(name for name, taken in (("effort", card.effort), ("sampling", card.sampling)) if taken is False)
     mode = card.thinking_mode or ""
-    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified), mode, refused), (), tuple(notes))
+    candidate = Candidate(target, limit, drop_thinking, tuple(unverified), mode, refused, tokens)
+    return Verdict(candidate, (), tuple(notes))
 
 
 def _room(card: ModelCard) -> int | None:
@@ -67,15 +77,15 @@ def _room(card: ModelCard) -> int | None:
     return min(filter(None, (card.context_window, card.max_input)), default=None)
 
 
-def _output_limit(features: Features, card: ModelCard) -> int | None:
+def _output_limit(asked: int | None, tokens: int, card: ModelCard) -> int | None:
     """The largest output this target can give, if the client asked for more: a model's own limit, or what is left of
     its window (providers refuse input plus output over the window).
     """
-    if features.max_tokens is None:
+    if asked is None:
         return None
-    limit = features.max_tokens
+    limit = asked
     if card.max_output is not None:
         limit = min(limit, card.max_output)
     if card.context_window is not None:
-        limit = min(limit, max(1, card.context_window - features.token_count))
-    return limit if limit < features.max_tokens else None
+        limit = min(limit, max(1, card.context_window - tokens))
+    return limit if limit < asked else None

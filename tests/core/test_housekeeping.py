@@ -1,6 +1,8 @@
 import asyncio
+import threading
 from typing import Any
 
+import pytest
 from asgi import until
 
 from core.admission import MIB, Admission
@@ -58,3 +60,18 @@ def test_the_timer_weighs_looks_and_speaks_until_it_is_stopped() -> None:
     assert [line["event"] for line in said] == ["memory_high", "refused"]
     assert len({one.at for one in looked}) == 1, "one look has one moment, however many slices it takes"
     assert said[1] | {"reason": "malformed", "count": 1} == said[1]
+
+
+def test_what_was_learned_is_kept_now_and_then_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.housekeeping.TICK_S", 0.001)
+    monkeypatch.setattr("core.housekeeping.SELDOM", 3)
+    threads: list[int] = []
+
+    async def run() -> None:
+        house = Housekeeping(Connections(), Admission(), lambda *_: None, lambda: threads.append(threading.get_ident()))
+        house.start()
+        await until(lambda: len(threads) >= 2)
+        house.stop()
+
+    asyncio.run(run())
+    assert threading.get_ident() not in threads

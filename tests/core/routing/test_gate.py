@@ -11,8 +11,15 @@ from core.schema import ModelCard
 TARGET = Target("anthropic", "m")
 
 
-def gate(card: ModelCard, *, dialect: str = "anthropic", search_optional: bool = False, **facts: Any) -> Any:
-    return check(features(**facts), TARGET, card, dialect=dialect, search_optional=search_optional)
+def gate(
+    card: ModelCard,
+    *,
+    dialect: str = "anthropic",
+    search_optional: bool = False,
+    tokens: int | None = None,
+    **facts: Any,
+) -> Any:
+    return check(features(**facts), TARGET, card, dialect=dialect, search_optional=search_optional, tokens=tokens)
 
 
 def test_an_ordinary_request_passes_a_target_of_which_nothing_is_known() -> None:
@@ -103,3 +110,11 @@ def test_features_are_frozen() -> None:
         features().model = "x"  # type: ignore[misc]
     assert isinstance(features(), Features)
     assert msgspec.json.encode(features())
+
+
+def test_a_target_is_judged_by_its_own_count() -> None:
+    card = ModelCard(context_window=1000)
+    assert gate(card, token_count=900, tokens=1100).failures == ("context window of 1000 tokens is too small for 1100",)
+    passed = gate(card, token_count=900, tokens=800, max_tokens=500)
+    assert (passed.candidate.tokens, passed.candidate.max_tokens) == (800, 200)
+    assert "counted as 800 tokens" in passed.notes
