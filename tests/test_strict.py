@@ -157,7 +157,7 @@ def test_what_anthropic_refuses(path: str, value: Any, why: str) -> None:
         ("messages.1.content", None, "got null"),
         ("messages.1.content", [], "empty array"),
         ("messages.1.content.1.image_url.url", "data:image/png;base64,?", "data URL"),
-        ("messages.2.reasoning_content", "hm", "Unknown parameter"),
+        ("messages.2.reasoning_details", [], "Unknown parameter"),
         ("messages.2.tool_calls", [], "empty array"),
         ("messages.2.tool_calls.0.id", "t" * 41, "maximum length 40"),
         ("messages.2.tool_calls.0.function.arguments", {}, "string of JSON"),

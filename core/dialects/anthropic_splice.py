@@ -24,7 +24,7 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
     removed = _unsigned_thinking(request.messages)
     edits |= anthropic_thinking.edits(request, candidate)
     # Clearing old thinking needs thinking, too.
-    if candidate.drop_thinking or _loop_lost_thinking(request, removed) or edits.get("thinking", b"") is None:
+    if candidate.drop_thinking or _must_not_think(request) or edits.get("thinking", b"") is None:
         edits |= _without_thinking(request)
     messages = removed
     if tag_in(request.raw):
@@ -67,12 +67,6 @@ def _unsigned_thinking(messages: list[Message]) -> dict[int | str, Edit]:
     return edits
 
 
-def _loop_lost_thinking(request: Request, removed: dict[int | str, Edit]) -> bool:
-    """Whether a tool loop is under way whose assistant turn lost its thinking.
-
-    With `thinking: enabled` that turn must begin with thinking (Anthropic, "Extended thinking with tool use");
-    `adaptive` does not ask for it.
-    """
-    last = len(request.messages) - 1
-    in_loop = any(block.type == "tool_result" for block in request.messages[last].content)
-    return request.thinking.type == "enabled" and in_loop and last - 1 in removed
+def _must_not_think(request: Request) -> bool:
+    """Whether `thinking: enabled` would be refused for what another provider answered in this tool loop."""
+    return request.thinking.type == "enabled" and anthropic_thinking.in_loop_without_thinking(request)

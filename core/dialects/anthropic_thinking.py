@@ -66,15 +66,24 @@ def _budgeted(request: Request, candidate: Candidate) -> bytes | None:
     budget = BUDGETS.get(effort_of(request.thinking), 0)
     if limits:
         budget = min(budget, min(limits) // 2)
-    if budget < MIN_BUDGET or _in_loop_without_thinking(request):
+    if budget < MIN_BUDGET or in_loop_without_thinking(request):
         return None
     return msgspec.json.encode({"type": "enabled", "budget_tokens": budget})
 
 
-def _in_loop_without_thinking(request: Request) -> bool:
-    *before, last = request.messages
-    if not any(block.type == "tool_result" for block in last.content):
+def in_loop_without_thinking(request: Request) -> bool:
+    """Whether a tool loop is under way that does not begin with thinking which Anthropic signed.
+
+    With `thinking: enabled` it must; `adaptive` does not ask for it (Anthropic, "Extended thinking with tool use").
+    For that the whole loop is one turn: only its first message counts, and another provider may have answered that.
+    """
+    first = None
+    for message in reversed(request.messages):
+        if message.role == "assistant":
+            first = message
+        elif message.role == "user" and not any(block.type == "tool_result" for block in message.content):
+            break
+    if first is None or not any(block.type == "tool_result" for block in request.messages[-1].content):
         return False
-    turn = next((message for message in reversed(before) if message.role == "assistant"), None)
-    kept = [block.type for block in turn.content if not is_foreign(block)] if turn else []
+    kept = [block.type for block in first.content if not is_foreign(block)]
     return not kept or kept[0] not in {"thinking", "redacted_thinking"}

@@ -249,18 +249,28 @@ def _pairs(body: Json) -> Iterator[str]:
 
 
 def _loop(body: Json) -> Iterator[str]:
-    """With `enabled`, the assistant turn of a tool loop that is under way begins with thinking."""
+    """With `enabled`, the assistant's turn that is under way begins with thinking.
+
+    A turn is a whole tool loop ("Extended thinking", thinking blocks and tool use): what comes after a result may have
+    none.
+    """
     messages = body.get("messages") or []
-    if (body.get("thinking") or {}).get("type") != "enabled" or len(messages) < 2:
+    if (body.get("thinking") or {}).get("type") != "enabled" or len(messages) < 2 or not _is_results(messages[-1]):
         return
-    results = any(block.get("type") == "tool_result" for block in blocks(messages[-1].get("content")))
-    turn = blocks(messages[-2].get("content"))
-    if results and turn and turn[0].get("type") not in {"thinking", "redacted_thinking"}:
+    at = len(messages) - 1
+    while at > 1 and _is_results(messages[at]):
+        at -= 2
+    turn = blocks(messages[at + 1].get("content"))
+    if turn and turn[0].get("type") not in {"thinking", "redacted_thinking"}:
         yield (
-            f"messages.{len(messages) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"messages.{at + 1}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
             f"`{turn[0].get('type')}`. When `thinking` is enabled, a final `assistant` message must start with a "
             "thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)."
         )
+
+
+def _is_results(message: Json) -> bool:
+    return any(block.get("type") == "tool_result" for block in blocks(message.get("content")))
 
 
 _CHECKS: Final[tuple[Callable[[Json], Iterator[str]], ...]] = (

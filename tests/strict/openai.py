@@ -168,7 +168,12 @@ def _messages(body: Json) -> Iterator[str]:
         if role not in _MESSAGE:
             yield f"Invalid value: '{role}'. Supported values are: {', '.join(_MESSAGE)}."
             continue
-        for name in message.keys() - _MESSAGE[role]:
+        known = _MESSAGE[role]
+        if "reasoning_details" not in message:
+            # The servers of this dialect that think (as the scripted one does) give and take this; OpenAI's own does
+            # neither. Details are OpenRouter's alone, or the proxy's.
+            known |= {"reasoning_content"}
+        for name in message.keys() - known:
             yield f"Unknown parameter: '{path}.{name}'."
         yield from _content(message, path)
         if role == "assistant":

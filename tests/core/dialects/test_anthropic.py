@@ -6,6 +6,7 @@ import pytest
 from core.dialects import CLIENTS, decode_count
 from core.dialects.anthropic import Anthropic
 from core.errors import BadRequest, UpstreamFailed
+from core.exchange import Candidate, Target
 from core.messages import Block, Request, Thinking, ToolChoice, Usage
 
 DIALECT = Anthropic()
@@ -173,3 +174,31 @@ def test_usage_leaves_cached_tokens_out_of_input() -> None:
 
 def test_the_registry_has_it() -> None:
     assert CLIENTS["anthropic"].name == "anthropic"
+
+
+@pytest.mark.parametrize(
+    ("turns", "thinks"),
+    [
+        (["signed", "call"], True),
+        (["call"], False),
+        (["sealed", "call"], False),
+        (["sealed", "signed"], False),
+        (["signed", "sealed"], True),
+        ([], True),
+    ],
+)
+def test_thinking_stays_only_in_a_loop_that_began_with_it(turns: list[str], thinks: bool) -> None:
+    """Another provider may have answered the loop's first call; the last one alone says nothing."""
+    signature = {"signed": "sig", "sealed": "tp1.other.x"}
+    messages: list[Any] = [{"role": "user", "content": "go"}]
+    for number, turn in enumerate(turns):
+        thought = {"type": "thinking", "thinking": "hm", "signature": signature.get(turn)}
+        call = {"type": "tool_use", "id": f"t{number}", "name": "f", "input": {}}
+        messages.append({"role": "assistant", "content": [thought, call] if turn != "call" else [call]})
+        messages.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"t{number}"}]})
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    body = {"model": "m", "max_tokens": 4000, "thinking": thinking, "messages": messages}
+    sent = json.loads(
+        DIALECT.splice_request(DIALECT.decode_request(json.dumps(body).encode()), Candidate(Target("p", "m")))
+    )
+    assert ("thinking" in sent) is thinks
