@@ -4,14 +4,15 @@ Sources: Gemini API reference ("Content", "Schema", "Tool", "GenerationConfig");
 calling", "Thought signatures", "Gemini thinking"; messages of real 400s, quoted where they are checked.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-Json = dict[str, Any]
+from strict import Json
+from strict.shapes import is_base64
 
+#: What its paths contain.
+PATH: Final = "enerateContent"
 _PATH: Final = re.compile(r"/models/([A-Za-z0-9._%-]+):(generateContent|streamGenerateContent\?alt=sse)$")
 _TOP: Final = {
     "contents",
@@ -150,12 +151,10 @@ def one_part(where: str, part: Json, model: str) -> Iterator[str]:
 
 def blob(where: str, value: Json) -> Iterator[str]:
     """Bytes and what they are."""
-    try:
-        base64.b64decode(value.get("data", ""), validate=True)
-    except binascii.Error:
+    if not is_base64(value.get("data")):
         yield f"{where}.inlineData.data: Base64 decoding failed"
-    if "/" not in value.get("mimeType", "") or not value.get("data"):
-        yield f"{where}.inlineData: mimeType and data are required"
+    if "/" not in value.get("mimeType", ""):
+        yield f"{where}.inlineData.mimeType: mimeType is required"
 
 
 def of_kind(turn: Json, kind: str) -> list[Json]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from strict import Json, anthropic, openai
+from strict import Json, anthropic, gemini, openai
 
-MODULES: tuple[ModuleType, ...] = (anthropic, openai)
+MODULES: tuple[ModuleType, ...] = (anthropic, gemini, openai)
 
 
 def judge(path: str, headers: Mapping[str, str], body: Json) -> list[str]:
