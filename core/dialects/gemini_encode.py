@@ -2,8 +2,8 @@
 
 Source: Gemini API reference, "models.generateContent", "Tool", "GenerationConfig"; Google's documentation, "Structured
 output" and "Combine built-in tools and function calling". What has no form there is turned into text or left out; what
-must not get lost in silence is refused: `safeguards`, a forced tool that cannot be passed on, a web search beside
-functions on models that take only one of them.
+must not get lost in silence is refused: `safeguards`, a forced tool that cannot be passed on. A web search that a model
+does not take is the gate's to refuse.
 """
 
 from typing import Any
@@ -79,54 +79,49 @@ def _format_in_words(request: Request, candidate: Candidate, tools: dict[str, An
 
 def _tools(request: Request, candidate: Candidate) -> dict[str, Any]:
     functions = [_function(tool) for tool in request.tools if not tool.type]
-    searches = any(tool.type.startswith("web_search") for tool in request.tools)
-    _check(request, has_functions=bool(functions), searches=searches)
-    if searches and functions and not is_current(candidate.target.model):
-        raise BadRequest(
-            f"tools: {candidate.target.model} takes functions or a web search, not both; "
-            "send one of them, or route the request to another model"
-        )
-    wire: list[dict[str, Any]] = []
-    if functions:
-        wire.append({"functionDeclarations": functions})
+    searches = any(map(_is_search, request.tools))
+    forced = _forced(request)
+    if forced and _is_search(forced):
+        functions = []  # the model is told what it may use, as it cannot be told to
+    elif searches and functions and not is_current(candidate.target.model):
+        searches = False  # such a model takes one or the other, and the gate has let the search go
+    if request.tool_choice and request.tool_choice.type == "any" and not (functions or searches):
+        raise BadRequest("tool_choice.type: none of the tools can be passed on to this provider")
+    wire: list[dict[str, Any]] = [{"functionDeclarations": functions}] if functions else []
     if searches:
         wire.append({"googleSearch": {}})
     if not wire:
         return {}
-    config = _tool_config(request, functions=bool(functions), searches=searches)
+    config = _tool_config(request, searches=searches) if functions else {}
     return {"tools": wire} | ({"toolConfig": config} if config else {})
 
 
-def _check(request: Request, *, has_functions: bool, searches: bool) -> None:
+def _is_search(tool: Tool) -> bool:
+    return tool.type.startswith("web_search")
+
+
+def _forced(request: Request) -> Tool | None:
+    """The tool that must be used. BadRequest if it cannot be passed on."""
     choice = request.tool_choice
-    if choice is None:
-        return
-    if choice.type == "tool" and not any(tool.name == choice.name and not tool.type for tool in request.tools):
-        if searches and _is_search(request, choice.name):
-            return  # the only tool that there is: the model is free to use it
+    if choice is None or choice.type != "tool":
+        return None
+    usable = (tool for tool in request.tools if not tool.type or _is_search(tool))
+    found = next((tool for tool in usable if choice.name in {tool.name, tool.type}), None)
+    if found is None:
         raise BadRequest(f"tool_choice.name: the tool {choice.name!r} cannot be passed on to this provider")
-    if choice.type == "any" and not (has_functions or searches):
-        raise BadRequest("tool_choice.type: none of the tools can be passed on to this provider")
+    return found
 
 
-def _is_search(request: Request, name: str) -> bool:
-    return any(tool.name == name and tool.type.startswith("web_search") for tool in request.tools)
-
-
-def _tool_config(request: Request, *, functions: bool, searches: bool) -> dict[str, Any]:
+def _tool_config(request: Request, *, searches: bool) -> dict[str, Any]:
     """How functions may be called. Beside Google's own tools AUTO is called VALIDATED, and what those did is told."""
-    if not functions:
-        return {}
     choice = request.tool_choice
-    calling: dict[str, Any] = {}
-    if choice:
-        calling["mode"] = _MODES[choice.type]
-        if choice.type == "tool" and not _is_search(request, choice.name):
-            calling["allowedFunctionNames"] = [choice.name]
+    calling: dict[str, Any] = {"mode": _MODES[choice.type]} if choice else {}
+    if choice and choice.type == "tool":
+        calling["allowedFunctionNames"] = [choice.name]
     config: dict[str, Any] = {}
     if searches:
         config["includeServerSideToolInvocations"] = True
-        calling = {**calling, "mode": "VALIDATED"} if calling.get("mode", "AUTO") == "AUTO" else calling
+        calling = {"mode": "VALIDATED"} if calling.get("mode", "AUTO") == "AUTO" else calling
     return config | ({"functionCallingConfig": calling} if calling else {})
 
 

@@ -7,7 +7,7 @@ passes and is named in `unverified`.
 from msgspec import Struct
 
 from core.exchange import Candidate, Features, Target
-from core.routing.server_tools import WEB_SEARCH, carries
+from core.routing.server_tools import WEB_SEARCH, carries, searches_alone
 from core.schema import ModelCard
 
 
@@ -40,7 +40,9 @@ def check(
         unverified.append("context_window")
     elif tokens > window:
         failures.append(f"context window of {window} tokens is too small for {tokens}")
-    carried = carries(features.dialect, dialect, WEB_SEARCH)
+    carried = carries(features.dialect, dialect, WEB_SEARCH) and (
+        features.only_web_search or not searches_alone(dialect, target.model)
+    )
     left_out = features.server_web_search and search_optional and not (carried or features.only_web_search)
     if left_out:
         notes.append("web_search left out")

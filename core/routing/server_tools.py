@@ -6,6 +6,8 @@ writes it in its own words; what is not carried must not vanish, so that the gat
 
 from collections.abc import Mapping
 
+from core.dialects.gemini_model import is_current
+
 WEB_SEARCH = "web_search"
 #: Dialect of a provider to what its encoder writes for clients of other dialects.
 ENCODED: Mapping[str, frozenset[str]] = {
@@ -31,3 +33,8 @@ NEEDED = (
 def carries(client: str, provider: str, tool: str) -> bool:
     """Whether a tool of a client's dialect reaches a provider of that one. `loopback` runs none and says so."""
     return provider in {client, "loopback"} or tool in ENCODED.get(provider, ())
+
+
+def searches_alone(provider: str, model: str) -> bool:
+    """Whether a model takes a search only without other tools beside it: Gemini's before generation 3."""
+    return provider == "gemini" and not is_current(model)

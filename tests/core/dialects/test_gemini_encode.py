@@ -36,21 +36,31 @@ def test_tool_choice(choice: Any, config: Any) -> None:
 
 
 def test_a_web_search_is_google_s() -> None:
-    assert asked(OLD, tools=[SEARCH], tool_choice={"type": "tool", "name": "web_search"})["tools"] == [
-        {"googleSearch": {}}
-    ]
+    assert asked(OLD, tools=[SEARCH])["tools"] == [{"googleSearch": {}}]
     both = asked(NEW, tools=[TOOL, SEARCH])
     assert [next(iter(tool)) for tool in both["tools"]] == ["functionDeclarations", "googleSearch"]
     assert both["toolConfig"] == {
         "includeServerSideToolInvocations": True,
         "functionCallingConfig": {"mode": "VALIDATED"},
     }
+    forced = asked(NEW, tools=[TOOL, SEARCH], tool_choice={"type": "any"})["toolConfig"]
+    assert forced["functionCallingConfig"] == {"mode": "ANY"}
+
+
+@pytest.mark.parametrize("model", [NEW, OLD])
+def test_a_search_that_must_be_used_stands_alone(model: str) -> None:
+    body = asked(model, tools=[TOOL, SEARCH], tool_choice={"type": "tool", "name": "web_search"})
+    assert (body["tools"], "toolConfig" in body) == ([{"googleSearch": {}}], False)
+
+
+def test_functions_stay_where_a_model_takes_only_one_kind() -> None:
+    """The gate refuses such a target, unless the operator lets the search go."""
+    assert [next(iter(tool)) for tool in asked(OLD, tools=[TOOL, SEARCH])["tools"]] == ["functionDeclarations"]
 
 
 @pytest.mark.parametrize(
     ("model", "fields", "why"),
     [
-        (OLD, {"tools": [TOOL, SEARCH]}, "tools: gemini-2.5-flash takes functions or a web search, not both; "),
         (NEW, {"safeguards": []}, "safeguards: cannot be passed on to this provider; "),
         (NEW, {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "g"}}, "tool_choice.name: the tool 'g' "),
         (

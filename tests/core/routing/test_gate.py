@@ -67,6 +67,19 @@ def test_a_search_is_left_out_with_a_note_where_the_operator_allows_it_and_more_
     assert only.failures == ("cannot do web_search",)
 
 
+@pytest.mark.parametrize(
+    ("model", "only", "failures"),
+    [
+        ("gemini-2.5-pro", False, ("cannot do web_search",)),
+        ("gemini-2.5-pro", True, ()),
+        ("gemini-3-pro", False, ()),
+    ],
+)
+def test_a_model_that_searches_only_alone(model: str, *, only: bool, failures: tuple[str, ...]) -> None:
+    wanted = features(server_web_search=True, only_web_search=only, tools=("web_search", "f"))
+    assert check(wanted, Target("p", model), ModelCard(), dialect="gemini").failures == failures
+
+
 def test_a_model_that_cannot_search_is_not_sent_a_search_that_its_dialect_carries() -> None:
     card = ModelCard(web_search=False)
     assert gate(card, search_optional=True, server_web_search=True).failures == ("cannot do web_search",)
