@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import hypothesis
 import pytest
 from configs import write_config
@@ -15,6 +16,10 @@ from upstream import running as upstream_running
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+# httpx gives up after 5 s, which on a busy machine is nobody's fault; a hang still ends.
+for _clock in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _clock, 30.0)
 
 
 def _environment(home: Path) -> dict[str, str]:
