@@ -127,6 +127,9 @@ class Candidate(Struct, frozen=True):
     extensions: frozenset[str] = frozenset()
     #: The provider copies the API of its dialect's own vendor, at another address.
     copy: bool = False
+    #: What is known of the model, for dialects whose requests depend on it: its context in tokens, whether it thinks.
+    context_window: int | None = None
+    thinks: bool | None = None
 
 
 class Refusal(Struct, frozen=True):

@@ -37,7 +37,7 @@ def local_providers(ollama_host: str = "") -> dict[str, str]:
         # The variable is the server's too: "listen everywhere" means that loopback answers.
         host = "127.0.0.1" if address.hostname in {None, "0.0.0.0", "::"} else address.hostname  # noqa: S104
         shown = f"[{host}]" if ":" in str(host) else host
-        urls["ollama"] = f"{address.scheme}://{shown}:{address.port or 11434}/v1"
+        urls["ollama"] = f"{address.scheme}://{shown}:{address.port or 11434}"
     return urls
 
 
@@ -91,7 +91,17 @@ def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
 def complete(providers: object) -> None:
     """Fill, in place, what `[providers.NAME]` tables leave out from the preset of the same name and dialect."""
     for name, table in providers.items() if isinstance(providers, dict) else ():
-        known = preset(name)
+        known = _openai_side(preset(name), table) if name == "ollama" else preset(name)
         if known and isinstance(table, dict) and table.get("dialect", known["dialect"]) == known["dialect"]:
             for key, value in known.items():
                 table.setdefault(key, value)
+
+
+def _openai_side(known: dict[str, Any] | None, table: object) -> dict[str, Any] | None:
+    """Ollama's preset, in OpenAI's dialect for a table that names it or its path: Ollama has both."""
+    if known is None or not isinstance(table, dict):
+        return known
+    by_address = "dialect" not in table and str(table.get("base_url", "")).rstrip("/").endswith("/v1")
+    if by_address or table.get("dialect") == "openai":
+        return known | {"dialect": "openai", "base_url": f"{known['base_url']}/v1"}
+    return known

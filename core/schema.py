@@ -157,7 +157,7 @@ class ProviderSettings(Section):
     `api_keys` is a pool: its keys take turns, and stand in for one that is refused or told to wait.
     """
 
-    dialect: Literal["anthropic", "openai", "openai-responses", "gemini", "loopback"]
+    dialect: Literal["anthropic", "openai", "openai-responses", "gemini", "ollama", "loopback"]
     base_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
     api_key: SecretRef | None = None
     api_keys: tuple[SecretRef, ...] = ()

@@ -6,7 +6,8 @@ from golden_cases import load, names
 from streams import fed_in_every_way
 
 from core.dialects.anthropic import Anthropic
-from core.dialects.base import Dialect, Origin
+from core.dialects.base import Dialect, Origin, ProviderDialect
+from core.dialects.ollama import Ollama
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.provider_errors import decode_error
 from core.dialects.relay import make_relay
@@ -20,6 +21,12 @@ def dialects() -> dict[str, Dialect]:
     return {"anthropic": Anthropic(), "openai": OpenAIChat(lambda: 1_700_000_000.0, lambda: f"new_{next(ids)}")}
 
 
+def providers(clients: dict[str, Dialect]) -> dict[str, ProviderDialect]:
+    """The same, and those that only providers speak."""
+    ids = count(1)
+    return {**clients, "ollama": Ollama(lambda: f"new_{next(ids)}")}
+
+
 def request(dialect: str, *, include_usage: bool) -> Request:
     return Request(
         dialect=dialect,
@@ -31,11 +38,15 @@ def request(dialect: str, *, include_usage: bool) -> Request:
     )
 
 
-STREAMS = [
-    (pair, name)
-    for pair in ("openai_to_anthropic", "anthropic_to_openai", "openai_to_openai", "anthropic_to_anthropic")
-    for name in names(f"streams/{pair}")
-]
+PAIRS = (
+    "openai_to_anthropic",
+    "anthropic_to_openai",
+    "openai_to_openai",
+    "anthropic_to_anthropic",
+    "ollama_to_anthropic",
+    "ollama_to_openai",
+)
+STREAMS = [(pair, name) for pair in PAIRS for name in names(f"streams/{pair}")]
 
 
 @pytest.mark.parametrize(("pair", "name"), STREAMS)
@@ -46,7 +57,7 @@ def test_a_stream_is_relayed_the_same_however_it_is_cut(pair: str, name: str) ->
     def run(chunks: list[bytes]) -> bytes:
         known = dialects()
         asked = request(target, include_usage="include_usage" in case.options)
-        relay = make_relay(Origin(known[source], "p"), known[target], asked)
+        relay = make_relay(Origin(providers(known)[source], "p"), known[target], asked)
         frames = [frame for chunk in chunks for frame in relay.feed(chunk)] + relay.end()
         kinds = " ".join(kind for kind, _ in groupby(frame.kind for frame in frames))
         used = relay.usage
@@ -57,13 +68,13 @@ def test_a_stream_is_relayed_the_same_however_it_is_cut(pair: str, name: str) ->
     assert fed_in_every_way(case.given, run).decode() == case.expected.decode()
 
 
-@pytest.mark.parametrize("pair", ["openai_to_anthropic", "anthropic_to_openai"])
+@pytest.mark.parametrize("pair", ["openai_to_anthropic", "anthropic_to_openai", "ollama_to_anthropic"])
 def test_a_whole_answer_is_translated(pair: str) -> None:
     source, target = pair.split("_to_")
     for name in names(f"answers/{pair}"):
         case = load(f"answers/{pair}", name)
         known = dialects()
-        response = sealed_response(known[source].decode_response(case.given), "p")
+        response = sealed_response(providers(known)[source].decode_response(case.given), "p")
         body = known[target].encode_response(response, request(target, include_usage=True))
         assert msgspec.json.decode(body) == msgspec.json.decode(case.expected), name
 

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from golden_cases import Case, load, names
 
-from core.dialects import CLIENTS
+from core.dialects import CLIENTS, PROVIDERS
 from core.errors import BadRequest
 from core.exchange import Candidate, Target
 
@@ -15,6 +15,8 @@ def candidate(case: Case) -> Candidate:
         drop_thinking="drop_thinking" in case.options,
         thinking_mode=case.options.get("thinking_mode", ""),
         without=tuple(filter(None, case.options.get("without", "").split(","))),
+        context_window=int(case.options["window"]) if "window" in case.options else None,
+        thinks=True if "thinks" in case.options else None,
     )
 
 
@@ -31,6 +33,18 @@ def test_openai_to_anthropic(name: str) -> None:
     case = load("encode/openai_to_anthropic", name)
     request = CLIENTS["openai"].decode_request(case.given)
     body = CLIENTS["anthropic"].encode_request(request, candidate(case))
+    assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
+
+
+OLLAMA = [(client, name) for client in ("anthropic", "openai") for name in names(f"encode/{client}_to_ollama")]
+
+
+@pytest.mark.parametrize(("client", "name"), OLLAMA)
+def test_to_ollama(client: str, name: str) -> None:
+    case = load(f"encode/{client}_to_ollama", name)
+    request = CLIENTS[client].decode_request(case.given)
+    request.tokens = int(case.options.get("tokens", "0"))
+    body = PROVIDERS["ollama"].encode_request(request, candidate(case))
     assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
 
 
@@ -51,12 +65,12 @@ def test_what_is_wrong_is_named_with_its_path(dialect: str) -> None:
         assert refused.value.message == case.expected.decode().strip(), name
 
 
-@pytest.mark.parametrize("pair", ["anthropic_to_openai", "openai_to_anthropic"])
+@pytest.mark.parametrize("pair", ["anthropic_to_openai", "openai_to_anthropic", "anthropic_to_ollama"])
 def test_what_cannot_be_passed_on_is_refused(pair: str) -> None:
     source, target = pair.split("_to_")
     for name in names(f"not_encodable/{pair}"):
         case = load(f"not_encodable/{pair}", name)
         request = CLIENTS[source].decode_request(case.given)
         with pytest.raises(BadRequest) as refused:
-            CLIENTS[target].encode_request(request, candidate(case))
+            PROVIDERS[target].encode_request(request, candidate(case))
         assert refused.value.message == case.expected.decode().strip(), name

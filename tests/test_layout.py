@@ -21,6 +21,7 @@ NO_SOURCE = {
 SHOWN_ELSEWHERE = {
     "core/dialects/anthropic_*.py": "tests/core/dialects/test_anthropic.py",
     "core/dialects/gemini_*.py": "tests/core/dialects/test_gemini.py",
+    "core/dialects/ollama_*.py": "tests/core/dialects/test_ollama.py",
     "core/dialects/openai_*.py": "tests/core/dialects/test_openai_chat.py",
     "core/dialects/responses_*.py": "tests/core/dialects/test_openai_responses.py",
     "core/dialects/base.py": "tests/test_golden_requests.py",

@@ -4,8 +4,8 @@
     … anything that speaks HTTP to upstream.url …
     assert upstream.requests[0].headers["x-api-key"] == "k"
 
-It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions`, `/v1/responses`, Gemini's paths and
-`/v1/models`, below any prefix.
+It answers `/v1/messages`, `/v1/messages/count_tokens`, `/v1/chat/completions`, `/v1/responses`, `/api/chat` (Ollama),
+Gemini's paths and `/v1/models`, below any prefix.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from upstream_gemini import Gemini
 from upstream_http import Broken, Recorded, chunk, head, read_request, send_json
+from upstream_ollama import Ollama
 from upstream_responses import OpenAIResponses
 from upstream_script import Script, Step
 from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
@@ -30,6 +31,7 @@ WIRES: tuple[tuple[str, Wire], ...] = (
     ("/messages", Anthropic()),
     ("enerateContent", Gemini()),
     ("/responses", OpenAIResponses()),
+    ("/api/chat", Ollama()),
 )
 MODELS = ("claude-sonnet-4-5", "gpt-5.1")
 THREADLESS = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
@@ -158,9 +160,7 @@ async def stream(
     wire: Wire, step: Step, body: Json, size: int, writer: asyncio.StreamWriter, headers: dict[str, str]
 ) -> None:
     """Send the frames of a step, each as an HTTP chunk, up to its fault."""
-    writer.write(
-        head(200, {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"} | headers)
-    )
+    writer.write(head(200, {"content-type": wire.stream_type, "transfer-encoding": "chunked"} | headers))
     if step.fault == "overloaded_sse":
         writer.write(chunk(wire.error_frame("overloaded_error", "Overloaded")) + chunk(b""))
         return

@@ -8,7 +8,19 @@ import re
 from collections.abc import Iterator
 
 from upstream_script import Step
-from upstream_wire import STOP, Frame, Json, Part, encode, ident, input_tokens, output_tokens, pieces, signature
+from upstream_wire import (
+    EVENT_STREAM,
+    STOP,
+    Frame,
+    Json,
+    Part,
+    encode,
+    ident,
+    input_tokens,
+    output_tokens,
+    pieces,
+    signature,
+)
 
 #: `finishReason` for Anthropic's word; a call ends a turn like anything else.
 FINISH = {"max_tokens": "MAX_TOKENS", "refusal": "SAFETY"}
@@ -27,6 +39,8 @@ _PATH = re.compile(r"/models/([^:/]+):(stream)?")
 
 class Gemini:
     """`/models/M:generateContent` and `:streamGenerateContent`."""
+
+    stream_type = EVENT_STREAM
 
     def asked(self, path: str, body: Json) -> Json:
         """Model and stream are in the path; turns are contents."""

@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from upstream_script import Call, Step
-from upstream_wire import TYPES, Frame, Json, Part, encode, ident, input_tokens, output_tokens, pieces, signature
+from upstream_wire import (
+    EVENT_STREAM,
+    TYPES,
+    Frame,
+    Json,
+    Part,
+    encode,
+    ident,
+    input_tokens,
+    output_tokens,
+    pieces,
+    signature,
+)
 
 _ENDS = {"response.completed", "response.incomplete"}
 #: OpenAI's words for why an answer is not complete, by any dialect's stop reason.
@@ -18,6 +30,8 @@ _INCOMPLETE = {
 
 class OpenAIResponses:
     """`/v1/responses`. Thinking is a summary, with an encrypted form that only this provider could read."""
+
+    stream_type = EVENT_STREAM
 
     def asked(self, path: str, body: Json) -> Json:
         return body | {"messages": conversation(body.get("input"))}

@@ -22,6 +22,7 @@ TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 Json = dict[str, Any]
 
 
@@ -45,6 +46,8 @@ PARTS = {"content_block_delta": Part.DELTA, "message_delta": Part.END, "message_
 
 class Wire(Protocol):
     """One dialect."""
+
+    stream_type: str
 
     def asked(self, path: str, body: Json) -> Json:
         """The request with its `model`, `stream` and `messages`, wherever this dialect says them."""
@@ -77,6 +80,8 @@ def signature(thinking: str) -> str:
 
 class Anthropic:
     """`/v1/messages`."""
+
+    stream_type = EVENT_STREAM
 
     def asked(self, path: str, body: Json) -> Json:
         return body
@@ -161,6 +166,8 @@ class Anthropic:
 
 class OpenAIChat:
     """`/v1/chat/completions`. Thinking is `reasoning_content`, as DeepSeek and others send it."""
+
+    stream_type = EVENT_STREAM
 
     def asked(self, path: str, body: Json) -> Json:
         return body

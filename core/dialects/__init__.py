@@ -9,6 +9,7 @@ from core.dialects.anthropic import Anthropic
 from core.dialects.anthropic_request import decode_count
 from core.dialects.base import Dialect, ProviderDialect
 from core.dialects.gemini import Gemini
+from core.dialects.ollama import Ollama
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.openai_responses import OpenAIResponses
 
@@ -27,4 +28,6 @@ CLIENTS: Mapping[str, Dialect] = MappingProxyType(
     }
 )
 #: Dialect by `providers.NAME.dialect`. `loopback` is no wire format: it answers with neutral values.
-PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType({**CLIENTS, "gemini": Gemini(_new_id)})
+PROVIDERS: Mapping[str, ProviderDialect] = MappingProxyType(
+    {**CLIENTS, "gemini": Gemini(_new_id), "ollama": Ollama(_new_id)}
+)

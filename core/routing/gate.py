@@ -4,6 +4,8 @@ Hard needs refuse a target; output length is clamped; thinking is dropped with a
 passes and is named in `unverified`.
 """
 
+from typing import Any
+
 from msgspec import Struct
 
 from core.exchange import Candidate, Features, Target
@@ -68,10 +70,19 @@ def check(
     drop_thinking = features.thinking and card.thinking is False
     if drop_thinking:
         notes.append("thinking dropped")
-    refused = tuple(name for name, taken in (("effort", card.effort), ("sampling", card.sampling)) if taken is False)
-    mode = card.thinking_mode or ""
-    candidate = Candidate(target, limit, drop_thinking, tuple(unverified), mode, refused, tokens)
-    return Verdict(candidate, (), tuple(notes))
+    known = _known(card)
+    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified), tokens=tokens, **known), (), tuple(notes))
+
+
+def _known(card: ModelCard) -> dict[str, Any]:
+    """What a dialect may need to know of the model."""
+    refused = (("effort", card.effort), ("sampling", card.sampling))
+    return {
+        "thinking_mode": card.thinking_mode or "",
+        "without": tuple(name for name, taken in refused if taken is False),
+        "context_window": card.context_window,
+        "thinks": card.thinking,
+    }
 
 
 def _room(card: ModelCard) -> int | None:

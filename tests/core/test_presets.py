@@ -14,12 +14,12 @@ def test_six_providers_have_a_key_variable_and_one_is_local() -> None:
 @pytest.mark.parametrize(
     ("host", "url"),
     [
-        ("", "http://127.0.0.1:11434/v1"),
-        ("gpu-box", "http://gpu-box:11434/v1"),
-        ("gpu-box:8000", "http://gpu-box:8000/v1"),
-        ("https://gpu-box:8000/", "https://gpu-box:8000/v1"),
-        ("0.0.0.0", "http://127.0.0.1:11434/v1"),  # noqa: S104 # not bound
-        ("[::1]:9", "http://[::1]:9/v1"),
+        ("", "http://127.0.0.1:11434"),
+        ("gpu-box", "http://gpu-box:11434"),
+        ("gpu-box:8000", "http://gpu-box:8000"),
+        ("https://gpu-box:8000/", "https://gpu-box:8000"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 # not bound
+        ("[::1]:9", "http://[::1]:9"),
     ],
 )
 def test_ollamas_address(host: str, url: str) -> None:
@@ -52,3 +52,20 @@ def test_a_preset_completes_only_a_provider_of_its_name_and_dialect() -> None:
     complete(tables)
     assert tables["openai"]["dialect"] == "openai"
     assert "models" not in tables["anthropic"]
+
+
+@pytest.mark.parametrize(
+    ("table", "dialect", "url"),
+    [
+        ({}, "ollama", "http://127.0.0.1:11434"),
+        ({"base_url": "http://gpu-box:11434"}, "ollama", "http://gpu-box:11434"),
+        ({"base_url": "http://gpu-box:11434/v1/"}, "openai", "http://gpu-box:11434/v1/"),
+        ({"dialect": "openai"}, "openai", "http://127.0.0.1:11434/v1"),
+        ({"dialect": "ollama", "base_url": "http://relay/v1"}, "ollama", "http://relay/v1"),
+    ],
+)
+def test_ollama_s_openai_side_is_asked_where_it_is_named(table: dict[str, Any], dialect: str, url: str) -> None:
+    tables = {"ollama": dict(table)}
+    complete(tables)
+    assert (tables["ollama"]["dialect"], tables["ollama"]["base_url"]) == (dialect, url)
+    assert tables["ollama"]["allow_private"]

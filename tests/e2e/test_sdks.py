@@ -1,4 +1,4 @@
-"""The official SDKs through the proxy, with the same and with the other dialect behind it."""
+"""The official SDKs through the proxy, with the same and with each other dialect behind it."""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -19,7 +19,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["anthropic", "openai", "gemini"])
+@pytest.fixture(scope="module", params=["anthropic", "openai", "gemini", "ollama"])
 def provider(
     request: pytest.FixtureRequest, session_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Upstream, RunningProxy]]:

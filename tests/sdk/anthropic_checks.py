@@ -60,11 +60,8 @@ def check_create(base_url: str, model: str) -> None:
     message = ask(base_url, model, {"text": "héllo ☃", "usage": {"input": 11, "output": 5, "cache_read": 7}})
 
     assert (texts(message), message.stop_reason, message.role) == (["héllo ☃"], "end_turn", "assistant")
-    assert (message.usage.input_tokens, message.usage.output_tokens, message.usage.cache_read_input_tokens) == (
-        11,
-        5,
-        7,
-    )
+    usage = (message.usage.input_tokens, message.usage.output_tokens, message.usage.cache_read_input_tokens)
+    assert usage in ((11, 5, 7), (18, 5, 0))  # Ollama has no word for cached tokens
 
 
 def check_raw_stream(base_url: str, model: str) -> None:

@@ -44,7 +44,7 @@ def check_create(base_url: str, model: str) -> None:
 
     assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("héllo ☃", "stop")
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (18, 5, 23)
-    assert answer.usage.prompt_tokens_details.cached_tokens == 7
+    assert answer.usage.prompt_tokens_details.cached_tokens in (7, 0)  # Ollama has no word for cached tokens
 
 
 def check_stream(base_url: str, model: str) -> None:
