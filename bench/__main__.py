@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench import decisions, memory, rule_workers, rules, starting, texts, traffic, translation, transports
+from bench import (
+    decisions,
+    memory,
+    rule_workers,
+    rules,
+    starting,
+    texts,
+    token_errors,
+    traffic,
+    translation,
+    transports,
+)
 from bench.row import Row, table
 
 
@@ -42,6 +53,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "workers": lambda: rule_workers.rows(500 if quick else 5000),
         "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
         "translation": lambda: translation.rows(50 if quick else 400),
+        "tokens": token_errors.rows,
         "starting": lambda: starting.rows(2 if quick else 7),
         "memory": memory.rows,
         "traffic": lambda: traffic.rows(1 if quick else 5, 0.5 if quick else 1.0),
