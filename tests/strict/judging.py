@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from strict import Json, anthropic, gemini, openai
+from strict import Json, anthropic, gemini, ollama, openai
 
-MODULES: tuple[ModuleType, ...] = (anthropic, gemini, openai)
+MODULES: tuple[ModuleType, ...] = (anthropic, gemini, ollama, openai)
 
 
 def judge(path: str, headers: Mapping[str, str], body: Json) -> list[str]:
