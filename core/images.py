@@ -1,19 +1,17 @@
-"""What an image costs, from the first bytes of its file. Nothing is decoded as an image, nothing is fetched.
+"""How large an image is, from the first bytes of its file, and so what it costs (`image_rules`).
 
-Anthropic's rule (docs, "Vision"): tokens = width × height / 750, after the image was scaled down, if it must be, to a
-long edge of 1568 pixels and to about 1600 tokens. Sizes are read as PNG, JPEG (ITU T.81), GIF and WebP define them.
+Nothing is decoded as an image, nothing is fetched. Sizes are read as PNG, JPEG (ITU T.81), GIF and WebP define them.
 """
 
 import binascii
-import math
 import struct
 from struct import unpack_from
 
+from core.image_rules import rule_of
 from core.messages import Source
 
-MAX_TOKENS = 1600
-MAX_EDGE = 1568
-PIXELS_PER_TOKEN = 750
+#: No model's name is longer.
+NAME_CHARS = 256
 #: Base64 characters looked at: a JPEG's size may follow 64 KB of EXIF and a colour profile.
 PEEK = (64, 4096, 262_144)
 #: Markers of a JPEG frame (SOF0–SOF15) but DHT, JPG and DAC, which share the range.
@@ -21,16 +19,13 @@ START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01, 0xFF}
 
 
-def image_tokens(source: Source | None) -> int:
-    """Tokens of one image; `MAX_TOKENS` when its size cannot be seen (a URL, a file id, an unknown format)."""
+def image_tokens(source: Source | None, model: str = "") -> int:
+    """Tokens of one image for a model; the most that one may cost when its size cannot be seen (a URL, a file id, an
+    unknown format).
+    """
+    rule = rule_of(model[:NAME_CHARS])
     size = base64_size(source.data) if source and source.type == "base64" else None
-    return tokens_of_size(*size) if size else MAX_TOKENS
-
-
-def tokens_of_size(width: int, height: int) -> int:
-    """Anthropic's formula; at least 1."""
-    scale = min(1.0, MAX_EDGE / max(width, height))
-    return max(1, min(MAX_TOKENS, math.ceil(width * scale * height * scale / PIXELS_PER_TOKEN)))
+    return rule.tokens(*size) if size else rule.most
 
 
 def base64_size(data: str) -> tuple[int, int] | None:

@@ -5,8 +5,9 @@ looks up the rest. Text is exact for the model's own vocabulary (`vocab`); what 
 
 - message, reply, tool: the numbers of OpenAI's cookbook, "How to count tokens with tiktoken". A tool call and a
   tool result are a message each, tool schemas are counted as the JSON that they are;
-- image: `images`. PDF: Anthropic's 1,500–3,000 tokens of text a page plus the page's picture ("PDF support"), a page
-  taken as 50 KB of file; a document that is not in the request counts as one page;
+- image: the rule of the model's family (`image_rules`);
+- PDF: Anthropic's 1,500–3,000 tokens of text a page plus the page's picture ("PDF support"), a page taken as 50 KB of
+  file; a document that is not in the request counts as one page;
 - sealed thinking (redacted, or a signature without text): four of its bytes, after base64, are one token.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from core.images import MAX_TOKENS, image_tokens
+from core.images import image_tokens
 from core.messages import Block, Request, Source, Tool
 from core.vocab import TextCounter, encoding_of, text_counter
 
@@ -26,7 +27,7 @@ REPLY = 3
 TOOL = 7
 TOOLS_END = 12
 PDF_PAGE_BYTES = 50_000
-PDF_PAGE = 2_000 + MAX_TOKENS
+PDF_PAGE = 2_000 + 1_568
 
 #: About 300 bytes each (key, count and links; never text), so the cache of one encoding is at most 20 MB.
 MAX_ENTRIES = 65_536
@@ -118,9 +119,9 @@ def measure(request: Request) -> tuple[list[Text], int]:
     texts: list[Text] = []
     extra = REPLY + MESSAGE * len(request.messages)
     if request.system:
-        extra += MESSAGE + _blocks(request.system, texts)
+        extra += MESSAGE + _blocks(request.system, texts, request.model)
     for message in request.messages:
-        extra += _blocks(message.content, texts)
+        extra += _blocks(message.content, texts, request.model)
     if request.tools:
         extra += TOOLS_END + TOOL * len(request.tools)
         _tools(request.tools, texts)
@@ -129,14 +130,14 @@ def measure(request: Request) -> tuple[list[Text], int]:
     return texts, extra
 
 
-def _blocks(blocks: Iterable[Block], texts: list[Text]) -> int:
+def _blocks(blocks: Iterable[Block], texts: list[Text], model: str) -> int:
     """Append the blocks' texts; the tokens of the rest."""
     extra = 0
     for block in blocks:
         if block.type == "text":
             texts.append(block.text)
         else:
-            extra += _OTHER.get(block.type, _unknown)(block, texts)
+            extra += _OTHER.get(block.type, _unknown)(block, texts, model)
     return extra
 
 
@@ -145,38 +146,38 @@ def _tools(tools: Iterable[Tool], texts: list[Text]) -> None:
         texts += (tool.name, tool.description, bytes(tool.input_schema))
 
 
-def _tool_use(block: Block, texts: list[Text]) -> int:
+def _tool_use(block: Block, texts: list[Text], _model: str) -> int:
     texts += (block.name, bytes(block.input))
     return MESSAGE
 
 
-def _result(block: Block, texts: list[Text]) -> int:
+def _result(block: Block, texts: list[Text], model: str) -> int:
     content = block.content
     if isinstance(content, str):
         texts.append(content)
     elif isinstance(content, list):
-        return MESSAGE + _blocks(content, texts)
+        return MESSAGE + _blocks(content, texts, model)
     elif content:
         texts.append(msgspec.json.encode(content))
     return MESSAGE
 
 
-def _thinking(block: Block, texts: list[Text]) -> int:
+def _thinking(block: Block, texts: list[Text], _model: str) -> int:
     if block.thinking:
         texts.append(block.thinking)
         return 0
     return sealed_tokens(block.signature or "")
 
 
-def _redacted(block: Block, _texts: list[Text]) -> int:
+def _redacted(block: Block, _texts: list[Text], _model: str) -> int:
     return sealed_tokens(block.data)
 
 
-def _image(block: Block, _texts: list[Text]) -> int:
-    return image_tokens(block.source)
+def _image(block: Block, _texts: list[Text], model: str) -> int:
+    return image_tokens(block.source, model)
 
 
-def _document(block: Block, texts: list[Text]) -> int:
+def _document(block: Block, texts: list[Text], _model: str) -> int:
     source = block.source or Source(type="")
     if source.type == "text":
         texts.append(source.data)
@@ -184,16 +185,16 @@ def _document(block: Block, texts: list[Text]) -> int:
     return max(1, math.ceil(len(source.data) * 0.75 / PDF_PAGE_BYTES)) * PDF_PAGE
 
 
-def _unknown(block: Block, texts: list[Text]) -> int:
+def _unknown(block: Block, texts: list[Text], model: str) -> int:
     """A block type that is not known here: whatever it carries in the fields that are."""
     if block.text:
         texts.append(block.text)
     if block.content:
-        return _result(block, texts)
-    return _tool_use(block, texts) if block.name else 0
+        return _result(block, texts, model)
+    return _tool_use(block, texts, model) if block.name else 0
 
 
-_OTHER: dict[str, Callable[[Block, list[Text]], int]] = {
+_OTHER: dict[str, Callable[[Block, list[Text], str], int]] = {
     "tool_use": _tool_use,
     "tool_result": _result,
     "thinking": _thinking,

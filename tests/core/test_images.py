@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from core.images import MAX_TOKENS, base64_size, image_tokens, pixel_size, tokens_of_size
+from core.images import base64_size, image_tokens, pixel_size
 from core.messages import Source
 
 
@@ -55,14 +55,6 @@ def test_what_has_no_size_is_unknown(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "tokens"),  # the first three: the table in Anthropic's docs, "Vision"
-    [(200, 200, 54), (1000, 1000, 1334), (1092, 1092, 1590), (4000, 3000, 1600), (8000, 100, 41), (1, 1, 1)],
-)
-def test_tokens_follow_from_the_scaled_size(width: int, height: int, tokens: int) -> None:
-    assert tokens_of_size(width, height) == tokens
-
-
-@pytest.mark.parametrize(
     "source",
     [
         None,
@@ -73,8 +65,11 @@ def test_tokens_follow_from_the_scaled_size(width: int, height: int, tokens: int
     ],
 )
 def test_an_image_that_cannot_be_seen_costs_the_most(source: Source | None) -> None:
-    assert image_tokens(source) == MAX_TOKENS
+    assert image_tokens(source) == 1568
+    assert image_tokens(source, "gpt-4o") == 85 + 8 * 170
 
 
 def test_a_small_image_costs_little() -> None:
-    assert image_tokens(Source(type="base64", data=base64.b64encode(png(200, 200)).decode())) == 54
+    small = Source(type="base64", data=base64.b64encode(png(200, 200)).decode())
+    assert image_tokens(small) == image_tokens(small, "claude-sonnet-4-5") == 64
+    assert image_tokens(small, "x" * 100_000) == 64
