@@ -28,8 +28,8 @@ from prove.faultd_table import Directive, read_directive
 
 PLAYS: Final = faultd_heads.PLAYS | faultd_bodies.PLAYS | faultd_streams.PLAYS
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_KEY: Final = re.compile(rb"\r\n(?:x-api-key|authorization): *(?:Bearer )?([^\r\n]+)", re.IGNORECASE)
-_STREAMED: Final = re.compile(rb'"stream"\s*:\s*true')
+_KEY: Final = re.compile(rb"\r\n(?:x-api-key|x-goog-api-key|authorization): *(?:Bearer )?([^\r\n]+)", re.IGNORECASE)
+_STREAMED: Final = re.compile(rb'"stream"\s*:\s*true|^POST [^ ]*:streamGenerateContent')
 #: Written but not yet taken by the peer, in bytes: above it, `send` waits.
 _HIGH_WATER: Final = 256 * 1024
 
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
 
     async def _play(self, directive: Directive, dialect: Dialect, request: bytes, head: int) -> None:
         key = _KEY.search(request, 0, head + 2)
-        streamed = _STREAMED.search(request, head) is not None
+        streamed = _STREAMED.search(request) is not None
         said = key[1].decode("latin-1") if key else ""
         play = Play(directive, dialect, self, streamed=streamed, key=said, trap=self._server.trap)
         await PLAYS[directive.fault](play)

@@ -4,6 +4,7 @@ import random
 from typing import Any, Protocol
 
 import msgspec
+from upstream_gemini import Gemini
 from upstream_responses import OpenAIResponses
 from upstream_wire import Anthropic, Frame, Json, OpenAIChat, Part, Wire
 
@@ -187,4 +188,40 @@ class ResponsesFaults:
         return [*frames[:at], wrong, *frames[at + 1 :]]
 
 
-DIALECTS: tuple[Dialect, ...] = (AnthropicFaults(), OpenAIFaults(), ResponsesFaults())
+class GeminiFaults:
+    """`/models/M:streamGenerateContent`. Events are pieces of the answer; its end is a finishReason, then nothing."""
+
+    name, path = "gemini", b"enerateContent"
+    wire: Wire = Gemini()
+
+    def good(self, frames: list[Frame]) -> list[Frame]:
+        """Some begin with an event without words."""
+        first = data_of(frames[0])
+        first["candidates"][0]["content"]["parts"] = [{"text": ""}]
+        return [Frame(b"data: %s\n\n" % msgspec.json.encode(first)), *frames]
+
+    def odd(self, frames: list[Frame]) -> list[Frame]:
+        empty = Frame(b'data: {"usageMetadata":{"trafficType":"ON_DEMAND"},"weather":"rain"}\n\n')
+        no_parts = Frame(b'data: {"candidates":[{"content":{"role":"model"},"index":0,"safetyRatings":[]}]}\n\n')
+        return [part for frame in frames for part in (empty, no_parts, frame)]
+
+    def after(self, frames: list[Frame]) -> list[Frame]:
+        """The end of the transport is the stream's; routers that speak this dialect write OpenAI's instead."""
+        return [Frame(b"data: [DONE]\n\n"), *(frames[at] for at in deltas(frames)[:1])]
+
+    def usage(self, value: Json, number: float | None) -> Json:
+        without = {key: each for key, each in value.items() if key != "usageMetadata"}
+        if "usageMetadata" not in value or number is None:
+            return without
+        return without | {"usageMetadata": _counts(value["usageMetadata"], number)}
+
+    def misordered(self, frames: list[Frame], rng: random.Random) -> list[Frame]:
+        """Content after the finishReason."""
+        last = deltas(frames)[-1]
+        return [*frames[:last], *frames[last + 1 :], frames[last]]
+
+    def misnumbered(self, frames: list[Frame], rng: random.Random) -> list[Frame]:
+        return frames
+
+
+DIALECTS: tuple[Dialect, ...] = (AnthropicFaults(), OpenAIFaults(), ResponsesFaults(), GeminiFaults())

@@ -38,7 +38,7 @@ class Fault(NamedTuple):
     retriable: bool = True
     port: str = "main"
     shape: str = ""
-    dialects: tuple[str, ...] = ("anthropic", "openai", "openai-responses")
+    dialects: tuple[str, ...] = ("anthropic", "openai", "openai-responses", "gemini")
     streamed: tuple[bool, ...] = (False, True)
     weight: int = 10
     ends_early: bool = False
@@ -48,6 +48,8 @@ _CONNECTION, _HEAD, _BODY, _STREAM = Where.CONNECTION, Where.HEAD, Where.BODY, W
 _COMPLETE, _ERROR, _EITHER = May.COMPLETE, May.ERROR, May.EITHER
 _STREAMED = (True,)
 _ORDERED, _OPENAI = ("anthropic", "openai-responses"), ("openai",)
+#: Dialects whose calls come in pieces.
+_PIECES = ("anthropic", "openai", "openai-responses")
 
 FAULTS: Final[dict[str, Fault]] = {
     # Good answers, in every shape. A proxy that fails these is a finding too.
@@ -120,10 +122,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "two_terminals": Fault(_STREAM, _COMPLETE, streamed=_STREAMED),
     "no_done": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI),
     "done_only": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_OPENAI),
-    "late_content": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=_OPENAI, ends_early=True),
+    "late_content": Fault(_STREAM, _EITHER, streamed=_STREAMED, dialects=(*_OPENAI, "gemini"), ends_early=True),
     "wrong_order": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ORDERED),
     "wrong_index": Fault(_STREAM, _ERROR, streamed=_STREAMED, dialects=_ORDERED),
-    "tool_cut": Fault(_STREAM, _ERROR, retriable=False, shape="tools", streamed=_STREAMED),
+    "tool_cut": Fault(_STREAM, _ERROR, retriable=False, shape="tools", streamed=_STREAMED, dialects=_PIECES),
 }
 
 #: Answers that nobody can judge because they never end: for clients that leave.

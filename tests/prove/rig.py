@@ -22,7 +22,7 @@ from prove.oracle_reading import CLIENTS, Client
 #: What the proxy sends to the provider, and what no client may ever read.
 KEY: Final = "sk-prove-0b5f7a9c4d2e8f61"
 PORTS: Final = ("main", "refused", "backlog", "tls", "close", "stale")
-DIALECTS: Final = ("anthropic", "openai", "openai-responses")
+DIALECTS: Final = ("anthropic", "openai", "openai-responses", "gemini")
 #: The proxy's clocks (s): a fault that is a silence costs a request so much.
 CLOCKS: Final = {"connect_s": 2.0, "first_content_s": 1.0, "between_content_s": 0.7, "total_s": 3.0}
 #: An exchange that has no end after so long is a hang (s): more than the clocks allow, with a busy machine's delays.

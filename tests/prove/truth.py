@@ -11,7 +11,8 @@ import uvloop
 from prove.faultd_table import FAULTS
 from prove.oracle import Kind, Verdict, judge
 from prove.oracle_http import Connection, End, Reply
-from prove.rig import BOUND_S, Ask, Asking, rig
+from prove.oracle_reading import CLIENTS
+from prove.rig import BOUND_S, DIALECTS, Ask, Asking, rig
 from prove.section import Section
 
 #: Requests at once.
@@ -59,7 +60,9 @@ def form(ask: Ask) -> str:
 
 def section(folder: Path, requests: int) -> Section:
     """So many requests over all faults."""
-    found = Section(f"{requests} requests over {len(FAULTS)} faults, two fronts and two dialects")
+    found = Section(
+        f"{requests} requests over {len(FAULTS)} faults, {len(CLIENTS)} fronts and {len(DIALECTS)} dialects"
+    )
     table = Table()
     with rig(folder) as running:
         uvloop.run(exchange(running.proxy.port, plan(requests), table))
