@@ -179,7 +179,9 @@ class Pipeline:
         same = dialect.name == request.dialect
         keys = call.keys.get(name, ())
         chain = call.snapshot.transformers(candidate.target)
-        ready = prepare(request, call.client, dialect, candidate, chain, provider.base_url)
+        ready = prepare(
+            request, call.client, dialect, candidate, chain, provider.base_url, signed=call.snapshot.signers_differ
+        )
         origin = Origin(dialect, name, ready.changes)
         headers = relaying.request_headers(call.headers, dialect, same=same)
         headers |= dialect.auth_headers(key.secret, provider.base_url)

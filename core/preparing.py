@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.dialects.base import Change, Dialect, ProviderDialect
+from core.dialects.sealing import Sealing
+from core.dialects.tool_names import restoring
 from core.exchange import Candidate
 from core.messages import Request
 from core.transformers import Chain, Facts
@@ -29,17 +31,24 @@ def prepare(
     candidate: Candidate,
     chain: Chain,
     base_url: str,
+    *,
+    signed: bool = False,
 ) -> Ready:
-    """BadRequest names what cannot be passed on."""
+    """BadRequest names what cannot be passed on. `signed`: others of the provider's dialect sign reasoning, too."""
     if _is_copy(dialect.name, base_url):
         candidate = msgspec.structs.replace(candidate, copy=True)
     candidate = chain.fitted(candidate)
     same = dialect.name == request.dialect
     body = client.splice_request(request, candidate) if same else dialect.encode_request(request, candidate)
-    if not chain.uses:
-        return Ready(body, [])
-    facts = Facts(dialect.name, request, candidate)
-    return Ready(chain.body(body, facts), chain.changes(facts))
+    names = None if same else restoring(request, dialect.name)
+    changes: list[Change] = [names] if names else []
+    if chain.uses:
+        facts = Facts(dialect.name, request, candidate)
+        body = chain.body(body, facts)
+        changes += chain.changes(facts)
+    if same and signed and candidate.copy and request.thinking.type in {"enabled", "adaptive"}:
+        changes.append(Sealing(candidate.target.provider))
+    return Ready(body, changes)
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,6 @@
 """Golden cases: `tests/golden/KIND/NAME.txt`, one case a file.
 
-    # options of the case, space-separated: model=M max_tokens=N drop_thinking include_usage status=N
+    # options of the case, space-separated: model=M max_tokens=N drop_thinking copy include_usage status=N
     # thinking_mode=budget|adaptive|both without=effort,sampling
     input
     ---

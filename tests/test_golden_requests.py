@@ -13,6 +13,7 @@ def candidate(case: Case) -> Candidate:
         Target("p", case.options.get("model", "target-model")),
         max_tokens=int(limit) if limit else None,
         drop_thinking="drop_thinking" in case.options,
+        copy="copy" in case.options,
         thinking_mode=case.options.get("thinking_mode", ""),
         without=tuple(filter(None, case.options.get("without", "").split(","))),
         context_window=int(case.options["window"]) if "window" in case.options else None,

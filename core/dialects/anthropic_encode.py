@@ -10,9 +10,11 @@ import msgspec
 from core.dialects.anthropic_thinking import MIN_BUDGET, adaptive, takes_adaptive
 from core.dialects.openai_request import ANY_OBJECT
 from core.dialects.readable import as_text, without_tags
+from core.dialects.sealing import opened
 from core.dialects.stops import BUDGETS, effort
 from core.dialects.subagent import without_tag
 from core.dialects.tool_ids import safe_id
+from core.dialects.tool_names import LONGEST, fitting
 from core.errors import BadRequest
 from core.exchange import Candidate
 from core.messages import EMPTY_OBJECT, Block, Request, Source, Tool
@@ -22,13 +24,14 @@ DEFAULT_MAX_TOKENS = 8192
 
 #: The version that every model with web search takes.
 _SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+_REASONING = {"thinking", "redacted_thinking"}
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _ANSWER_IN_JSON = "Answer with one JSON object and nothing else."
 
 
 def encode_request(request: Request, candidate: Candidate) -> bytes:
     """BadRequest names the field that cannot be passed on."""
-    turns = _turns(request)
+    turns = _turns(request, candidate.target.provider)
     system = [text for block in request.system if (text := without_tag(block.text).strip())]
     if request.answer_schema == ANY_OBJECT:
         system.append(_ANSWER_IN_JSON)
@@ -40,6 +43,9 @@ def encode_request(request: Request, candidate: Candidate) -> bytes:
         body["system"] = [_text(text) for text in system]
     body |= _tools(request)
     body |= _limits(request, candidate, turns)
+    if "thinking" not in body:
+        for turn in turns:
+            turn["content"] = [block for block in turn["content"] if block["type"] not in _REASONING]
     if request.stream:
         body["stream"] = True
     if stop := [each for each in request.stop if each.strip()]:  # whitespace alone is refused
@@ -86,14 +92,25 @@ def _limits(request: Request, candidate: Candidate, turns: list[dict[str, Any]])
 def _budget(request: Request, candidate: Candidate, turns: list[dict[str, Any]]) -> int:
     """Tokens for thinking, 0 for none.
 
-    None with a forced tool, which excludes thinking, nor within a tool loop: its assistant turn would have to begin
-    with a signed thinking block, and a client of another dialect has none to send back.
+    None with a forced tool, which excludes thinking, nor within a tool loop whose assistant turn does not begin with
+    thinking that this provider had signed: a client of another dialect may have none to send back.
     """
     forced = request.tool_choice is not None and request.tool_choice.type in {"any", "tool"}
-    in_loop = any(block["type"] == "tool_result" for block in turns[-1]["content"]) and not takes_adaptive(candidate)
-    if candidate.drop_thinking or forced or in_loop:
+    if candidate.drop_thinking or forced or (_loop_lost_thinking(turns) and not takes_adaptive(candidate)):
         return 0
     return BUDGETS.get(effort(request.thinking), 0)
+
+
+def _loop_lost_thinking(turns: list[dict[str, Any]]) -> bool:
+    """Whether a tool loop is under way that does not begin with thinking (see `in_loop_without_thinking`)."""
+    first = None
+    for turn in reversed(turns):
+        if turn["role"] == "assistant":
+            first = turn
+        elif not any(block["type"] == "tool_result" for block in turn["content"]):
+            break
+    in_loop = any(block["type"] == "tool_result" for block in turns[-1]["content"])
+    return in_loop and (first is None or first["content"][0]["type"] not in _REASONING)
 
 
 def _tools(request: Request) -> dict[str, Any]:
@@ -101,7 +118,7 @@ def _tools(request: Request) -> dict[str, Any]:
     tools = [_tool(tool) for tool in request.tools if not tool.type]
     if any(tool.type.startswith("web_search") for tool in request.tools):
         tools.append(_SEARCH)
-    if choice and choice.type == "tool" and choice.name not in {tool["name"] for tool in tools}:
+    if choice and choice.type == "tool" and _name(choice.name) not in {tool["name"] for tool in tools}:
         raise BadRequest(f"tool_choice: the tool {choice.name!r} is not among the functions in tools")
     if not tools:
         if choice and choice.type == "any":
@@ -111,22 +128,26 @@ def _tools(request: Request) -> dict[str, Any]:
     if choice:
         wire: dict[str, Any] = {"type": choice.type}
         if choice.type == "tool":
-            wire["name"] = choice.name
+            wire["name"] = _name(choice.name)
         if choice.disable_parallel and choice.type != "none":
             wire["disable_parallel_tool_use"] = True
         body["tool_choice"] = wire
     return body
 
 
+def _name(name: str) -> str:
+    return fitting(name, LONGEST["anthropic"])
+
+
 def _tool(tool: Tool) -> dict[str, Any]:
-    wire: dict[str, Any] = {"name": tool.name}
+    wire: dict[str, Any] = {"name": _name(tool.name)}
     if tool.description:
         wire["description"] = tool.description
     wire["input_schema"] = _NO_SCHEMA if tool.input_schema == EMPTY_OBJECT else tool.input_schema
     return wire
 
 
-def _turns(request: Request) -> list[dict[str, Any]]:
+def _turns(request: Request, provider: str) -> list[dict[str, Any]]:
     """User and assistant turns that alternate, beginning with the user's.
 
     A system message in the middle becomes the user's text in the tags that Claude knows for such: only clients with
@@ -136,9 +157,9 @@ def _turns(request: Request) -> list[dict[str, Any]]:
     for message, content in zip(request.messages, without_tags(request), strict=True):
         role = "assistant" if message.role == "assistant" else "user"
         said = _reminder(content) if message.role == "system" else content
-        blocks = [written for block in said if (written := _block(block))]
-        if not blocks:
-            continue
+        blocks = [written for block in said if (written := _block(block, provider))]
+        if all(block["type"] in _REASONING for block in blocks):
+            continue  # nothing, or thinking alone, which cannot be a turn
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         else:
@@ -164,26 +185,32 @@ def _without_trailing_space(turns: list[dict[str, Any]]) -> list[dict[str, Any]]
     return turns
 
 
-def _block(block: Block) -> dict[str, Any] | None:
+def _block(block: Block, provider: str) -> dict[str, Any] | None:
     match block.type:
         case "text":
             return _text(block.text)
         case "image" | "document" if block.source:
             return {"type": block.type, "source": _source(block.source)}
         case "tool_use":
-            return {"type": "tool_use", "id": safe_id(block.id), "name": block.name, "input": block.input}
+            return {"type": "tool_use", "id": safe_id(block.id), "name": _name(block.name), "input": block.input}
         case "tool_result":
-            return _result(block)
+            return _result(block, provider)
+        case "thinking" if signature := opened(block.signature, provider):
+            return {"type": "thinking", "thinking": block.thinking, "signature": signature}
+        case "redacted_thinking" if data := opened(block.data, provider):
+            return {"type": "redacted_thinking", "data": data}
         case "input_audio" | "video_url":
             raise BadRequest(f"messages: content of type {block.type} cannot be passed on to this provider")
-    text = as_text(block)  # thinking gives none: what is not signed by Anthropic is refused there
+    text = as_text(block)  # other thinking gives none: what this provider had not signed it would refuse
     return _text(text) if text else None
 
 
-def _result(block: Block) -> dict[str, Any]:
+def _result(block: Block, provider: str) -> dict[str, Any]:
     content: Any = block.content
     if isinstance(content, list):
-        content = [written for each in content if (written := _block(each)) and written.get("text", "x").strip()]
+        content = [
+            written for each in content if (written := _block(each, provider)) and written.get("text", "x").strip()
+        ]
     wire: dict[str, Any] = {"type": "tool_result", "tool_use_id": safe_id(block.tool_use_id)}
     if content:
         wire["content"] = content

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from core.dialects.sealing import is_foreign
+from core.dialects.sealing import is_foreign, opened
 from core.dialects.splice import Edit
 from core.dialects.stops import BUDGETS
 from core.effort import ALIASES, effort_of
 from core.exchange import Candidate
-from core.messages import Request
+from core.messages import Block, Request
 
 #: Anthropic's least thinking budget.
 MIN_BUDGET = 1024
@@ -66,12 +66,24 @@ def _budgeted(request: Request, candidate: Candidate) -> bytes | None:
     budget = BUDGETS.get(effort_of(request.thinking), 0)
     if limits:
         budget = min(budget, min(limits) // 2)
-    if budget < MIN_BUDGET or in_loop_without_thinking(request):
+    if budget < MIN_BUDGET or in_loop_without_thinking(request, candidate):
         return None
     return msgspec.json.encode({"type": "enabled", "budget_tokens": budget})
 
 
-def in_loop_without_thinking(request: Request) -> bool:
+def returned(block: Block, candidate: Candidate) -> dict[str | int, Edit] | None:
+    """The edits with which a block goes back to the provider: none if it is as it was; None: it does not go at all.
+
+    Servers that copy the API often sign nothing: what is not signed may be theirs.
+    """
+    if not is_foreign(block) or (candidate.copy and block.type == "thinking" and not block.signature):
+        return {}
+    name = "data" if block.type == "redacted_thinking" else "signature"
+    payload = opened(getattr(block, name), candidate.target.provider)
+    return {name: msgspec.json.encode(payload)} if payload or (payload is not None and candidate.copy) else None
+
+
+def in_loop_without_thinking(request: Request, candidate: Candidate) -> bool:
     """Whether a tool loop is under way that does not begin with thinking which Anthropic signed.
 
     With `thinking: enabled` it must; `adaptive` does not ask for it (Anthropic, "Extended thinking with tool use").
@@ -85,5 +97,5 @@ def in_loop_without_thinking(request: Request) -> bool:
             break
     if first is None or not any(block.type == "tool_result" for block in request.messages[-1].content):
         return False
-    kept = [block.type for block in first.content if not is_foreign(block)]
+    kept = [block.type for block in first.content if returned(block, candidate) is not None]
     return not kept or kept[0] not in {"thinking", "redacted_thinking"}

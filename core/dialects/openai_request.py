@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.dialects.json_gate import decode, fields
+from core.dialects.openai_reasoning import blocks_of, read_entries
 from core.errors import BadRequest
 from core.messages import EMPTY_OBJECT, Block, Message, Request, Source, Thinking, Tool, ToolChoice
 
@@ -53,6 +54,8 @@ class _Message(Struct):
     function_call: _Function | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    reasoning: Raw = Raw()
+    reasoning_details: Raw = Raw()
     refusal: str | None = None
 
 
@@ -184,12 +187,17 @@ def _message(wire: _Message, path: str) -> Message:
 
 
 def _assistant(wire: _Message, content: list[Block], path: str) -> list[Block]:
-    thinking = [Block(type="thinking", thinking=wire.reasoning_content, signature="")] if wire.reasoning_content else []
+    thinking = blocks_of(read_entries(wire.reasoning_details), wire.reasoning_content or _text(wire.reasoning))
     refusal = [Block(type="text", text=wire.refusal)] if wire.refusal else []
     calls = list(wire.tool_calls or [])
     if wire.function_call:
         calls.append(_ToolCall(id=wire.function_call.name, function=wire.function_call))
     return thinking + content + refusal + [_call(call, f"{path}.tool_calls.{i}") for i, call in enumerate(calls)]
+
+
+def _text(raw: Raw) -> str:
+    """OpenRouter's `reasoning`, where it is text."""
+    return msgspec.json.decode(raw, type=str) if raw and bytes(raw).startswith(b'"') else ""
 
 
 def _call(call: _ToolCall, path: str) -> Block:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from core.dialects.openai_reasoning import Details, Entry, read_entries, told
 from core.dialects.openai_request import arguments
 from core.dialects.openai_wire import (
     Answer,
@@ -61,8 +62,14 @@ def _response(answer: Answer, choice: Choice, new_id: NewId) -> Response:
 
 def _content(message: Delta, new_id: NewId) -> list[Block]:
     blocks = []
-    if thinking := thinking_of(message):
-        blocks.append(Block(type="thinking", thinking=thinking, signature=""))
+    details = Details()
+    details.add(read_entries(message.reasoning_details))
+    thinking = thinking_of(message)
+    signature = details.take(thinking)
+    if thinking:
+        blocks.append(Block(type="thinking", thinking=thinking, signature=signature))
+    elif signature:
+        blocks.append(Block(type="redacted_thinking", data=signature))
     if text := text_of(message.content) + (message.refusal or ""):
         blocks.append(Block(type="text", text=text))
     return blocks + [_call(call, new_id) for call in message.tool_calls or () if call.function and call.function.name]
@@ -107,6 +114,11 @@ def _message(content: list[Block]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
     if thinking:
         message["reasoning_content"] = thinking
+    entries: list[Entry] = []
+    for block in content:
+        entries += told(block, len(entries))
+    if entries:
+        message["reasoning_details"] = entries
     if calls:
         message["tool_calls"] = calls
     return message

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
+from core.dialects.openai_reasoning import Details, Entry
 from core.dialects.openai_wire import NewId, ToolCall, arguments_text
 from core.dialects.tool_ids import safe_id
 from core.messages import Block, BlockDelta, BlockStart, BlockStop, StreamEvent
@@ -18,10 +19,11 @@ from core.messages import Block, BlockDelta, BlockStart, BlockStop, StreamEvent
 
 @dataclass
 class _Slot:
-    kind: Literal["text", "thinking", "input_json"]
+    kind: Literal["text", "thinking", "input_json", "redacted"]
     index: int | None = None
     id: str = ""
     name: str = ""
+    data: str = ""
     waiting: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     opened: bool = False
@@ -50,6 +52,7 @@ class Slots:
         self._new_id = new_id
         self._slots: list[_Slot] = []
         self._front = 0
+        self._details = Details()
         self.tool_used = False
 
     def add_text(self, kind: Literal["text", "thinking"], text: str) -> list[StreamEvent]:
@@ -58,6 +61,14 @@ class Slots:
         if not self._slots or self._slots[-1].kind != kind:
             self._slots.append(_Slot(kind))
         return self._take(self._slots[-1], text)
+
+    def add_details(self, entries: list[Entry]) -> list[StreamEvent]:
+        """Reasoning that must come back: with the thinking that is being written, else as a block of its own."""
+        self._details.add(entries)
+        if not self._details.waiting or (self._slots and self._slots[-1].kind == "thinking"):
+            return []
+        self._slots.append(_Slot("redacted", data=self._details.take()))
+        return self._take(self._slots[-1], "")
 
     def add_call(self, piece: ToolCall) -> list[StreamEvent]:
         slot = self._slot_of(piece)
@@ -114,13 +125,17 @@ class Slots:
             slot.opened = True
             self.tool_used |= slot.kind == "input_json"
             events.append(BlockStart(self._front, _bare(slot)))
-        events += [BlockDelta(self._front, slot.kind, text) for text in slot.waiting]
+        if slot.kind != "redacted":
+            events += [BlockDelta(self._front, slot.kind, text) for text in slot.waiting]
         slot.sent += slot.waiting
         slot.waiting = []
         return events
 
     def _stop_front(self, events: list[StreamEvent]) -> None:
-        if self._slots[self._front].opened:
+        slot = self._slots[self._front]
+        if slot.opened:
+            if slot.kind == "thinking" and (signature := self._details.take("".join(slot.sent))):
+                events.append(BlockDelta(self._front, "signature", signature))
             events.append(BlockStop(self._front))
             self._front += 1
         else:
@@ -130,4 +145,6 @@ class Slots:
 def _bare(slot: _Slot) -> Block:
     if slot.kind == "input_json":
         return Block(type="tool_use", id=slot.id, name=slot.name)
+    if slot.kind == "redacted":
+        return Block(type="redacted_thinking", data=slot.data)
     return Block(type="thinking", signature="") if slot.kind == "thinking" else Block(type="text")

@@ -4,6 +4,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.dialects.openai_encode import is_reasoning
+from core.dialects.openai_reasoning import read_entries, signature_of
+from core.dialects.sealing import SEAL, is_sealed
 from core.dialects.splice import Edit, splice
 from core.dialects.subagent import USER_MESSAGES, tag_in, without_tag_bytes
 from core.exchange import Candidate
@@ -14,6 +16,10 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 
 class _Role(Struct):
     role: str
+
+
+class _Reasoned(Struct):
+    reasoning_details: Raw = Raw()
 
 
 def splice_request(request: Request, candidate: Candidate) -> bytes:
@@ -28,9 +34,23 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
     if request.stream and not request.include_usage:
         asked = bytes(top.get("stream_options", b"null"))
         edits["stream_options"] = {"include_usage": b"true"} if asked.startswith(b"{") else b'{"include_usage":true}'
+    messages: dict[str | int, Edit] = _sealed_reasoning(top["messages"]) if SEAL in request.raw else {}
     if tag_in(request.raw):
-        edits["messages"] = dict.fromkeys(_carriers(top["messages"]), without_tag_bytes)
+        messages |= dict.fromkeys(_carriers(top["messages"]), without_tag_bytes)
+    if messages:
+        edits["messages"] = messages
     return splice(request.raw, edits)
+
+
+def _sealed_reasoning(messages: Raw) -> dict[str | int, Edit]:
+    """Edits that remove what only a provider of another dialect can read: its reasoning, which the proxy sealed."""
+    edits: dict[str | int, Edit] = {}
+    for number, message in enumerate(msgspec.json.decode(messages, type=list[_Reasoned])):
+        entries = read_entries(message.reasoning_details)
+        kept = [entry for entry in entries if not is_sealed(signature_of(entry))]
+        if len(kept) < len(entries):
+            edits[number] = {"reasoning_details": msgspec.json.encode(kept) if kept else None}
+    return edits
 
 
 def _limit(top: dict[str, Raw], request: Request, candidate: Candidate) -> dict[str | int, Edit]:

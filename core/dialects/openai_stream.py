@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from core import sse
+from core.dialects.openai_reasoning import read_entries, told
 from core.dialects.openai_slots import Slots
 from core.dialects.openai_wire import (
     CUT,
@@ -33,6 +34,7 @@ from core.dialects.stops import finish_reason, stop_reason
 from core.dialects.usage import to_openai
 from core.dialects.wire_decoder import WireDecoder
 from core.messages import (
+    Block,
     BlockDelta,
     BlockStart,
     BlockStop,
@@ -87,6 +89,8 @@ class Decoder(WireDecoder):
             return []  # the answer has ended; only its usage may follow
         delta = choice.delta or choice.message or Delta()
         events = self._slots.add_text("thinking", thinking_of(delta))
+        if delta.reasoning_details:
+            events += self._slots.add_details(read_entries(delta.reasoning_details))
         events += self._slots.add_text("text", text_of(delta.content) + (delta.refusal or ""))
         for call in delta.tool_calls or ():
             events += self._slots.add_call(call)
@@ -118,6 +122,10 @@ class Encoder:
         self._call = -1
         self._in_call = False
         self._arguments = False
+        #: Text and signature of the thinking that is being written, and how many entries of reasoning were told.
+        self._thinking: list[str] = []
+        self._signature: list[str] = []
+        self._told = 0
 
     def encode(self, event: StreamEvent) -> bytes:
         match event:
@@ -126,17 +134,17 @@ class Encoder:
                 return self._chunk({"role": "assistant", "content": ""})
             case BlockStart(block=block):
                 self._in_call = block.type == "tool_use"
+                self._thinking, self._signature = [], []
                 if not self._in_call:
-                    return b""
+                    return self._reasoning(block) if block.type == "redacted_thinking" else b""
                 self._call += 1
                 self._arguments = False
                 function = {"name": block.name, "arguments": ""}
                 return self._chunk_of_call({"id": block.id, "type": "function", "function": function})
             case BlockDelta(kind=kind, data=data):
                 return self._delta(kind, data)
-            case BlockStop() if self._in_call and not self._arguments:
-                # Anthropic leaves out empty arguments; clients of this dialect parse what was sent.
-                return self._chunk_of_call({"function": {"arguments": "{}"}})
+            case BlockStop():
+                return self._stop()
             case MessageDelta(stop_reason=reason, usage=usage):
                 return self._chunk({}, finish_reason(reason)) + (self._usage(usage) if self._include_usage else b"")
             case MessageStop():
@@ -153,11 +161,29 @@ class Encoder:
             case "text":
                 return self._chunk({"content": data})
             case "thinking":
+                self._thinking.append(data)
                 return self._chunk({"reasoning_content": data})
             case "input_json" if self._in_call and data:
                 self._arguments = True
                 return self._chunk_of_call({"function": {"arguments": data}})
-        return b""  # a signature, or the arguments of a call that the provider itself makes
+            case "signature":
+                self._signature.append(data)
+        return b""  # or the arguments of a call that the provider itself makes
+
+    def _stop(self) -> bytes:
+        if self._in_call and not self._arguments:
+            # Anthropic leaves out empty arguments; clients of this dialect parse what was sent.
+            return self._chunk_of_call({"function": {"arguments": "{}"}})
+        if not self._signature:
+            return b""
+        text, signature = "".join(self._thinking), "".join(self._signature)
+        return self._reasoning(Block(type="thinking", thinking=text, signature=signature))
+
+    def _reasoning(self, block: Block) -> bytes:
+        """What must come back with the next request, as one piece each; it is whole only at the end of its block."""
+        entries = told(block, self._told)
+        self._told += len(entries)
+        return self._chunk({"reasoning_details": entries}) if entries else b""
 
     def _chunk_of_call(self, call: dict[str, Any]) -> bytes:
         return self._chunk({"tool_calls": [{"index": self._call, **call}]})

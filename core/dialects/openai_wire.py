@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from core.dialects.openai_reasoning import read_entries, text_of_entries
 from core.dialects.usage import OpenAIUsage, read_usage
 from core.errors import STATUS_OF_TYPE, type_of_status
 from core.messages import StreamError, Usage
@@ -52,6 +53,7 @@ class Delta(Struct):
     content: str | list[Part] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Raw = Raw()
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
 
@@ -169,6 +171,8 @@ def text_of(content: str | list[Part] | None) -> str:
 def thinking_of(delta: Delta) -> str:
     """The reasoning of a message or a piece of one; servers that send both names send it twice."""
     said = delta.reasoning_content or delta.reasoning
+    if not said and delta.reasoning_details:
+        said = text_of_entries(read_entries(delta.reasoning_details))
     if said or not isinstance(delta.content, list):
         return said or ""
     nested = (part.thinking for part in delta.content if part.type == "thinking")

@@ -3,7 +3,8 @@
 from core.dialects.subagent import carriers, without_tag
 from core.messages import Block, Request
 
-_BILLING = "x-anthropic-billing-header"
+#: What a line of Claude Code's instructions begins with that is for Anthropic alone.
+BILLING = "x-anthropic-billing-header"
 
 
 def system_text(request: Request) -> str:
@@ -11,12 +12,18 @@ def system_text(request: Request) -> str:
 
     That line changes with each prompt and would defeat the provider's prompt cache.
     """
-    texts = (_without_billing(without_tag(block.text)).strip() for block in request.system if block.type == "text")
-    return "\n\n".join(filter(None, texts))
+    return "\n\n".join(block.text for block in system_blocks(request))
 
 
-def _without_billing(text: str) -> str:
-    return text.partition("\n")[2] if text.startswith(_BILLING) else text
+def system_blocks(request: Request) -> list[Block]:
+    """The same, block by block, with their cache marks."""
+    texts = ((without_billing(without_tag(each.text)).strip(), each) for each in request.system if each.type == "text")
+    return [Block(type="text", text=text, cache_control=block.cache_control) for text, block in texts if text]
+
+
+def without_billing(text: str) -> str:
+    """The text without the billing line that it may begin with."""
+    return text.partition("\n")[2] if text.startswith(BILLING) else text
 
 
 def without_tags(request: Request) -> list[list[Block]]:
@@ -34,7 +41,7 @@ def _clean(block: Block, *, tagged: bool) -> Block | None:
     text = without_tag(block.text) if tagged else block.text
     if not text.strip():
         return None
-    return block if text is block.text else Block(type="text", text=text)
+    return block if text is block.text else Block(type="text", text=text, cache_control=block.cache_control)
 
 
 def as_text(block: Block) -> str:

@@ -13,6 +13,8 @@ import msgspec
 from core.messages import Block, BlockDelta, BlockStart, BlockStop, Response, StreamEvent
 
 _MARK = "tp1."
+#: What the bytes of a request hold that has anything sealed in it.
+SEAL = _MARK.encode()
 
 
 def seal(provider: str, payload: str) -> str:
@@ -23,6 +25,11 @@ def seal(provider: str, payload: str) -> str:
 def is_sealed(value: str | None) -> bool:
     """Whether the proxy made it."""
     return (value or "").startswith(_MARK)
+
+
+def holds_nothing(value: str) -> bool:
+    """Whether this is an empty seal: thinking that had no signature."""
+    return is_sealed(value) and value.count(".") == _MARK.count(".") + 1 and value.endswith(".")
 
 
 def opened(value: str | None, provider: str) -> str | None:

@@ -101,6 +101,12 @@ class Snapshot:
         return _card(self.catalogue, self.settings, target) if known is None else known
 
     @cached_property
+    def signers_differ(self) -> bool:
+        """Whether several hosts speak Anthropic's dialect: each refuses thinking that another one has signed."""
+        anthropic = (each for each in self.settings.providers.values() if each.dialect == "anthropic")
+        return len({each.base_url for each in anthropic}) > 1
+
+    @cached_property
     def _transformers(self) -> Mapping[tuple[str, str], Chain]:
         """By provider and model; the empty model stands for those that are not listed."""
         return {

@@ -8,7 +8,7 @@ All pure. A transformer that does nothing to a request leaves its bytes alone.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -39,6 +39,9 @@ class Facts(NamedTuple):
         return self.candidate.target.model
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class Transformer:
     """One row of the table. `about` is its line in the list of transformers."""
@@ -51,8 +54,8 @@ class Transformer:
     request: Callable[[Body, Any, Facts], None] | None = None
     answer: Callable[[Any, Facts], Change | None] | None = None
     headers: Callable[[Mapping[str, str], Any], dict[str, str]] | None = None
-    #: Members beyond the dialect's own that its providers take (`Candidate.extensions`).
-    keeps: frozenset[str] = field(default_factory=frozenset)
+    #: Members beyond the dialect's own that its providers take for a model (`Candidate.extensions`).
+    keeps: Callable[[str], frozenset[str]] = lambda _: _NOTHING
     #: What is wrong with these options on this dialect; empty if nothing is.
     wrong: Callable[[Any, str], str] | None = None
 

@@ -28,14 +28,10 @@ class Chain(NamedTuple):
 
     uses: tuple[Use, ...] = ()
 
-    @property
-    def extensions(self) -> frozenset[str]:
-        """Members beyond the dialect's own that the encoder may write."""
-        return frozenset().union(*(use.transformer.keeps for use in self.uses))
-
     def fitted(self, candidate: Candidate) -> Candidate:
-        """The candidate as encoders need to know it."""
-        return msgspec.structs.replace(candidate, extensions=self.extensions) if self.extensions else candidate
+        """The candidate with the members beyond the dialect's own that its encoder may write."""
+        kept = [use.transformer.keeps(candidate.target.model) for use in self.uses]
+        return msgspec.structs.replace(candidate, extensions=frozenset().union(*kept)) if any(kept) else candidate
 
     def body(self, data: bytes, facts: Facts) -> bytes:
         """The provider's body after all of them."""

@@ -23,6 +23,9 @@ _ANSWER_IN_JSON = "Answer with one JSON object and nothing else. It must fit thi
 _PLACEHOLDERS = {b"", b"null"}
 
 
+_KEEPS = frozenset({"reasoning_content"})
+
+
 class DeepSeek(Options, frozen=True):
     """`max_tokens`: the longest answer; left out, what the model is known for (8192 where nothing is known)."""
 
@@ -79,5 +82,5 @@ TRANSFORMER = Transformer(
     (OPENAI,),
     DeepSeek,
     request=_request,
-    keeps=frozenset({"reasoning_content"}),
+    keeps=lambda _: _KEEPS,
 )

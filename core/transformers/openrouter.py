@@ -73,6 +73,10 @@ def _loop_lost_thinking(body: Body) -> bool:
     return not turns or "reasoning_details" not in turns[-1]
 
 
+def _keeps(model: str) -> frozenset[str]:
+    return frozenset({"reasoning_details"} | ({"cache_control"} if _CLAUDE.search(model) else set()))
+
+
 def _headers(headers: Mapping[str, str], options: OpenRouter) -> dict[str, str]:
     said = {"http-referer": options.app_url, "x-title": options.app_title}
     return {**headers, **{name: value for name, value in said.items() if value}}
@@ -85,5 +89,5 @@ TRANSFORMER = Transformer(
     OpenRouter,
     request=_request,
     headers=_headers,
-    keeps=frozenset({"cache_control", "reasoning_details"}),
+    keeps=_keeps,
 )

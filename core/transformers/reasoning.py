@@ -7,6 +7,8 @@ from core.effort import effort_of
 from core.transformers.base import OPENAI, Facts, Options, Transformer
 from core.transformers.body import Body
 
+_KEEPS = frozenset({"reasoning_content"})
+
 
 class Reasoning(Options, frozen=True):
     """`enable`: thinking always or never; left out, as the client asks for it."""
@@ -33,5 +35,5 @@ TRANSFORMER = Transformer(
     (OPENAI,),
     Reasoning,
     request=_request,
-    keeps=frozenset({"reasoning_content"}),
+    keeps=lambda _: _KEEPS,
 )
