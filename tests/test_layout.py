@@ -32,6 +32,7 @@ SHOWN_ELSEWHERE = {
     "core/dialects/stops.py": "tests/test_golden_answers.py",
     "core/dialects/subagent.py": "tests/test_golden_requests.py",
     "core/dialects/tool_ids.py": "tests/test_golden_requests.py",
+    "core/dialects/tool_names.py": "tests/test_golden_transformers.py",
     "core/dialects/usage.py": "tests/test_golden_answers.py",
     "wasm_host/capi.py": "tests/wasm_host/test_native.py",
     "wasm_host/public.py": "tests/wasm_host/test_paths.py",
