@@ -154,16 +154,18 @@ def _web(proxy: Proxy) -> FastAPI:
     def list_models(request: Request) -> JSONResponse:
         _authorised(request, current.current)
         anthropic = "anthropic-version" in request.headers
-        return JSONResponse(models.listing(current.current.snapshot, anthropic=anthropic))
+        return JSONResponse(models.listing(current.current.snapshot, request.query_params, anthropic=anthropic))
 
     @web.get("/v1/models/{name:path}")
     def one_model(request: Request) -> JSONResponse:
         _authorised(request, current.current)
         name = request.path_params["name"]
-        found = explicit.parse(current.current.snapshot, name)
+        snapshot = current.current.snapshot
+        found = explicit.parse(snapshot, name)
         if isinstance(found, Refusal):
             raise NotFound(found.message)
-        return JSONResponse(models.entry(name, anthropic="anthropic-version" in request.headers))
+        shown = str(found or name)
+        return JSONResponse(models.entry(snapshot, shown, anthropic="anthropic-version" in request.headers))
 
     @web.get("/metrics")
     def metrics(request: Request) -> Response:

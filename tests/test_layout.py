@@ -49,7 +49,6 @@ SHOWN_ELSEWHERE = {
     "core/exchange.py": "tests/core/test_telemetry.py",
     "core/http_server.py": "tests/e2e/test_stopping.py",
     "core/messages.py": "tests/test_golden_requests.py",
-    "core/models.py": "tests/e2e/test_first_start.py",
     "core/pipeline.py": "tests/e2e/test_routing.py",
     "core/rolegraph/model.py": "tests/core/rolegraph/test_load.py",
     "core/rolegraph/words.py": "tests/core/rolegraph/test_trigger.py",
