@@ -6,7 +6,7 @@ CONFIG := $(wildcard config.toml)
 PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove compare catalogue test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove comply compare catalogue test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modul
 
 prove: $(VENV)/.dev ## Try the promises of docs/security.md on a real proxy; PROFILE=full for all of it
 	@sh tools/clean_env.sh $(BIN)/python -m prove --profile $(PROFILE)
+
+comply: $(VENV)/.dev ## The official API specifications (llm-comply, installed into .tools) against our URL
+	@sh tools/clean_env.sh $(BIN)/python -m prove.comply
 
 compare: $(VENV)/.dev ## The faults of `prove` for LiteLLM's proxy and ours, side by side (installs it into .tools)
 	@sh tools/clean_env.sh $(BIN)/python -m prove.compare

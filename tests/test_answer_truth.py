@@ -111,7 +111,8 @@ def test_an_answer_is_not_lost_for_a_count_that_cannot_be(provider: str, value: 
     body = without(GOOD[provider], b'tokens":5', b'tokens":' + value)
     assert CLIENTS[provider].decode_response(body).usage == Usage(input=7)
     client = CLIENTS["openai" if provider == "anthropic" else "anthropic"]
-    assert value not in client.encode_response(CLIENTS[provider].decode_response(body), REQUEST).partition(b"usage")[2]
+    shown = client.encode_response(CLIENTS[provider].decode_response(body), REQUEST)
+    assert b'tokens":' + value not in shown.partition(b"usage")[2]
 
 
 @CASES

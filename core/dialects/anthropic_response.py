@@ -66,7 +66,7 @@ def _unreadable(why: str) -> UpstreamFailed:
 
 
 def encode_response(response: Response) -> bytes:
-    """A message. Blocks that only their own provider can write are left out."""
+    """A message. Blocks that only their own provider can write are left out; null is what nobody here knows."""
     body: dict[str, Any] = {
         "id": response.id,
         "type": "message",
@@ -75,9 +75,18 @@ def encode_response(response: Response) -> bytes:
         "content": [written for block in response.content if (written := write_block(block))],
         "stop_reason": response.stop_reason,
         "stop_sequence": response.stop_sequence,
-        "usage": to_anthropic(response.usage),
+        "stop_details": None,
+        "container": None,
+        "usage": _whole_usage(response.usage),
     }
     return msgspec.json.encode(body)
+
+
+def _whole_usage(usage: Usage) -> dict[str, Any]:
+    """With what the API's schema demands of a whole message."""
+    unknown = dict.fromkeys(("cache_creation", "inference_geo", "server_tool_use", "service_tier"))
+    details = {"thinking_tokens": usage.reasoning} if usage.reasoning else None
+    return {**to_anthropic(usage), **unknown, "output_tokens_details": details}
 
 
 def error_body(type: str, message: str, request_id: str, details: Mapping[str, object] | None) -> bytes:

@@ -91,7 +91,12 @@ def _unreadable(why: str) -> UpstreamFailed:
 
 def encode_response(response: Response, created: int) -> bytes:
     """A completion; `created` in Unix seconds."""
-    choice = {"index": 0, "message": _message(response.content), "finish_reason": finish_reason(response.stop_reason)}
+    choice = {
+        "index": 0,
+        "message": _message(response.content),
+        "logprobs": None,
+        "finish_reason": finish_reason(response.stop_reason),
+    }
     body = {
         "id": response.id,
         "object": "chat.completion",

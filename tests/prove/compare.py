@@ -17,7 +17,7 @@ from typing import Final
 
 import uvloop
 
-from prove import rival, truth
+from prove import installing, rival, truth
 from prove.faultd_table import FAULTS
 from prove.leniency import MEANING, Outcome, weigh
 from prove.oracle import Verdict
@@ -116,7 +116,7 @@ def _row(codes: Counter[str]) -> str:
 
 
 def compare(times: int, folder: Path) -> dict[str, Tally]:
-    """By the proxies' names. `rival.NotInstalled` if there is nothing to compare with."""
+    """By the proxies' names. `installing.NotInstalled` if there is nothing to compare with."""
     version = rival.install()
     print(f"LiteLLM {version}; clocks {CLOCKS}, a hang is {BOUND_S:.0f} s, {AT_ONCE} requests at once", flush=True)
     return {
@@ -133,7 +133,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         try:
             tallies = compare(times, Path(folder))
-        except rival.NotInstalled as exc:
+        except installing.NotInstalled as exc:
             sys.exit(f"NOT COMPARED: LiteLLM cannot be installed or started here.\n{exc}")
         print("\n".join(lines(tallies)))
 

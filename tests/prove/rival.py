@@ -1,10 +1,8 @@
 """LiteLLM's proxy in front of `faultd`: installed in a folder of its own, and set up as `rig` sets up ours."""
 
 import json
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import children
+from prove import installing
 from prove.faultd_table import FAULTS
+from prove.installing import NotInstalled
 from prove.rig import CLOCKS, KEY, Rig, base_url, faultd, provider
 
 PACKAGE: Final = "litellm[proxy]>=1.60,<2"
-FOLDER: Final = Path(__file__).parents[2] / ".tools" / "litellm"
+FOLDER: Final = installing.TOOLS / "litellm"
 #: Between a model's provider and name: a comma would separate several models.
 BETWEEN: Final = "-"
 #: Models that it knows, so that it treats their providers as what they are.
@@ -32,30 +32,11 @@ VARIABLES: Final = {
     "DISABLE_ADMIN_UI": "True",
     "LITELLM_MAX_STREAMING_DURATION_SECONDS": str(STREAM_S),
 }
-_VERSION: Final = "import importlib.metadata; print(importlib.metadata.version('litellm'))"
-
-
-class NotInstalled(RuntimeError):
-    """It cannot be tried here."""
 
 
 def install(folder: Path = FOLDER, package: str = PACKAGE) -> str:
-    """Its version; once installed, it stays. `NotInstalled` says what went wrong."""
-    python, done = str(folder / "bin" / "python"), folder / "done"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _run(folder, sys.executable, "-m", "venv", str(folder))
-        _run(folder, python, "-m", "pip", "install", "-q", "--disable-pip-version-check", package)
-        done.touch()
-    return _run(folder, python, "-c", _VERSION).strip()
-
-
-def _run(folder: Path, *command: str) -> str:
-    env = children.environment(folder / "home")
-    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise NotInstalled(f"{' '.join(command)}\n{(done.stderr or done.stdout)[-2000:]}")
-    return done.stdout
+    """Its version; `installing.NotInstalled` says what went wrong."""
+    return installing.install(folder, package, "litellm")
 
 
 def configuration(ports: dict[str, int]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prove import chain, compare, rival
+from prove import chain, compare, installing, rival
 from prove.faultd_table import FAULTS, May
 from prove.leniency import MEANING, Outcome, weigh
 from prove.oracle import Case, Kind, Verdict
@@ -156,6 +156,8 @@ def tally(ask: Ask, ends: tuple[End, ...]) -> compare.Tally:
 
 
 def test_what_cannot_be_installed_is_said(tmp_path: Path) -> None:
-    with pytest.raises(rival.NotInstalled, match="no such package"):
-        rival._run(tmp_path, sys.executable, "-c", "raise SystemExit('no such package')")
-    assert rival._run(tmp_path, sys.executable, "-c", "import os; print(os.environ['HOME'])").strip().endswith("home")
+    with pytest.raises(installing.NotInstalled, match="no such package"):
+        installing._run(tmp_path, sys.executable, "-c", "raise SystemExit('no such package')")
+    assert (
+        installing._run(tmp_path, sys.executable, "-c", "import os; print(os.environ['HOME'])").strip().endswith("home")
+    )
