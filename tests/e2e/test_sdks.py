@@ -1,4 +1,4 @@
-"""The official SDKs through the proxy, with the same and with each other dialect behind it."""
+"""The official SDKs through the proxy, with every provider's dialect behind it."""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -6,12 +6,13 @@ from types import ModuleType
 import anthropic_checks
 import openai_checks
 import pytest
+import responses_checks
 from configs import write_config
 from proxy import RunningProxy, running
 from upstream import Upstream
 from upstream import running as upstream_running
 
-MODULES: tuple[ModuleType, ...] = (anthropic_checks, openai_checks)
+MODULES: tuple[ModuleType, ...] = (anthropic_checks, openai_checks, responses_checks)
 CHECKS = [
     pytest.param(check, id=f"{module.__name__.rpartition('.')[2]}-{check.__name__}")
     for module in MODULES
@@ -19,7 +20,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["anthropic", "openai", "gemini", "ollama"])
+@pytest.fixture(scope="module", params=["anthropic", "openai", "openai-responses", "gemini", "ollama"])
 def provider(
     request: pytest.FixtureRequest, session_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Upstream, RunningProxy]]:

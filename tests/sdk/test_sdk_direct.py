@@ -5,13 +5,11 @@ from collections.abc import Callable
 import anthropic_checks
 import openai_checks
 import pytest
+import responses_checks
 from upstream import Upstream
 
-ALL = [
-    pytest.param(check, id=f"{module.__name__}-{check.__name__}")
-    for module in (anthropic_checks, openai_checks)
-    for check in module.CHECKS
-]
+MODULES = (anthropic_checks, openai_checks, responses_checks)
+ALL = [pytest.param(check, id=f"{module.__name__}-{check.__name__}") for module in MODULES for check in module.CHECKS]
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -21,7 +19,7 @@ def test_check_against_the_fake_itself(upstream: Upstream, check: Callable[[str,
     assert upstream.requests
 
 
-@pytest.mark.parametrize("module", [anthropic_checks, openai_checks])
+@pytest.mark.parametrize("module", MODULES)
 def test_no_check_is_forgotten(module: object) -> None:
     defined = {name for name in vars(module) if name.startswith("check_")} - {"check_calls"}
 
