@@ -35,6 +35,13 @@ def names(kind: str) -> list[str]:
     return found
 
 
+def folders(kind: str) -> list[str]:
+    """The dialects, or pairs of them, that a kind has cases of."""
+    found = sorted(path.name for path in (FOLDER / kind).iterdir())
+    assert found, f"no folders in {kind}"
+    return found
+
+
 def load(kind: str, name: str) -> Case:
     options, rest = _opened(kind, name)
     given, _, expected = rest.partition(b"---\n")

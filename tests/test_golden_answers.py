@@ -1,14 +1,16 @@
+from collections.abc import Callable
 from itertools import count, groupby
 
 import msgspec
 import pytest
-from golden_cases import load, names
+from golden_cases import folders, load, names
 from streams import fed_in_every_way
 
 from core.dialects.anthropic import Anthropic
 from core.dialects.base import Dialect, Origin, ProviderDialect
 from core.dialects.ollama import Ollama
 from core.dialects.openai_chat import OpenAIChat
+from core.dialects.openai_responses import OpenAIResponses
 from core.dialects.provider_errors import decode_error
 from core.dialects.relay import make_relay
 from core.dialects.sealing import sealed_response
@@ -18,7 +20,8 @@ from core.messages import Message, Request
 def dialects() -> dict[str, Dialect]:
     """Fresh ones with a clock that stands and ids that count, so that answers can be compared."""
     ids = count(1)
-    return {"anthropic": Anthropic(), "openai": OpenAIChat(lambda: 1_700_000_000.0, lambda: f"new_{next(ids)}")}
+    both: tuple[Callable[[], float], Callable[[], str]] = (lambda: 1_700_000_000.0, lambda: f"new_{next(ids)}")
+    return {each.name: each for each in (Anthropic(), OpenAIChat(*both), OpenAIResponses(*both))}
 
 
 def providers(clients: dict[str, Dialect]) -> dict[str, ProviderDialect]:
@@ -38,15 +41,7 @@ def request(dialect: str, *, include_usage: bool) -> Request:
     )
 
 
-PAIRS = (
-    "openai_to_anthropic",
-    "anthropic_to_openai",
-    "openai_to_openai",
-    "anthropic_to_anthropic",
-    "ollama_to_anthropic",
-    "ollama_to_openai",
-)
-STREAMS = [(pair, name) for pair in PAIRS for name in names(f"streams/{pair}")]
+STREAMS = [(pair, name) for pair in folders("streams") for name in names(f"streams/{pair}")]
 
 
 @pytest.mark.parametrize(("pair", "name"), STREAMS)
@@ -68,7 +63,7 @@ def test_a_stream_is_relayed_the_same_however_it_is_cut(pair: str, name: str) ->
     assert fed_in_every_way(case.given, run).decode() == case.expected.decode()
 
 
-@pytest.mark.parametrize("pair", ["openai_to_anthropic", "anthropic_to_openai", "ollama_to_anthropic"])
+@pytest.mark.parametrize("pair", folders("answers"))
 def test_a_whole_answer_is_translated(pair: str) -> None:
     source, target = pair.split("_to_")
     for name in names(f"answers/{pair}"):

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from golden_cases import Case, load, names
+from golden_cases import Case, folders, load, names
 
 from core.dialects import CLIENTS, PROVIDERS
 from core.errors import BadRequest
@@ -21,35 +21,20 @@ def candidate(case: Case) -> Candidate:
     )
 
 
-@pytest.mark.parametrize("name", names("encode/anthropic_to_openai"))
-def test_anthropic_to_openai(name: str) -> None:
-    case = load("encode/anthropic_to_openai", name)
-    request = CLIENTS["anthropic"].decode_request(case.given)
-    body = CLIENTS["openai"].encode_request(request, candidate(case))
-    assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
+ENCODE = [(pair, name) for pair in folders("encode") for name in names(f"encode/{pair}")]
 
 
-@pytest.mark.parametrize("name", names("encode/openai_to_anthropic"))
-def test_openai_to_anthropic(name: str) -> None:
-    case = load("encode/openai_to_anthropic", name)
-    request = CLIENTS["openai"].decode_request(case.given)
-    body = CLIENTS["anthropic"].encode_request(request, candidate(case))
-    assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
-
-
-OLLAMA = [(client, name) for client in ("anthropic", "openai") for name in names(f"encode/{client}_to_ollama")]
-
-
-@pytest.mark.parametrize(("client", "name"), OLLAMA)
-def test_to_ollama(client: str, name: str) -> None:
-    case = load(f"encode/{client}_to_ollama", name)
-    request = CLIENTS[client].decode_request(case.given)
+@pytest.mark.parametrize(("pair", "name"), ENCODE)
+def test_a_request_in_another_dialect(pair: str, name: str) -> None:
+    source, target = pair.split("_to_")
+    case = load(f"encode/{pair}", name)
+    request = CLIENTS[source].decode_request(case.given)
     request.tokens = int(case.options.get("tokens", "0"))
-    body = PROVIDERS["ollama"].encode_request(request, candidate(case))
+    body = PROVIDERS[target].encode_request(request, candidate(case))
     assert msgspec.json.decode(body) == msgspec.json.decode(case.expected)
 
 
-@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+@pytest.mark.parametrize("dialect", folders("splice"))
 def test_a_splice_changes_only_what_must_change(dialect: str) -> None:
     for name in names(f"splice/{dialect}"):
         case = load(f"splice/{dialect}", name)
@@ -57,7 +42,7 @@ def test_a_splice_changes_only_what_must_change(dialect: str) -> None:
         assert CLIENTS[dialect].splice_request(request, candidate(case)) == case.expected, name
 
 
-@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+@pytest.mark.parametrize("dialect", folders("refused"))
 def test_what_is_wrong_is_named_with_its_path(dialect: str) -> None:
     for name in names(f"refused/{dialect}"):
         case = load(f"refused/{dialect}", name)
@@ -66,7 +51,7 @@ def test_what_is_wrong_is_named_with_its_path(dialect: str) -> None:
         assert refused.value.message == case.expected.decode().strip(), name
 
 
-@pytest.mark.parametrize("pair", ["anthropic_to_openai", "openai_to_anthropic", "anthropic_to_ollama"])
+@pytest.mark.parametrize("pair", folders("not_encodable"))
 def test_what_cannot_be_passed_on_is_refused(pair: str) -> None:
     source, target = pair.split("_to_")
     for name in names(f"not_encodable/{pair}"):

@@ -125,7 +125,8 @@ def summary_text(text: str) -> dict[str, Any]:
 def _reasoning_item(block: Block, id: str) -> dict[str, Any]:
     known = reasoning.unpack(_signature(block))
     sealed = _signature(block) if is_sealed(_signature(block)) else None
-    summary = [summary_text(block.thinking)] if block.thinking else []
+    # An empty summary tells thinking that is not shown from reasoning that never is: see `responses_items`.
+    summary = [summary_text(block.thinking)] if block.thinking or (block.type == "thinking" and sealed) else []
     return {"id": id, "type": "reasoning", "summary": summary, "encrypted_content": known[1] if known else sealed}
 
 

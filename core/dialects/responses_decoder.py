@@ -103,8 +103,8 @@ class Decoder(WireDecoder):
         return [MessageStart(answer.id or self._new_id(), answer.model or "", Usage())]
 
     def _added(self, event: Event) -> list[StreamEvent]:
-        if event.output_index in self._open:
-            return self._failed(misplaced(event, "begun twice"))
+        if event.output_index in self._open or not self._started:
+            return self._failed(misplaced(event, "begun twice" if self._started else "begun before its response"))
         item = read_item(event.item or b"{}")
         opened = self._open[event.output_index] = _Open(item)
         self._any_item = True

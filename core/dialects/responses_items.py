@@ -228,10 +228,11 @@ def _any_output(wire: _AnyOutput) -> Block:
 
 
 def _reasoning(wire: _Reasoning) -> list[Block]:
-    """Thinking that can be read, or opaque reasoning, or nothing."""
-    texts = [each.text for each in wire.summary or wire.content or () if each.text]
-    if texts:
-        return [Block(type="thinking", thinking="\n\n".join(texts), signature=wire.encrypted_content or "")]
+    """Thinking, also such as is not shown (an empty summary, as the proxy writes it), opaque reasoning, or nothing."""
+    said = wire.summary or wire.content
+    if said:
+        thinking = "\n\n".join(each.text for each in said if each.text)
+        return [Block(type="thinking", thinking=thinking, signature=wire.encrypted_content or "")]
     return [Block(type="redacted_thinking", data=wire.encrypted_content)] if wire.encrypted_content else []
 
 
