@@ -24,6 +24,7 @@ from core.exchange import Attempt, Candidate, Decision, Exchange, ProviderKey, S
 from core.features import FeatureSettings, extract
 from core.messages import Ping, Request, Usage
 from core.patience import Patience
+from core.pictures import Pictures
 from core.preparing import prepare
 from core.routing.custom import granted_texts
 from core.routing.decide import decide
@@ -32,7 +33,7 @@ from core.standing import Permit
 from core.state.memory import MemorySessions
 from core.streaming import StreamRelay
 from core.tokens import TokenCounter
-from core.upstream import Reply, Upstream
+from core.upstream import Reply, Upstream, fetch
 from core.vocab import encoding_of
 
 #: More uncounted text than this, in bytes, is counted off the event loop.
@@ -51,6 +52,7 @@ class Pipeline:
         driver: Driver,
         means: Means | None = None,
         calibration: Calibration | None = None,
+        pictures: Pictures | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
@@ -59,6 +61,7 @@ class Pipeline:
         self._driver = driver
         self._means = means or Means()
         self._calibration = calibration or Calibration()
+        self._pictures = pictures or Pictures(partial(fetch, upstream))
         self._clock = clock
 
     async def answer(self, call: Call, body: bytes) -> Answer:
@@ -179,6 +182,8 @@ class Pipeline:
         same = dialect.name == request.dialect
         keys = call.keys.get(name, ())
         chain = call.snapshot.transformers(candidate.target)
+        if dialect.inline_images:
+            request = await self._pictures.inlined(request, call.snapshot.settings.images)
         ready = prepare(
             request, call.client, dialect, candidate, chain, provider.base_url, signed=call.snapshot.signers_differ
         )

@@ -141,6 +141,18 @@ class UpstreamSettings(Section):
     total_s: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
 
 
+class ImageSettings(Section):
+    """Images that a client names by URL, for providers that take no URLs. Only public addresses are asked.
+
+    `max_bytes` and `fetch_s` (seconds) bound one image, `max_count` the different ones of one request.
+    """
+
+    fetch: bool = True
+    max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    max_count: int = Field(default=20, ge=1)
+    fetch_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+
+
 class ProviderClocks(Section):
     """One provider's own clocks; those that are left out are `[upstream]`'s."""
 
@@ -314,6 +326,7 @@ class Settings(Section):
     rules: dict[str, dict[str, Any]] = {}
     taxonomy: TaxonomySettings = TaxonomySettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    images: ImageSettings = ImageSettings()
     resilience: ResilienceSettings = ResilienceSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)

@@ -24,6 +24,7 @@ class Anthropic:
     """`core.dialects.base.Dialect` for Anthropic Messages."""
 
     name = "anthropic"
+    inline_images = False
     stream_type = "text/event-stream; charset=utf-8"
 
     def decode_request(self, body: bytes) -> Request:

@@ -49,6 +49,8 @@ class ProviderDialect(Protocol):
     """A wire format that providers speak."""
 
     name: str
+    #: It takes images themselves and no URLs of images; those are fetched (`core.pictures`).
+    inline_images: bool
 
     def encode_request(self, request: Request, candidate: Candidate) -> bytes:
         """The provider's body for a request of another dialect."""

@@ -16,6 +16,7 @@ class Gemini:
     """
 
     name = "gemini"
+    inline_images = True
 
     def __init__(self, new_id: NewId) -> None:
         self._new_id = new_id

@@ -11,6 +11,7 @@ class Ollama:
     """`base.ProviderDialect` for `/api/chat`. `new_id` names answers, and calls that came without an id."""
 
     name = "ollama"
+    inline_images = True
 
     def __init__(self, new_id: NewId) -> None:
         self._new_id = new_id

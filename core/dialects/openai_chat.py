@@ -17,6 +17,7 @@ class OpenAIChat:
     """
 
     name = "openai"
+    inline_images = False
     stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, now: Callable[[], float], new_id: NewId) -> None:

@@ -26,6 +26,7 @@ class OpenAIResponses:
     """
 
     name = "openai-responses"
+    inline_images = False
     stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, now: Callable[[], float], new_id: NewId) -> None:

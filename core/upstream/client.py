@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -30,6 +30,9 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 #: The largest answer that is not streamed, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
 OWN_HEADERS = {"accept-encoding": "identity", "user-agent": "terraphim-proxy"}
+
+#: The pool of files of the web, where a provider's has its address.
+WEB = "web"
 
 #: What no field value may hold (RFC 9110, section 5.5).
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -79,22 +82,33 @@ class Upstream:
         held = [pool.connector.counts() for pool in list(self._pools.values())]
         return Counts(*map(sum, zip(*held, strict=True))) if held else Counts(0, 0, 0)
 
-    @asynccontextmanager
-    async def post(
+    def post(
         self, provider: ProviderSettings, clocks: UpstreamSettings, path: str, headers: Mapping[str, str], body: bytes
-    ) -> AsyncIterator[Reply]:
+    ) -> AbstractAsyncContextManager[Reply]:
         """Send one request; the connection is released when the block is left, however that happens.
 
         Raises UpstreamFailed with the stage that was reached. A status is no failure here.
         """
+        url = _url(provider.base_url.rstrip("/") + path)
+        timeouts = {"timeout": _timeouts(clocks)}
+        request = httpx.Request("POST", url, content=body, headers={**OWN_HEADERS, **headers}, extensions=timeouts)
+        return self._exchange(request, clocks, (provider.base_url, provider.allow_private))
+
+    def get(
+        self, url: str, clocks: UpstreamSettings, headers: Mapping[str, str], *, allow_private: bool = False
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Ask for a file of the web, by connections that no provider's request uses. Otherwise like `post`."""
+        timeouts = {"timeout": _timeouts(clocks)}
+        request = httpx.Request("GET", _parsed(url), headers={**OWN_HEADERS, **headers}, extensions=timeouts)
+        return self._exchange(request, clocks, (WEB, allow_private))
+
+    @asynccontextmanager
+    async def _exchange(
+        self, request: httpx.Request, clocks: UpstreamSettings, key: tuple[str, bool]
+    ) -> AsyncIterator[Reply]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + clocks.total_s
-        url = _url(provider.base_url.rstrip("/") + path)
-        key = (provider.base_url, provider.allow_private)
         pool = self._pools.get(key) or await self._new_pool(key)
-        request = httpx.Request(
-            "POST", url, content=body, headers={**OWN_HEADERS, **headers}, extensions={"timeout": _timeouts(clocks)}
-        )
         try:
             # Bytes that keep coming are no answer: a head that drips, interim answers.
             async with asyncio.timeout_at(min(deadline, loop.time() + clocks.first_content_s) + _connecting(clocks)):
@@ -190,9 +204,11 @@ def _too_long() -> UpstreamFailed:
     return UpstreamFailed(504, "the provider's answer takes longer than upstream.total_s", stage="stalled")
 
 
-@lru_cache(maxsize=256)  # providers times paths
-def _url(text: str) -> httpx.URL:
+def _parsed(text: str) -> httpx.URL:
     try:
         return httpx.URL(text)
     except httpx.InvalidURL as exc:
         raise UpstreamFailed(502, f"the provider's base_url is no URL: {exc}", stage="not_sent") from None
+
+
+_url = lru_cache(maxsize=256)(_parsed)  # providers times paths

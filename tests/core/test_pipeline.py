@@ -1,8 +1,10 @@
 """Many requests at once through the pipeline, to a fake provider on a real socket; only the clock is the tests'."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from core.config_file import parse
 from core.course import Means
 from core.errors import ProxyError, Unavailable, UpstreamFailed
 from core.exchange import Exchange
+from core.pictures import Pictures
 from core.pipeline import Pipeline
 from core.resilience import RETRY_FLOOR, RETRY_SHARE
 from core.routing.driver import HostDriver
@@ -25,7 +28,7 @@ from core.routing.snapshot import Snapshot
 from core.standing import IN_A_ROW, OPEN_S, Standing
 from core.state.memory import MemorySessions
 from core.tokens import TokenCounter
-from core.upstream import Upstream
+from core.upstream import Upstream, fetch
 from wasm_host.host import Host, Observer
 
 BODY: dict[str, Any] = {"model": "auto", "max_tokens": 10, "messages": [{"role": "user", "content": "hello"}]}
@@ -47,6 +50,7 @@ class World:
             sessions=MemorySessions(),
             driver=HostDriver(Host(Observer(), workers=1)),
             means=self.means,
+            pictures=Pictures(partial(fetch, self.upstream, allow_private=True)),
         )
 
     async def ask(self, **more: Any) -> Exchange | ProxyError:
@@ -72,8 +76,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(fake: Fake, fallback: str = BOTH) -> AsyncIterator[World]:
-    config = CONFIG.format(url=fake.url, one="anthropic", two="openai").replace(BOTH, fallback)
+async def world(fake: Fake, fallback: str = BOTH, one: str = "anthropic") -> AsyncIterator[World]:
+    config = CONFIG.format(url=fake.url, one=one, two="openai").replace(BOTH, fallback)
     made = World(snapshot(parse(config, Path("/etc/c.toml"))))
     try:
         yield made
@@ -205,3 +209,37 @@ def test_what_is_known_of_targets_comes_from_what_was_asked(upstream: Fake) -> N
     assert before["one,main"].healthy
     assert before["one,main"].p50_ms >= 0
     assert not after["one,main"].healthy
+
+
+@pytest.mark.parametrize(("dialect", "sent"), [("ollama", b'"images":["%b"]'), ("gemini", b'"data":"%b"')])
+def test_an_image_by_url_reaches_a_provider_that_takes_none(upstream: Fake, dialect: str, sent: bytes) -> None:
+    async def run() -> None:
+        async with picture_server() as url, world(upstream, ALONE, one=dialect) as made:
+            content = [{"type": "image", "source": {"type": "url", "url": url}}]
+            for _ in range(2):
+                result = await made.ask(messages=[{"role": "user", "content": content}])
+                assert isinstance(result, Exchange), result
+
+    asyncio.run(run())
+    for request in upstream.requests:
+        assert sent % base64.b64encode(PICTURE) in request.body
+
+
+PICTURE = b"GIF89a a picture"
+
+
+@asynccontextmanager
+async def picture_server() -> AsyncIterator[str]:
+    """One picture for one client, and nothing for a second."""
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        served += 1
+        await reader.readuntil(b"\r\n\r\n")
+        page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PICTURE), PICTURE)
+        writer.write(page if served == 1 else b"")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a.gif"
