@@ -102,6 +102,9 @@ def _end_of_block(buffer: bytes | bytearray, start: int, *, only_lf: bool) -> in
     if only_lf:
         found = buffer.find(b"\n\n", start)
         return found + 2 if found >= 0 else -1
+    found = buffer.find(b"\r\n\r\n", start)
+    if found >= 0 and buffer.find(b"\r", start) == found and buffer.find(b"\n", start) == found + 1:
+        return found + 4  # one line, as servers send it that end lines with CRLF
     match = _BLANK_LINE.search(buffer, start)
     # The chunk may end inside the last CRLF: its LF belongs to this event and is on its way.
     if not match or (match.end() == len(buffer) and match[0] == b"\r\n\r"):
@@ -125,7 +128,10 @@ def parse(raw: bytes) -> Event:
 
 
 def _common(raw: bytes) -> Event | None:
-    """The two shapes that providers really send, without splitting: one data line, perhaps after an event line."""
+    """The shapes that providers really send, without splitting: one data line, perhaps after an event line."""
+    if raw.endswith(b"\r\n\r\n"):
+        one = raw.startswith(b"data: ") and raw.find(b"\r") == len(raw) - 4 and raw.find(b"\n") == len(raw) - 3
+        return Event("", raw[6:-4], raw) if one else None
     named = raw.startswith(b"event: ")
     line = raw.find(b"\n") + 1 if named else 0
     if not raw.startswith(b"data: ", line) or raw.find(b"\n", line) != len(raw) - 2 or b"\r" in raw:

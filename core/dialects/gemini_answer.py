@@ -5,6 +5,8 @@ there is no closing event. Some servers say STOP with every piece, or once more 
 when nothing more comes after one.
 """
 
+from msgspec import Raw
+
 from core.dialects.gemini_parts import Blocks
 from core.dialects.gemini_wire import (
     CUT,
@@ -35,6 +37,7 @@ class Reader:
         self._blocks = Blocks(new_id)
         self._started = False
         self._reason = ""
+        self._counts = Raw()
         self.usage = Usage()
         self.complete = self.over = False
 
@@ -42,7 +45,9 @@ class Reader:
         """A piece of the answer."""
         if error := error_of(answer):
             return self.fail(error)
-        self.usage = usage_over(answer, self.usage)
+        if answer.usage_metadata and answer.usage_metadata != self._counts:
+            self._counts = answer.usage_metadata
+            self.usage = usage_over(answer, self.usage)
         events = self._start(answer)
         candidate = asked_for(answer)
         if candidate and candidate.content:

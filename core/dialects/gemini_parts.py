@@ -30,6 +30,8 @@ class Blocks:
 
     def take(self, part: Part) -> list[StreamEvent]:
         """One part of the answer."""
+        if part.text and not (part.thought or part.thought_signature):
+            return self._more("text", part.text)  # nearly all of them
         if part.function_call is not None and part.function_call.name:
             return self._call(part.function_call, part.thought_signature or "")
         if part.tool_call or part.tool_response:
@@ -110,7 +112,7 @@ def _name(call: FunctionCall) -> str:
 def _text(part: Part) -> str:
     """A part as text: what the provider's own tools did is told, a picture named."""
     told = _code(part.executable_code) + _code(part.code_execution_result) + _picture(part.inline_data)
-    return (part.text or "") + told
+    return part.text or told
 
 
 def _code(code: Code | None) -> str:

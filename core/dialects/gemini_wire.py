@@ -130,7 +130,10 @@ def read_answers(data: bytes) -> list[Answer]:
 
 def asked_for(answer: Answer) -> Candidate | None:
     """The only candidate that anybody here asks for."""
-    return next((each for each in answer.candidates or () if not each.index), None)
+    for each in answer.candidates or ():
+        if not each.index:
+            return each
+    return None
 
 
 def error_of(answer: Answer) -> StreamError | None:
