@@ -20,6 +20,7 @@ import msgspec
 from upstream_gemini import Gemini
 from upstream_http import Broken, Recorded, chunk, head, read_request, send_json
 from upstream_ollama import Ollama
+from upstream_quirks import Groq, OpenRouter
 from upstream_responses import OpenAIResponses
 from upstream_script import Script, Step
 from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
@@ -27,6 +28,8 @@ from upstream_wire import Anthropic, Json, OpenAIChat, Part, Wire
 from strict import Validator
 
 WIRES: tuple[tuple[str, Wire], ...] = (
+    ("/openrouter/chat/completions", OpenRouter()),
+    ("/groq/chat/completions", Groq()),
     ("/chat/completions", OpenAIChat()),
     ("/messages", Anthropic()),
     ("enerateContent", Gemini()),

@@ -2,7 +2,8 @@
 
 Source: DeepSeek's API documentation, "Thinking Mode", "Models & Pricing", "JSON Output". Reasoning of a turn that
 called tools must come back with every later request: a turn without `reasoning_content` is refused ("must be passed
-back"), and so is one whose `content` is null. Of turns without calls it is ignored.
+back"), and so is one whose `content` is null. Of turns without calls it is ignored. While it thinks, it refuses to be
+told which tool to call ("Thinking mode does not support this tool_choice").
 """
 
 from typing import Annotated, Any
@@ -42,10 +43,14 @@ def _request(body: Body, options: DeepSeek, facts: Facts) -> None:
 
 
 def _switch(body: Body, thinking: Thinking) -> None:
-    """Thinking is on unless it is switched off: an effort of none does not do that."""
-    if "thinking" in body:
+    """Thinking is on unless it is switched off (an effort of none does not do that); no call can be demanded then."""
+    choice = body.get("tool_choice")
+    if choice == "auto":
+        body.drop("tool_choice")  # what it is anyway
+    forced = choice not in {None, "auto", "none"} if not isinstance(choice, dict) else True
+    if "thinking" in body and not forced:
         return
-    if thinking.type == "disabled" or (thinking.effort and effort_of(thinking) == "none"):
+    if forced or thinking.type == "disabled" or (thinking.effort and effort_of(thinking) == "none"):
         body.set({"type": "disabled"}, "thinking")
         body.drop("reasoning_effort")
     elif thinking.type == "enabled" and "reasoning_effort" in body:

@@ -16,11 +16,23 @@ _REFUSED = ("logprobs", "logit_bias", "top_logprobs", "prompt_cache_key", "store
 _REFUSED_IN_MESSAGES = ("reasoning_content", "reasoning_details", "name", "refusal", "annotations", "audio")
 
 
-def _request(body: Body, _: Options, __: Facts) -> None:
+def _request(body: Body, _: Options, facts: Facts) -> None:
     body.drop(*_REFUSED)
     body.edit("messages", foreign_members(body, _REFUSED_IN_MESSAGES))
     clean(body, "messages", "tools")
     body.edit("tools", _schemas(body))
+    _effort(body, facts.model)
+
+
+def _effort(body: Body, model: str) -> None:
+    """Each family has efforts of its own ("Reasoning"); other models refuse the member."""
+    sent = body.get("reasoning_effort")
+    if sent is None or "gpt-oss" in model:
+        return
+    if "qwen3" in model:
+        body.set("none" if sent == "none" else "default", "reasoning_effort")
+    else:
+        body.drop("reasoning_effort")
 
 
 def _schemas(body: Body) -> dict[str | int, Edit]:

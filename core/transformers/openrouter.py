@@ -12,6 +12,8 @@ from core.transformers.base import OPENAI, Facts, Options, Transformer
 from core.transformers.body import Body
 from core.transformers.cleancache import clean
 
+#: Least budget that Claude takes.
+_LEAST_BUDGET = 1024
 _CLAUDE = re.compile(r"(?:^|/)claude|^anthropic/", re.IGNORECASE)
 
 
@@ -55,7 +57,7 @@ def _think(body: Body, facts: Facts) -> None:
     if thinking.type == "enabled" and thinking.budget and not thinking.effort:
         budget = min(thinking.budget, limit - 1) if isinstance(limit, int) else thinking.budget
         body.drop("reasoning_effort")
-        if budget > 0:
+        if budget >= _LEAST_BUDGET:
             body.set({"max_tokens": budget}, "reasoning")
     elif thinking.type in {"enabled", "adaptive"} and not thinking.effort:
         body.set({"enabled": True}, "reasoning")

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from strict import Json, anthropic, gemini, ollama, openai
+from strict import Json, anthropic, deepseek, gemini, groq, ollama, openai, openrouter
 
-MODULES: tuple[ModuleType, ...] = (anthropic, gemini, ollama, openai)
+#: Those of one provider before those of its dialect.
+MODULES: tuple[ModuleType, ...] = (deepseek, groq, openrouter, anthropic, gemini, ollama, openai)
 
 
 def judge(path: str, headers: Mapping[str, str], body: Json) -> list[str]:
