@@ -15,7 +15,7 @@ from core.dialects import CLIENTS, PROVIDERS
 from core.dialects.base import Origin
 from core.dialects.relay import Frame, make_relay
 from core.messages import Message, Request
-from prove.faultd_dialects import DIALECTS
+from prove.translation import WIRES
 
 EVENTS = 200
 SUITE = (
@@ -29,16 +29,16 @@ _ASKED = {"model": "m", "stream": True, "stream_options": {"include_usage": True
 
 def rows(runs: int) -> Iterator[Row]:
     """A row a pair."""
-    for wire in (each for each in DIALECTS if each.name in PROVIDERS):
-        chunks = stream(wire.name)
+    for provider in PROVIDERS:
+        chunks = stream(provider)
         for client in CLIENTS:
-            samples = [_milliseconds(wire.name, client, chunks) for _ in range(runs + 20)][20:]
-            yield _row(wire.name, client, samples, sum(map(len, chunks)))
+            samples = [_milliseconds(provider, client, chunks) for _ in range(runs + 20)][20:]
+            yield _row(provider, client, samples, sum(map(len, chunks)))
 
 
 def stream(dialect: str) -> list[bytes]:
     """The events of a text that makes `EVENTS` of them."""
-    wire = next(each.wire for each in DIALECTS if each.name == dialect)
+    wire = WIRES[dialect]
     text = Writer(7).prose(EVENTS * PIECE)
 
     def written(pieces: int) -> list[bytes]:

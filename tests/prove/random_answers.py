@@ -5,9 +5,8 @@ A number always gives the same one.
 
 import random
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from heard import Heard
 from upstream_script import Call, Spent, Step
 from upstream_wire import Frame
 
@@ -25,27 +24,14 @@ _BOM: Final = b"\xef\xbb\xbf"
 _KEEP_ALIVE: Final = (b": keep-alive", b":", b": data: {}")
 
 
-class Answer(NamedTuple):
-    """An answer, and what every client must hear of it."""
-
-    step: Step
-    heard: Heard
-
-
-def answer(rng: random.Random) -> Answer:
+def answer(rng: random.Random) -> Step:
     """Thinking, text and up to three calls, each of them perhaps not there."""
     calls = tuple(Call(rng.choice(_NAMES), _object(rng, 2)) for _ in range(rng.choice((0, 0, 1, 2, 3))))
     text = _text(rng) if rng.random() < 0.8 or not calls else ""
     think = _text(rng) if rng.random() < 0.4 else ""
     spent = Spent(*(rng.randrange(10_000) for _ in range(4)))
-    stop = rng.choice(_STOPS)
-    step = Step(text=text, think=think, tools=calls, stop=stop, usage=spent, chunk=rng.choice((1, 3, 12, 40)))
-    heard = Heard(
-        text=text, thinking=think, tokens=((spent.input or 0) + spent.cache_read + spent.cache_write, spent.output or 0)
-    )
-    ends = {"max_tokens": "length", "refusal": "refusal", "": "tools" if calls else "end"}
-    heard.stop, heard.terminal = ends[stop], True  # type: ignore[assignment]
-    return Answer(step, heard)
+    size = rng.choice((1, 3, 12, 40))
+    return Step(text=text, think=think, tools=calls, stop=rng.choice(_STOPS), usage=spent, chunk=size)
 
 
 def _text(rng: random.Random) -> str:

@@ -54,7 +54,7 @@ def test_a_number_always_gives_the_same() -> None:
 
 def test_the_ways_to_cut_and_damage_are_all_taken() -> None:
     rng = random.Random(1)  # noqa: S311
-    frames = list(next(iter(WIRES.values())).frames(answer(rng).step, {"model": "m"}, 0))
+    frames = list(next(iter(WIRES.values())).frames(answer(rng), {"model": "m"}, 0))
     events = framed(frames, rng)
     stream = b"".join(events)
     chunkings = [cut(stream, rng) for _ in range(200)]

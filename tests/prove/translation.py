@@ -8,21 +8,24 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import upstream
 from heard import Heard, Wrong, read, read_whole
+from upstream_script import Step
 from upstream_wire import Wire
 
 from core.dialects import CLIENTS, PROVIDERS
 from core.dialects.base import Origin
 from core.dialects.relay import make_relay
 from core.dialects.sealing import sealed_response
+from core.exchange import Candidate, Target
 from core.messages import Message, Request, StreamEvent
-from prove.faultd_dialects import DIALECTS
-from prove.random_answers import Answer, answer, cut, damaged, framed
+from prove.random_answers import answer, cut, damaged, framed
 from prove.section import Section
 
 _TOLD: Final = 30
@@ -39,9 +42,17 @@ _MARKS: Final[Mapping[str, re.Pattern[bytes]]] = MappingProxyType(
 )
 #: (provider, client, chunks, changed) -> the client's bytes, and whether the relay calls them whole.
 Relayed = Callable[[str, str, Iterable[bytes], bool], tuple[bytes, bool]]
-WIRES: Final[Mapping[str, Wire]] = MappingProxyType(
-    {each.name: each.wire for each in DIALECTS if each.name in PROVIDERS}
-)
+
+
+def _wire(dialect: str) -> Wire:
+    """How the scripted provider writes what is asked for at the dialect's path."""
+    asked = Request(dialect=dialect, raw=b"{}", model="m", messages=[Message(role="user", content=[])])
+    path = PROVIDERS[dialect].path(asked, Candidate(Target("p", "m"))).partition("?")[0]
+    return next(wire for end, wire in upstream.WIRES if path.endswith(end))
+
+
+#: By a provider's dialect.
+WIRES: Final[Mapping[str, Wire]] = MappingProxyType({name: _wire(name) for name in PROVIDERS})
 
 
 class Same:
@@ -89,39 +100,45 @@ def section(folder: Path, streams: int, relay: Relayed = relayed) -> Section:
 def _tried(number: int, provider: str, client: str, relay: Relayed) -> Iterable[tuple[str, str]]:
     """What was tried, and what was wrong with it."""
     rng = random.Random(number)  # noqa: S311 - reproducible on purpose
-    given = answer(rng)
+    step = answer(rng)
     body: dict[str, Any] = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
-    frames = list(WIRES[provider].frames(given.step, body, 0))
+    frames = list(WIRES[provider].frames(step, body, 0))
+    said = read(provider, b"".join(frame.data for frame in frames))
     for changed in (False, True):
         events = framed(frames, rng)
-        yield "sound", _sound(given, provider, client, cut(b"".join(events), rng), relay, changed=changed)
+        chunks = cut(b"".join(events), rng)
+        yield "sound", differs(step, said, partial(_streamed, provider, client, chunks, relay, changed=changed))
         stream = damaged(events, rng)
         yield _damaged(provider, client, stream, cut(stream, rng), relay, changed=changed)
-    yield "not streamed", _whole(given, provider, client, WIRES[provider].whole(given.step, body, 0))
+    whole = WIRES[provider].whole(step, body, 0)
+    said = read_whole(provider, msgspec.json.encode(whole))
+    yield "not streamed", differs(step, said, partial(_whole, provider, client, whole))
 
 
-def _sound(given: Answer, provider: str, client: str, chunks: list[bytes], relay: Relayed, *, changed: bool) -> str:
+def differs(step: Step, said: Heard, hear: Callable[[], Heard]) -> str:
+    """What a client hears otherwise than it was said; empty if nothing.
+
+    The words are due to the script; why it ended and its tokens, of which some dialects say less, to the provider.
+    """
     try:
-        data, complete = relay(provider, client, chunks, changed)
-        heard = read(client, data)
+        heard = hear()
     except _UNREADABLE as exc:
         return f"{type(exc).__name__}: {exc}"[:200]
-    if not (complete and heard.terminal):
-        return f"a whole answer ends as {'whole' if complete else heard.error or 'cut'}"
-    return differs(given, heard)
-
-
-def differs(given: Answer, heard: Heard) -> str:
-    """What a client heard otherwise than it was said; empty if nothing."""
-    calls = [(call.name, call.input) for call in given.step.tools]
-    for lane, one, due in zip(
-        ("thinking", "text", "calls"), heard.said(), (*given.heard.said()[:2], calls), strict=True
-    ):
-        if one != due:
+    due = step.think, step.text, [(call.name, call.input) for call in step.tools]
+    for lane, one, other in zip(("thinking", "text", "calls"), heard.said(), due, strict=True):
+        if one != other:
             return f"another {lane}"
-    if (heard.stop, heard.tokens) != (given.heard.stop, given.heard.tokens):
-        return f"stop and tokens {heard.stop} {heard.tokens}, not {given.heard.stop} {given.heard.tokens}"
+    if (heard.stop, heard.tokens) != (said.stop, said.tokens):
+        return f"stop and tokens {heard.stop} {heard.tokens}, not {said.stop} {said.tokens}"
     return ""
+
+
+def _streamed(provider: str, client: str, chunks: list[bytes], relay: Relayed, *, changed: bool) -> Heard:
+    data, complete = relay(provider, client, chunks, changed)
+    heard = read(client, data)
+    if not (complete and heard.terminal):
+        raise Wrong(f"a whole answer ends as {'whole' if complete else heard.error or 'cut'}")
+    return heard
 
 
 def _damaged(
@@ -160,12 +177,9 @@ def _ended(provider: str, stream: bytes, said: Heard | None) -> bool:
     return bool(said.stop) if provider == "openai" else said.terminal
 
 
-def _whole(given: Answer, provider: str, client: str, body: dict[str, Any]) -> str:
+def _whole(provider: str, client: str, body: dict[str, Any]) -> Heard:
     data = msgspec.json.encode(body)
     if provider != client:
         response = sealed_response(PROVIDERS[provider].decode_response(data), "p")
         data = CLIENTS[client].encode_response(response, _asked(client))
-    try:
-        return differs(given, read_whole(client, data))
-    except _UNREADABLE as exc:
-        return f"{type(exc).__name__}: {exc}"[:200]
+    return read_whole(client, data)

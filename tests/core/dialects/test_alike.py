@@ -104,7 +104,7 @@ def streams() -> Iterator[tuple[str, list[bytes]]]:
     for number in range(120):
         rng = random.Random(number)  # noqa: S311
         for name in CLIENTS:
-            chunks = [frame.data for frame in WIRES[name].frames(answer(rng).step, {"model": "m"}, 0)]
+            chunks = [frame.data for frame in WIRES[name].frames(answer(rng), {"model": "m"}, 0)]
             for _ in range(rng.choice((0, 1, 3))):
                 at = rng.randrange(len(chunks))
                 broken = bytearray(chunks[at])
