@@ -8,6 +8,7 @@ import msgspec
 
 from core.dialects.base import Change, Dialect, ProviderDialect
 from core.dialects.sealing import Sealing
+from core.dialects.stop_strings import cutting
 from core.dialects.tool_names import restoring
 from core.exchange import Candidate
 from core.messages import Request
@@ -46,6 +47,8 @@ def prepare(
         facts = Facts(dialect.name, request, candidate)
         body = chain.body(body, facts)
         changes += chain.changes(facts)
+    if not same and (cut := cutting(request, dialect.name)):
+        changes.append(cut)
     if same and signed and candidate.copy and request.thinking.type in {"enabled", "adaptive"}:
         changes.append(Sealing(candidate.target.provider))
     return Ready(body, changes)

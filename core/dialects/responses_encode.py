@@ -15,6 +15,7 @@ from core.dialects.openai_request import ANY_OBJECT
 from core.dialects.readable import as_text, system_text, without_tags
 from core.dialects.sealing import opened
 from core.dialects.stops import effort
+from core.dialects.tool_names import LONGEST, fitting
 from core.errors import BadRequest
 from core.exchange import Candidate
 from core.messages import EMPTY_OBJECT, Block, Request, Source, Tool
@@ -87,7 +88,7 @@ def _tools(request: Request) -> _Json:
     match choice.type:
         case "tool":
             search = any(is_search(tool) for tool in request.tools if tool.name == choice.name)
-            body["tool_choice"] = {"type": "web_search"} if search else {"type": "function", "name": choice.name}
+            body["tool_choice"] = {"type": "web_search"} if search else {"type": "function", "name": _fit(choice.name)}
         case "any":
             body["tool_choice"] = "required"
         case same:
@@ -95,6 +96,10 @@ def _tools(request: Request) -> _Json:
     if choice.disable_parallel:
         body["parallel_tool_calls"] = False
     return body
+
+
+def _fit(name: str) -> str:
+    return fitting(name, LONGEST["openai-responses"])
 
 
 def is_search(tool: Tool) -> bool:
@@ -110,7 +115,7 @@ def _tool(tool: Tool) -> _Json:
     """Flat; `strict` must be said, as a schema that is not would be changed."""
     if is_search(tool):
         return {"type": "web_search"}
-    wire: _Json = {"type": "function", "name": tool.name}
+    wire: _Json = {"type": "function", "name": _fit(tool.name)}
     if tool.description:
         wire["description"] = tool.description
     parameters = _NO_PARAMETERS if tool.input_schema == EMPTY_OBJECT else tool.input_schema
@@ -163,7 +168,7 @@ def _said(block: Block, candidate: Candidate) -> _Json | None:
             return None if candidate.drop_thinking else _reasoning(block, candidate.target.provider)
         case "tool_use":
             arguments = bytes(block.input).decode()
-            return {"type": "function_call", "call_id": block.id, "name": block.name, "arguments": arguments}
+            return {"type": "function_call", "call_id": block.id, "name": _fit(block.name), "arguments": arguments}
     text = as_text(block)
     return _message("assistant", [{"type": "output_text", "text": text}]) if text else None
 

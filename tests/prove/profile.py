@@ -27,7 +27,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     every_spelling: int = 1
     exchanges: int = 10_000
     streams: int = 10_000
-    sdk_calls: int = 12  # of each fault: two SDKs, three ways to ask, two providers
+    sdk_calls: int = 27  # of each fault: three APIs of two SDKs, three ways to ask, three providers
     leaving: int = 2_000
     cancels: int = 20_000
     nonces: int = 100_000
