@@ -8,6 +8,7 @@ from streams import fed_in_every_way
 
 from core.dialects.anthropic import Anthropic
 from core.dialects.base import Dialect, Origin, ProviderDialect
+from core.dialects.gemini import Gemini
 from core.dialects.ollama import Ollama
 from core.dialects.openai_chat import OpenAIChat
 from core.dialects.openai_responses import OpenAIResponses
@@ -27,7 +28,7 @@ def dialects() -> dict[str, Dialect]:
 def providers(clients: dict[str, Dialect]) -> dict[str, ProviderDialect]:
     """The same, and those that only providers speak."""
     ids = count(1)
-    return {**clients, "ollama": Ollama(lambda: f"new_{next(ids)}")}
+    return {**clients, **{each.name: each(lambda: f"new_{next(ids)}") for each in (Gemini, Ollama)}}
 
 
 def request(dialect: str, *, include_usage: bool) -> Request:
