@@ -38,7 +38,7 @@ def test_other_spellings_of_the_same_model(provider: str, model: str, found: str
         ("openai", "gpt-4-0613", "gpt-4"),
         ("openai", "gpt-5-mini", "gpt-5"),
         ("anthropic", "claude-opus-4-1", "claude-opus-4"),
-        ("anthropic", "claude-opus-4-20250514", "claude-opus-4.20"),
+        ("anthropic", "claude-opus-4-20250514", "claude-opus-4.20250514"),
         ("groq", "qwen/qwen3:free", "qwen/qwen3"),
         ("openrouter", "qwen/qwen3:8b", "qwen/qwen3"),
         ("ollama", "qwen3:8b", "qwen3"),

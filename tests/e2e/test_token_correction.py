@@ -1,5 +1,6 @@
 """What providers report corrects what the proxy counts: in decisions, in count_tokens, and after a restart."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def test_reports_change_the_count_and_the_decision(proxy: RunningProxy, upstream
     assert abs(count(proxy) - counted * 3 // 2) <= 2
     assert count(proxy, "one,main") == count(proxy)
     route = ask(proxy, "/v1/route?dialect=anthropic").json()
-    assert (route["features"]["counted"], route["features"]["token_factor"]) == (counted, 1.5)
+    facts = route["features"]
+    assert (facts["counted"], facts["token_factor"], facts["token_count"]) == (counted, 1.5, round(counted * 1.5))
     assert {"phase": "features", "outcome": "corrected", "detail": {"counted": counted, "factor": 1.5}} in route[
         "trace"
     ]
@@ -75,9 +77,10 @@ def test_a_stream_that_breaks_off_and_images_teach_nothing(proxy: RunningProxy, 
             Step(text="a long answer", chunk=1, fault="disconnect", after=3, usage=Spent(input=2 * counted))
         )
         ask_and_ignore(proxy)
-    image = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
-    picture = [{"role": "user", "content": [image, {"type": "text", "text": "word " * 500}]}]
-    teach(proxy, upstream, 3 * counted, messages=picture)
+    png = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + (100).to_bytes(4) + (100).to_bytes(4)).decode()
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png}}
+    picture = [{"role": "user", "content": [image, {"type": "text", "text": WORDS["content"]}]}]
+    teach(proxy, upstream, 2 * counted, messages=picture, model="one,main")
     assert count(proxy) == counted
 
 
