@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from core.dialects import anthropic_thinking
 from core.dialects.readable import BILLING, without_billing
+from core.dialects.sealing import is_foreign
 from core.dialects.splice import Edit, splice
 from core.dialects.subagent import carriers, tag_in, without_tag_bytes
 from core.exchange import Candidate
@@ -86,8 +87,11 @@ def _reasoning(messages: list[Message], candidate: Candidate) -> dict[int | str,
     for number, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        returned = ((i, anthropic_thinking.returned(block, candidate)) for i, block in enumerate(message.content))
-        changes: dict[str | int, Edit] = {i: edit for i, edit in returned if edit is None or edit}
+        changes: dict[str | int, Edit] = {
+            i: edit
+            for i, block in enumerate(message.content)
+            if is_foreign(block) and (edit := anthropic_thinking.returned(block, candidate)) != {}
+        }
         if changes:
             whole = len(changes) == len(message.content) and not any(changes.values())
             edits[number] = None if whole else {"content": changes}

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.transformers.tolerant_json import Tolerant
@@ -36,6 +36,7 @@ def every_way(text: str) -> str:
     return whole
 
 
+@settings(max_examples=40)
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 1]), st.sampled_from([(",", ":"), (" , ", " : "), (", ", ": ")]))
 def test_a_sound_object_goes_through_as_it_is(
     value: dict[str, Any], escaped: bool, indent: int | None, marks: tuple[str, str]
@@ -66,6 +67,7 @@ def test_whatever_comes_out_is_an_object_and_the_same_in_all_pieces(text: str) -
         assert whole == ""
 
 
+@settings(max_examples=60)
 @given(OBJECTS, st.data())
 def test_a_broken_object_becomes_one(value: dict[str, Any], data: st.DataObject) -> None:
     text = json.dumps({"k": value})
