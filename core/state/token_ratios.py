@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from core.calibration import Calibration
+from wasm_host import files
 
 NAME = "token-ratios.json"
 #: A larger file is not ours: 256 models with 25 ratios are 40 KB.
@@ -34,14 +35,9 @@ class TokenRatios:
     def _read(self) -> dict[str, tuple[int, ...]]:
         """What was kept; nothing if the file is not there, or is none."""
         try:
-            with self._path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-            if len(data) > MAX_BYTES:
-                raise ValueError("it is too large")
-            return msgspec.json.decode(data, type=dict[str, tuple[int, ...]])
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, msgspec.MsgspecError) as exc:
+            data = files.read_if_there(self._path, MAX_BYTES)
+            return {} if data is None else msgspec.json.decode(data, type=dict[str, tuple[int, ...]])
+        except (files.Unusable, ValueError, msgspec.MsgspecError) as exc:
             self._say(f"{self._path}: what was learned of models' tokens cannot be read and is learned anew: {exc}")
             return {}
 
@@ -58,9 +54,7 @@ class TokenRatios:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._owned():
                 return
-            fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(self.calibration.ratios))
-            fresh.replace(self._path)
+            files.write(self._path, msgspec.json.encode(self.calibration.ratios))
         except OSError as exc:
             self._say(f"{self._path}: what was learned of models' tokens cannot be kept: {exc}")
         self._saved = changes

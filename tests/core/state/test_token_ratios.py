@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -68,3 +69,15 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     ratios.save()
     ratios.save()
     assert len([text for text in said if "cannot be kept" in text]) == 1
+
+
+def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b'{"m": [1200, 1200, 1200]}')
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / NAME).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / NAME)
+    for folder in ("link", "pipe"):
+        said: list[str] = []
+        assert opened(tmp_path / folder, said).calibration.factors == {}
+        assert len(said) == 1
