@@ -7,6 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from core.dialects.base import ClientDialect, ProviderDialect
+from core.dialects.provider_errors import retry_delay
 from core.errors import UpstreamFailed
 from core.exchange import ProviderKey
 from core.patience import Patience
@@ -61,8 +62,12 @@ async def failure(reply: Reply, dialect: ProviderDialect, client: ClientDialect)
     kind, message = dialect.decode_error(reply.status, body[:MAX_ERROR])
     same = dialect.name == client.name and len(body) < MAX_ERROR
     verbatim = body if same and _is_object(body) else b""
-    failed = UpstreamFailed(reply.status, message, stage="answered", type=kind, body=verbatim)
+    # Some say 400 of a key: whoever goes by the status must know that it is not the request.
+    status = 401 if (reply.status, kind) == (400, "authentication_error") else reply.status
+    failed = UpstreamFailed(status, message, stage="answered", type=kind, body=verbatim)
     failed.headers = response_headers(reply.headers, same=same)
+    if not failed.headers.keys() & {"retry-after", "retry-after-ms"} and (delay := retry_delay(body)):
+        failed.headers["retry-after"] = delay
     return failed
 
 

@@ -8,6 +8,9 @@ from core.dialects.provider_errors import decode_error
 from core.exchange import Candidate
 from core.messages import Request, Response
 
+#: The reason in the details of the error (google.rpc.ErrorInfo).
+_BAD_KEY = b'"API_KEY_INVALID"'
+
 
 class Gemini:
     """`core.dialects.base.ProviderDialect` for `generateContent` and `streamGenerateContent`.
@@ -38,4 +41,6 @@ class Gemini:
         return gemini_stream.Decoder(self._new_id)
 
     def decode_error(self, status: int, body: bytes) -> tuple[str, str]:
-        return decode_error(status, body)
+        """A key that is not valid is a 400 here."""
+        type, message = decode_error(status, body)
+        return ("authentication_error" if _BAD_KEY in body else type), message

@@ -6,6 +6,7 @@ The message is kept verbatim, because clients act on its words ("prompt is too l
 
 import html
 import re
+from math import ceil
 
 import msgspec
 from msgspec import Raw, Struct
@@ -19,6 +20,7 @@ _MAX_NESTING = 3
 
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
 _TAGS = re.compile(r"<(?:script|style)\b.{0,20000}?</(?:script|style)>|<[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
+_RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
 _SPACE = re.compile(r"\s+")
 
 
@@ -47,6 +49,12 @@ def decode_error(status: int, body: bytes) -> tuple[str, str]:
         type = type_of_status(status)
     message = message or f"the provider answered {status} without a message"
     return type, message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+
+
+def retry_delay(body: bytes) -> str:
+    """Whole seconds to wait, as Google says them within the error (google.rpc.RetryInfo); empty if it says none."""
+    found = _RETRY_DELAY.search(body)
+    return str(ceil(float(found[1]))) if found else ""
 
 
 def _read(body: bytes, nesting: int) -> tuple[str, str]:

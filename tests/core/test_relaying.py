@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from core import relaying
-from core.dialects import CLIENTS
+from core.dialects import CLIENTS, PROVIDERS
 from core.errors import UpstreamFailed
 from core.exchange import ProviderKey
 from core.patience import Patience
@@ -46,6 +46,32 @@ def test_an_error_whose_body_breaks_off_keeps_its_status() -> None:
     assert (failed.status, failed.type, failed.stage) == (429, "rate_limit_error", "answered")
     assert failed.headers == {"retry-after": "7"}
     assert not failed.body
+
+
+QUOTA = b'[{"error":{"code":429,"message":"m","details":[{"@type":"t/google.rpc.RetryInfo","retryDelay":"%s"}]}}]'
+
+
+@pytest.mark.parametrize(
+    ("delay", "headers", "expected"),
+    [
+        (b"34.07s", {}, {"retry-after": "35"}),
+        (b"34s", {"retry-after": "2"}, {"retry-after": "2"}),
+        (b"34s", {"retry-after-ms": "9"}, {"retry-after-ms": "9"}),
+        (b"soon", {}, {}),
+        (b"99999999999s", {}, {}),
+    ],
+)
+def test_a_wait_that_is_said_in_the_error_counts_unless_a_header_says_one(
+    delay: bytes, headers: dict[str, str], expected: dict[str, str]
+) -> None:
+    assert failure(429, QUOTA % delay, headers=headers).headers == expected
+
+
+@pytest.mark.parametrize(("status", "seen"), [(400, 401), (403, 403), (500, 500)])
+def test_a_key_that_is_refused_with_a_400_is_no_mistake_of_the_request(status: int, seen: int) -> None:
+    body = b'{"error":{"code":400,"message":"API key not valid.","details":[{"reason":"API_KEY_INVALID"}]}}'
+    failed = asyncio.run(relaying.failure(Reply(status, {}, chunks(body)), PROVIDERS["gemini"], ANTHROPIC))
+    assert (failed.status, failed.type, failed.message) == (seen, "authentication_error", "API key not valid.")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>busy</html>", b'{"cut', b"[1]", b"\x1f\x8b\x08"])
