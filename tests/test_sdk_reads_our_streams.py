@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from neutral import streams
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
 
 from core.dialects import CLIENTS
 from core.messages import (
@@ -72,6 +73,13 @@ def read_by_openai(events: list[StreamEvent]) -> ChatCompletion:
         return stream.get_final_completion()
 
 
+def read_by_responses(events: list[StreamEvent]) -> Any:
+    http = answering("openai-responses", events)
+    client = openai.OpenAI(api_key="k", base_url="http://proxy", http_client=http, max_retries=0)
+    with client.responses.stream(model="m", input="x") as stream:
+        return stream.get_final_response()
+
+
 def test_anthropic_s_sdk_puts_the_message_together() -> None:
     message = read_by_anthropic(STREAM)
     assert message["content"] == [
@@ -101,25 +109,37 @@ def test_openai_s_sdk_puts_the_completion_together() -> None:
     assert (completion.usage.prompt_tokens, completion.usage.total_tokens) == (21, 28)
 
 
+def test_openai_s_sdk_puts_the_response_together() -> None:
+    response = read_by_responses(STREAM)
+    assert [item.type for item in response.output] == ["reasoning", "message", "function_call", "function_call"]
+    assert (response.output[0].summary[0].text, response.output_text) == ("hm", "a\u2028b ☃")
+    calls = [(item.name, item.call_id, json.loads(item.arguments)) for item in response.output[2:]]
+    assert calls == [("f", "t1", {"a": 'x"y'}), ("g", "t2", {})]
+    assert (response.status, response.usage.input_tokens, response.usage.total_tokens) == ("completed", 21, 28)
+
+
 @given(events=streams(reasons=("end_turn",)))  # OpenAI's helper raises on length and content_filter
 @settings(max_examples=15, deadline=None)
-def test_both_read_any_stream_alike(events: list[StreamEvent]) -> None:
+def test_all_read_any_stream_alike(events: list[StreamEvent]) -> None:
     text = "".join(event.data for event in events if isinstance(event, BlockDelta) and event.kind == "text")
     message = read_by_anthropic(events)
     assert "".join(block["text"] for block in message["content"] if block["type"] == "text") == text
     assert (read_by_openai(events).choices[0].message.content or "") == text
+    assert read_by_responses(events).output_text == text
 
 
 @pytest.mark.parametrize("at", [2, 5, len(STREAM) - 2])
-def test_an_error_in_the_middle_is_raised_by_both(at: int) -> None:
+def test_an_error_in_the_middle_is_raised_by_all(at: int) -> None:
     events = [*STREAM[:at], StreamError("overloaded_error", "no room")]
     with pytest.raises(anthropic.APIStatusError, match="no room"):
         read_by_anthropic(events)
     with pytest.raises(openai.APIError, match="no room"):
         read_by_openai(events)
+    with pytest.raises(openai.APIError, match="no room"):
+        read_by_responses(events)
 
 
-def test_a_whole_answer_is_valid_for_both() -> None:
+def test_a_whole_answer_is_valid_for_all() -> None:
     body = CLIENTS["anthropic"].encode_response(
         CLIENTS["openai"].decode_response(
             b'{"id":"c","model":"m","choices":[{"message":{"content":"a","reasoning_content":"b"},"finish_reason":"stop"}]}'
@@ -130,3 +150,6 @@ def test_a_whole_answer_is_valid_for_both() -> None:
     assert [block.type for block in message.content] == ["thinking", "text"]
     completion = CLIENTS["openai"].encode_response(CLIENTS["anthropic"].decode_response(body), REQUEST)
     assert ChatCompletion.model_validate_json(completion, strict=True).choices[0].message.content == "a"
+    answer = CLIENTS["openai-responses"].encode_response(CLIENTS["anthropic"].decode_response(body), REQUEST)
+    read = Response.model_validate_json(answer, strict=True)
+    assert ([item.type for item in read.output], read.output_text) == (["reasoning", "message"], "a")

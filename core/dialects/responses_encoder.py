@@ -4,7 +4,8 @@ Source: OpenAI's API reference, "Streaming events". Every event has its number i
 and closed, and once more repeated whole in the last event.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +40,15 @@ _CODES = {
     "invalid_request_error": "invalid_prompt",
 }
 _Kind = Literal["text", "thinking", "call", "free_text", "other"]
+#: The event of a delta, and its fields after those that each event of an item has.
+_DELTAS: Mapping[str, tuple[str, dict[str, Any]]] = MappingProxyType(
+    {
+        "text": ("output_text.delta", {"content_index": 0, "delta": "", "logprobs": []}),
+        "thinking": ("reasoning_summary_text.delta", {"summary_index": 0, "delta": ""}),
+        "call": ("function_call_arguments.delta", {"delta": ""}),
+    }
+)
+_NOTHING = (b"", b"", b"")
 
 
 class Encoder:
@@ -57,6 +67,7 @@ class Encoder:
         self._kind: _Kind = "other"
         self._said: list[str] = []
         self._signature = ""
+        self._around = _NOTHING
         self._end: tuple[str, Usage] = ("", Usage())
 
     def encode(self, event: StreamEvent) -> bytes:
@@ -102,6 +113,7 @@ class Encoder:
         self._block, self._said, self._signature = msgspec.structs.replace(block), [], block.signature or ""
         self._id = new_item_id(block, self._tools, self._new_id)
         self._kind = self._kind_of(block)
+        self._around = self._template() if self._kind in _DELTAS else _NOTHING
         item = item_of(block, self._id, self._tools, "in_progress")
         opened = self._event("response.output_item.added", output_index=len(self._output), item=item)
         match block:
@@ -124,16 +136,28 @@ class Encoder:
             return b""
         first = not self._said
         self._said.append(data)
-        match self._kind:
-            case "text":
-                return self._of_item("output_text.delta", content_index=0, delta=data, logprobs=[])
-            case "thinking":
-                part = {"summary_index": 0, "part": summary_text("")}
-                opened = self._of_item("reasoning_summary_part.added", **part) if first else b""
-                return opened + self._of_item("reasoning_summary_text.delta", summary_index=0, delta=data)
-            case "call":
-                return self._of_item("function_call_arguments.delta", delta=data)
-        return b""  # a free text is known when its whole JSON is
+        if self._kind not in _DELTAS:
+            return b""  # a free text is known when its whole JSON is
+        opened = b""
+        if first and self._kind == "thinking":
+            opened = self._of_item("reasoning_summary_part.added", summary_index=0, part=summary_text(""))
+        self._number += 1
+        head, middle, tail = self._around
+        return b"%b%b%d%b%b%b" % (opened, head, self._number, middle, msgspec.json.encode(data), tail)
+
+    def _template(self) -> tuple[bytes, bytes, bytes]:
+        """A delta of the open item around its number and its text: all else is the same in each of them."""
+        name, fields = _DELTAS[self._kind]
+        body = {
+            "type": f"response.{name}",
+            "sequence_number": 0,
+            "item_id": self._id,
+            "output_index": len(self._output),
+        }
+        whole = sse.encode(msgspec.json.encode(body | fields), body["type"])
+        head, number, rest = whole.partition(b'"sequence_number":')
+        middle, text, tail = rest.removeprefix(b"0").partition(b'"delta":')
+        return head + number, middle + text, tail.removeprefix(b'""')
 
     def _close(self) -> bytes:
         block = self._block

@@ -9,6 +9,7 @@ from core.dialects.base import Origin
 from core.dialects.openai_responses import OpenAIResponses
 from core.dialects.relay import make_relay
 from core.dialects.sealing import sealed_response
+from core.dialects.stop_strings import CutAtStop
 from core.errors import BadRequest, UpstreamFailed
 from core.exchange import Candidate, Target
 from core.messages import Block, Request, Response, Source, ToolChoice, Usage
@@ -238,3 +239,66 @@ def test_usage_is_counted_once() -> None:
     usage = {"input_tokens": 20, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 12}}
     body = {"object": "response", "status": "completed", "output": [], "usage": usage}
     assert DIALECT.decode_response(json.dumps(body).encode()).usage == Usage(input=8, cache_read=12, output=5)
+
+
+CREATED = event("response.created", response={"id": "resp_1", "model": "m", "status": "in_progress"})
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+SAID = [{"type": "output_text", "text": "hi", "annotations": []}]
+GOOD = (
+    CREATED
+    + event("response.output_item.added", output_index=0, item=MESSAGE)
+    + event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta="hi")
+    + event("response.output_item.done", output_index=0, item=MESSAGE | {"content": SAID, "status": "completed"})
+    + event("response.completed", response={"id": "resp_1", "status": "completed", "output": []})
+)
+SUCCESS = {"anthropic": b"event: message_stop", "openai": b'"finish_reason":"stop"'}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_cut_of_a_good_stream_is_a_success(client: str) -> None:
+    for at in range(len(GOOD) + 1):
+        for chunks in ([GOOD[:at]], [GOOD[here : here + 1] for here in range(at)]):
+            relay = make_relay(Origin(DIALECT, "p"), CLIENTS[client], decode(stream=True))
+            frames = [frame for piece in chunks for frame in relay.feed(piece)] + relay.end()
+            whole = at == len(GOOD)
+            assert (frames[-1].kind, relay.complete) == ("terminal" if whole else "error", whole), at
+            shown = b"".join(frame.data for frame in frames)
+            assert (b"response.completed" in shown if client == DIALECT.name else SUCCESS[client] in shown) is whole, at
+
+
+def test_errors_go_on_counting() -> None:
+    """Whoever finds the fault, the last event's number is the next; also where a delta like the last was not parsed."""
+    delta = event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta="hi")
+    opening = [CREATED, event("response.output_item.added", output_index=0, item=MESSAGE), delta, delta, delta]
+    numbered = [piece.replace(b'{"type"', b'{"sequence_number": %d, "type"' % at) for at, piece in enumerate(opening)]
+    relay = make_relay(Origin(DIALECT, "p"), DIALECT, decode(stream=True))
+    frames = [frame for piece in numbered for frame in relay.feed(piece)]
+    assert b"".join(frame.data for frame in frames) == b"".join(numbered)
+    last = json.loads(relay.fail("timeout_error", "too slow").partition(b"data: ")[2])
+    assert (last["type"], last["sequence_number"]) == ("response.failed", 5)
+    assert (last["response"]["id"], last["response"]["status"], last["error"]["message"]) == (
+        "resp_1",
+        "failed",
+        "too slow",
+    )
+
+
+def test_a_change_leaves_reasoning_to_its_own_provider() -> None:
+    """With a change between them even a stream of the same dialect is read and written anew: ids and all survive."""
+    items: list[dict[str, Any]] = [
+        {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "E"},
+        {
+            "id": "rs_2",
+            "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": "hm"}],
+            "encrypted_content": "F",
+        },
+    ]
+    stream = CREATED
+    for at, item in enumerate(items):
+        stream += event("response.output_item.added", output_index=at, item=item | {"summary": []})
+        stream += event("response.output_item.done", output_index=at, item=item)
+    stream += event("response.completed", response={"id": "resp_1", "status": "completed", "output": []})
+    relay = make_relay(Origin(DIALECT, "p", (CutAtStop(["never"]),)), DIALECT, decode(stream=True))
+    data = b"".join(frame.data for frame in relay.feed(stream))
+    assert json.loads(data.rstrip().rpartition(b"data: ")[2])["response"]["output"] == items
