@@ -147,14 +147,9 @@ class Encoder:
 
     def _template(self) -> tuple[bytes, bytes, bytes]:
         """A delta of the open item around its number and its text: all else is the same in each of them."""
-        name, fields = _DELTAS[self._kind]
-        body = {
-            "type": f"response.{name}",
-            "sequence_number": 0,
-            "item_id": self._id,
-            "output_index": len(self._output),
-        }
-        whole = sse.encode(msgspec.json.encode(body | fields), body["type"])
+        name, fields = f"response.{_DELTAS[self._kind][0]}", _DELTAS[self._kind][1]
+        body = {"type": name, "sequence_number": 0, "item_id": self._id, "output_index": len(self._output)}
+        whole = sse.encode(msgspec.json.encode(body | fields), name)
         head, number, rest = whole.partition(b'"sequence_number":')
         middle, text, tail = rest.removeprefix(b"0").partition(b'"delta":')
         return head + number, middle + text, tail.removeprefix(b'""')
