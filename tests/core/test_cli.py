@@ -159,7 +159,7 @@ def test_explain_refuses_with_the_reason(cli: Cli) -> None:
     code, out, _ = cli("explain", "-", "--config", "config.toml", stdin=b"{")
     assert (code, out.startswith("error: body: not valid JSON")) == (1, True)
     code, found = cli.json("explain", "-", "--dialect", "x", "--config", "config.toml", stdin=ASK)
-    assert (code, found) == (1, {"error": {"message": "dialect 'x' is not one of anthropic, openai"}})
+    assert (code, found) == (1, {"error": {"message": "dialect 'x' is not one of anthropic, openai, openai-responses"}})
     code, _, err = cli("explain", "nothing.json")
     assert (code, err) == (1, "error: nothing.json: No such file or directory\n")
 
