@@ -252,6 +252,7 @@ class RoutingSettings(Section):
     long_context_hysteresis: int = Field(default=20_000, ge=0)
     thinking_min_effort: Literal["low", "medium", "high", "xhigh", "max"] = "high"
     background_models: tuple[str, ...] = ("*haiku*",)
+    image_agent: bool = False
     web_search: Literal["required", "optional"] = "required"
 
     @field_validator("default")

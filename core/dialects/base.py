@@ -14,10 +14,15 @@ from core.messages import Request, Response, StreamEvent, Usage
 class StreamDecoder(Protocol):
     """Provider's bytes to events. One a stream."""
 
-    #: What the provider has said so far; `MessageDelta` carries the last word.
-    usage: Usage
-    #: The provider has said that the answer is whole, perhaps before `MessageStop` is given.
-    complete: bool
+    @property
+    def usage(self) -> Usage:
+        """What the provider has said so far; `MessageDelta` carries the last word."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """The provider has said that the answer is whole, perhaps before `MessageStop` is given."""
+        ...
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Events that are complete with this chunk; a provider's error becomes a `StreamError`."""

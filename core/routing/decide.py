@@ -56,6 +56,7 @@ class Deciding:
             dialect=self.snapshot.settings.providers[target.provider].dialect,
             search_optional=self.snapshot.settings.routing.web_search == "optional",
             tokens=self.tokens(target),
+            images_by=self.snapshot.image_agent(target, self.features.images),
         )
         if verdict.candidate is None:
             self.turned_away[target] = verdict.failures

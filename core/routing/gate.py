@@ -29,14 +29,16 @@ def check(
     dialect: str,
     search_optional: bool = False,
     tokens: int | None = None,
+    images_by: Target | None = None,
 ) -> Verdict:
     """`dialect` is the target's provider's. `search_optional`: a search that it cannot be asked for may be left out, if
     more is left of the request. `tokens`: of the request, as this target counts them, if that is known.
+    `images_by`: the target that looks at images for this one.
     """
     tokens = features.token_count if tokens is None else tokens
     failures: list[str] = []
     unverified: list[str] = []
-    notes: list[str] = []
+    notes = [f"images are looked at by {images_by}"] if images_by else []
     window = _room(card)
     if window is None:
         unverified.append("context_window")
@@ -50,7 +52,7 @@ def check(
         notes.append("web_search left out")
     searches = card.web_search if carried else False
     abilities = (
-        ("images", features.images > 0, card.images),
+        ("images", features.images > 0 and images_by is None, card.images),
         ("tools", bool(features.tools), card.tools),
         ("web_search", features.server_web_search and not left_out, searches),
         *((tool, True, carries(features.dialect, dialect, tool)) for tool in features.provider_tools),

@@ -70,8 +70,22 @@ class Snapshot:
 
     @cached_property
     def runtime_routes(self) -> Mapping[str, Target]:
+        """By scenario. With an image agent, images go to whom it asks; the request goes its own way."""
         routes = self.settings.routing.runtime.model_dump(exclude_none=True)
-        return {scenario: Target.parse(name) for scenario, name in routes.items()}
+        agent = self.settings.routing.image_agent
+        return {
+            scenario: Target.parse(name) for scenario, name in routes.items() if not (agent and scenario == "image")
+        }
+
+    def image_agent(self, target: Target, images: int) -> Target | None:
+        """Who looks at the images of a request for a target that is known to read none; None if nobody does."""
+        routing = self.settings.routing
+        if not (images and routing.image_agent and routing.runtime.image) or self.card(target).images is not False:
+            return None
+        looks = Target.parse(routing.runtime.image)
+        provider = self.settings.providers.get(looks.provider)
+        usable = provider is not None and provider.dialect != "loopback" and self.card(looks).images is not False
+        return looks if usable and not self.settings.simulated else None
 
     @cached_property
     def fallback(self) -> tuple[Target, ...]:

@@ -131,3 +131,10 @@ def test_a_target_is_judged_by_its_own_count() -> None:
     passed = gate(card, token_count=900, tokens=800, max_tokens=500)
     assert (passed.candidate.tokens, passed.candidate.max_tokens) == (800, 200)
     assert "counted as 800 tokens" in passed.notes
+
+
+def test_a_target_that_reads_no_images_passes_if_another_looks_at_them_for_it() -> None:
+    eye = Target("seer", "eye")
+    verdict = check(features(images=1), TARGET, ModelCard(images=False), dialect="anthropic", images_by=eye)
+    assert verdict.candidate is not None
+    assert "images are looked at by seer,eye" in verdict.notes

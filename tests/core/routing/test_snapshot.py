@@ -1,9 +1,11 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from facts import settings, snapshot
 
 from core import presets
+from core.config_file import parse
 from core.exchange import Target
 
 CONCEPT = {"a.md": "# A\nroute:: openai, gpt-7\nsynonyms:: some words\n"}
@@ -68,3 +70,43 @@ def test_rules_see_facts_of_targets_that_are_known() -> None:
     views = {view["name"]: view for view in snapshot().target_views}
     assert views["deepseek,deepseek-chat"]["images"] is False
     assert "max_output" not in views["deepseek,deepseek-chat"]
+
+
+AGENT = """\
+[providers.a]
+dialect = "openai"
+base_url = "http://127.0.0.1:1"
+[providers.a.models]
+blind = {{ images = false }}
+eye = {{ images = true }}
+unknown = {{}}
+[providers.l]
+dialect = "loopback"
+[routing]
+default = "a,blind"
+image_agent = {on}
+[routing.runtime]
+image = "{looks}"
+background = "a,blind"
+"""
+
+
+@pytest.mark.parametrize(
+    ("on", "looks", "model", "images", "found"),
+    [
+        ("true", "a,eye", "blind", 1, "a,eye"),
+        ("true", "a,unknown", "blind", 1, "a,unknown"),
+        ("false", "a,eye", "blind", 1, None),
+        ("true", "a,eye", "blind", 0, None),
+        ("true", "a,eye", "eye", 1, None),
+        ("true", "a,eye", "unknown", 1, None),
+        ("true", "a,blind", "blind", 1, None),
+        ("true", "l,eye", "blind", 1, None),
+    ],
+)
+def test_who_looks_at_images_for_whom(on: str, looks: str, model: str, images: int, found: str | None) -> None:
+    shot = snapshot(parse(AGENT.format(on=on, looks=looks), Path("/etc/c.toml")))
+    agent = shot.image_agent(Target("a", model), images)
+    assert (None if agent is None else str(agent)) == found
+    assert ("image" in shot.runtime_routes) == (on == "false")
+    assert "background" in shot.runtime_routes
