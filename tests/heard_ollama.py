@@ -16,7 +16,9 @@ def whole(body: Json) -> Heard:
 
 def stream(data: bytes) -> Heard:
     heard = Heard()
-    for line in data.decode().split("\n")[:-1]:
+    *lines, rest = data.decode().split("\n")
+    # A line that a closing bracket ends is whole, whether its line end came or not.
+    for line in [*lines, rest if rest.endswith("}") and _is_json(rest) else ""]:
         if not line.strip():
             continue
         value = loads(line)
@@ -26,6 +28,14 @@ def stream(data: bytes) -> Heard:
         need(not heard.terminal, "a line after the last")
         _take(heard, value)
     return heard
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _take(heard: Heard, value: Json) -> None:

@@ -158,6 +158,8 @@ BROKEN = {
         "error of another dialect": BEGUN + b'data: {"error":{"message":"x","type":"server_error"}}\n\n' + ENDING,
         "error that is null": BEGUN + b'event: error\ndata: {"type":"error","error":null}\n\n' + ENDING,
         "a tool call cut in half": START + TOOL + HALF,
+        "a tool call without an id": START + odd(TOOL, (b'"id":"t",', b"")) + odd(ENDING, (b"end_turn", b"tool_use")),
+        "a tool call without a name": START + odd(TOOL, (b'"name":"f"', b'"name":""')) + ENDING,
     },
     "openai": {
         "nothing": b"",

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from upstream_wire import signature
 
-from strict import Json, anthropic, openai
+from strict import Json, anthropic, openai, openai_responses
 from strict.judging import judge
 
 KEY = {"anthropic-version": "2023-06-01", "x-api-key": "k", "authorization": "Bearer k"}
 PNG = "iVBORw0KGgo="
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
 def messages_body() -> Json:
@@ -72,6 +73,30 @@ def chat_body() -> Json:
     }
 
 
+def responses_body() -> Json:
+    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}", "detail": "auto"}
+    call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    output = {"type": "function_call_output", "output": "r"}
+    summary = [{"type": "summary_text", "text": "hm"}]
+    return {
+        "model": "gpt-5.1",
+        "instructions": "s",
+        "max_output_tokens": 16,
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "store": False,
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "x"}, picture]},
+            {"type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": signature("hm")},
+            call | {"call_id": "t1", "id": "fc_1"},
+            call | {"call_id": "t2"},
+            output | {"call_id": "t1", "output": [picture]},
+            output | {"call_id": "t2"},
+        ],
+        "tools": [{"type": "function", "name": "f", "parameters": OPEN, "strict": False}],
+    }
+
+
 def changed(body: Json, path: str, value: Any) -> Json:
     """The body with another value at a path; `...` takes it away."""
     *parents, last = [int(key) if key.lstrip("-").isdigit() else key for key in path.split(".")]
@@ -89,6 +114,7 @@ def changed(body: Json, path: str, value: Any) -> Json:
 def test_what_is_sound_is_taken() -> None:
     assert anthropic.problems("/v1/messages?beta=true", KEY, messages_body()) == []
     assert openai.problems("/v1/chat/completions", KEY, chat_body()) == []
+    assert openai_responses.problems("/v1/responses", KEY, responses_body()) == []
     assert judge("/v1/messages", KEY, messages_body()) == judge("/x/chat/completions", KEY, chat_body()) == []
 
 
@@ -170,6 +196,45 @@ def test_what_anthropic_refuses(path: str, value: Any, why: str) -> None:
 )
 def test_what_openai_refuses(path: str, value: Any, why: str) -> None:
     found = openai.problems("/v1/chat/completions", KEY, changed(chat_body(), path, value))
+    assert any(why in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        ("input", [], "'input'"),
+        ("model", ..., "'model'"),
+        ("max_tokens", 9, "Unknown parameter"),
+        ("stop", ["x"], "Unknown parameter"),
+        ("max_output_tokens", 15, ">= 16"),
+        ("temperature", 0.5, "not supported"),
+        ("reasoning.effort", "max", "Invalid value"),
+        ("user", "u" * 65, "maximum length 64"),
+        ("tools.0.name", "a.b", "pattern"),
+        ("tools.0.parameters", {"type": "object"}, "missing properties"),
+        ("tools.0.strict", True, "additionalProperties"),
+        ("tools.0.function", {}, "Unknown parameter"),
+        ("tool_choice", {"type": "function", "name": "g"}, "not found"),
+        ("text", {"format": {"type": "json_schema", "schema": OPEN}}, "text.format.name"),
+        ("input.0.role", "tool", "Supported values"),
+        ("input.0.content.0.type", "text", "Supported values"),
+        ("input.0.content.1.image_url", "data:image/png;base64,?", "data URL"),
+        ("input.0.name", "n", "Unknown parameter"),
+        ("input.1.encrypted_content", "tp1.other.x", "could not be verified"),
+        ("input.1.encrypted_content", ..., "not persisted"),
+        ("input.1.summary", ..., "'input[1].summary'"),
+        ("input.1.id", "msg_1", "begins with 'rs'"),
+        ("input.2", {"role": "user", "content": "u"}, "required following item"),
+        ("input.2.arguments", "{", "string of JSON"),
+        ("input.2.id", "call_1", "begins with 'fc'"),
+        ("input.3.call_id", "t1", "Duplicate"),
+        ("input.3", ..., "No tool call found"),
+        ("input.5", ..., "No tool output found"),
+        ("input.5.output", None, "'input[5].output'"),
+    ],
+)
+def test_what_openai_s_responses_refuse(path: str, value: Any, why: str) -> None:
+    found = openai_responses.problems("/v1/responses", KEY, changed(responses_body(), path, value))
     assert any(why in each for each in found), found
 
 

@@ -14,6 +14,7 @@ from core.messages import Block, StreamError, Usage
 
 CUT = StreamError("api_error", "the provider's stream ended before its message_stop")
 NO_REASON = StreamError("api_error", "the provider sent a message_stop without having sent a stop_reason")
+NAMELESS = StreamError("api_error", "the provider sent a tool call without an id or a name")
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(\w+)"')
 
@@ -83,6 +84,11 @@ def opened_block(raw: Raw) -> Block:
     except msgspec.ValidationError:
         found = _TYPE.search(bytes(raw))
         return Block(type=found[1].decode() if found else "")
+
+
+def is_nameless(block: Block) -> bool:
+    """Whether this is a call that no client could run or answer."""
+    return block.type == "tool_use" and not (block.id and block.name)
 
 
 def event_name(event: sse.Event) -> str | None:

@@ -1,7 +1,16 @@
 """Anthropic's stream passed through: what each event is."""
 
 from core import sse
-from core.dialects.anthropic_events import NO_REASON, Event, broken, event_name, opened_block, read_event
+from core.dialects.anthropic_events import (
+    NAMELESS,
+    NO_REASON,
+    Event,
+    broken,
+    event_name,
+    is_nameless,
+    opened_block,
+    read_event,
+)
 from core.dialects.frames import Scan
 from core.messages import StreamError, Usage
 
@@ -53,6 +62,8 @@ class Scanner:
     def _block_start(self, event: Event) -> Scan:
         self._index += 1
         block = opened_block(event.content_block)
+        if is_nameless(block):
+            return Scan("error", error=NAMELESS)
         empty = block.type in _EMPTY_BLOCKS and not (block.text or block.thinking)
         return self._at_its_place(event, _OPENED if empty else _FILLED)
 

@@ -6,7 +6,17 @@ import msgspec
 
 from core import sse
 from core.dialects.anthropic_blocks import write_block
-from core.dialects.anthropic_events import CUT, NO_REASON, Event, broken, event_name, opened_block, read_event
+from core.dialects.anthropic_events import (
+    CUT,
+    NAMELESS,
+    NO_REASON,
+    Event,
+    broken,
+    event_name,
+    is_nameless,
+    opened_block,
+    read_event,
+)
 from core.dialects.usage import to_anthropic
 from core.dialects.wire_decoder import WireDecoder
 from core.messages import (
@@ -55,6 +65,9 @@ class Decoder(WireDecoder):
     def _block_start(self, event: Event) -> list[StreamEvent]:
         """The block, empty; what some servers put into it at once comes as its first delta."""
         sent = opened_block(event.content_block)
+        if is_nameless(sent):
+            self._over = True
+            return [NAMELESS]
         self._tool_used |= sent.type == "tool_use"
         bare = Block(type=sent.type, id=sent.id, name=sent.name, data=sent.data)
         if sent.type == "thinking":

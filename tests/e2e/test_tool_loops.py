@@ -145,7 +145,48 @@ def openai_result(call: Any) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call.id, "content": "seen" if call.function.name == "f" else "Error: none"}
 
 
-LOOPS = {"anthropic": anthropic_loop, "openai": openai_loop}
+def responses_loop(url: str, providers: Sequence[str], *, stream: bool) -> tuple[list[Any], str]:
+    """The same for a client of Responses that stores nothing and sends every item back."""
+    tools: Any = [{"type": "function", "name": name, "parameters": SCHEMA, "strict": False} for name in ("f", "g")]
+    items: list[Any] = [{"role": "user", "content": prompt(*STEPS)}]
+    called: list[Any] = []
+    with openai_checks.client(url) as sdk:
+        for name in providers:
+            body: Any = {
+                "model": target(name),
+                "reasoning": {"effort": "low", "summary": "auto"},
+                "include": ["reasoning.encrypted_content"],
+                "store": False,
+                "input": items,
+                "tools": tools,
+            }
+            response: Any
+            if stream:
+                with sdk.responses.stream(**body) as events:
+                    response = events.get_final_response()
+            else:
+                response = sdk.responses.create(**body)
+            calls = [item for item in response.output if item.type == "function_call"]
+            if not calls:
+                return called, response.output_text
+            called += [(call.name, json.loads(call.arguments)) for call in calls]
+            items += [
+                item.model_dump(
+                    exclude_none=True, exclude={"parsed_arguments": True, "content": {"__all__": {"parsed"}}}
+                )
+                for item in response.output
+            ]
+            items += map(responses_result, calls)
+    raise AssertionError(f"no end after {called}")
+
+
+def responses_result(call: Any) -> dict[str, Any]:
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}", "detail": "auto"}
+    output = [{"type": "input_text", "text": "see"}, image] if call.name == "f" else "Error: no such thing"
+    return {"type": "function_call_output", "call_id": call.call_id, "output": output}
+
+
+LOOPS = {"anthropic": anthropic_loop, "openai": openai_loop, "openai-responses": responses_loop}
 
 
 def check(scene: Scene, client: str, providers: Sequence[str], *, stream: bool) -> list[Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from strict import Json, anthropic, deepseek, gemini, groq, ollama, openai, openrouter
+from strict import Json, anthropic, deepseek, gemini, groq, ollama, openai, openai_responses, openrouter
 
 #: Those of one provider before those of its dialect.
-MODULES: tuple[ModuleType, ...] = (deepseek, groq, openrouter, anthropic, gemini, ollama, openai)
+MODULES: tuple[ModuleType, ...] = (deepseek, groq, openrouter, anthropic, gemini, ollama, openai, openai_responses)
 
 
 def judge(path: str, headers: Mapping[str, str], body: Json) -> list[str]:

@@ -109,7 +109,7 @@ def _tools(body: Json) -> Iterator[str]:
             yield f"Invalid 'tools[{number}].function.name': string does not match pattern '^[a-zA-Z0-9_-]+$', or > 64"
         for name in {*tool, *function} - {"type", "function", "name", "description", "parameters", "strict", "custom"}:
             yield f"Unknown parameter: 'tools[{number}].{name}'."
-        yield from _parameters(str(function.get("name")), function.get("parameters"))
+        yield from parameters(str(function.get("name")), function.get("parameters"))
     if not tools:
         for name in ("tool_choice", "parallel_tool_calls"):
             if body.get(name) is not None:
@@ -121,7 +121,7 @@ def _tools(body: Json) -> Iterator[str]:
         yield f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'."
 
 
-def _parameters(name: str, schema: Any) -> Iterator[str]:
+def parameters(name: str, schema: Any) -> Iterator[str]:
     if schema is None:
         return
     why = ""
@@ -140,22 +140,23 @@ def _format(body: Json) -> Iterator[str]:
         if not _NAME.fullmatch(str(described.get("name", ""))):
             yield "Invalid 'response_format.json_schema.name': string does not match pattern '^[a-zA-Z0-9_-]+$'."
         if described.get("strict"):
-            yield from _strict(described.get("schema"))
+            yield from strict_schema("response_format", described.get("schema"))
 
 
-def _strict(schema: Any) -> Iterator[str]:
+def strict_schema(where: str, schema: Any) -> Iterator[str]:
+    """What `strict` demands of a schema ("Structured outputs", supported schemas)."""
     if isinstance(schema, list):
         for each in schema:
-            yield from _strict(each)
+            yield from strict_schema(where, each)
     if not isinstance(schema, dict):
         return
     if schema.get("type") == "object":
         if schema.get("additionalProperties") is not False:
-            yield "Invalid schema for response_format: 'additionalProperties' is required to be supplied and false."
+            yield f"Invalid schema for {where}: 'additionalProperties' is required to be supplied and false."
         if set(schema.get("required", ())) != set(schema.get("properties", ())):
-            yield "Invalid schema for response_format: 'required' is required to include every key in properties."
+            yield f"Invalid schema for {where}: 'required' is required to include every key in properties."
     for each in schema.values():
-        yield from _strict(each)
+        yield from strict_schema(where, each)
 
 
 def _messages(body: Json) -> Iterator[str]:
@@ -191,10 +192,10 @@ def _content(message: Json, path: str) -> Iterator[str]:
             if part.get("type") not in _PARTS.get(role, frozenset({"text"})):
                 yield f"Invalid '{path}.content[{at}]': {part.get('type')} is only allowed for role 'user'."
             elif part["type"] == "image_url":
-                yield from _image(part["image_url"].get("url", ""), f"{path}.content[{at}].image_url")
+                yield from image(part["image_url"].get("url", ""), f"{path}.content[{at}].image_url")
 
 
-def _image(url: str, path: str) -> Iterator[str]:
+def image(url: str, path: str) -> Iterator[str]:
     if url.startswith("data:"):
         found = _DATA_URL.fullmatch(url)
         if not (found and is_base64(found[1])):
