@@ -50,5 +50,5 @@ def restoring(request: Request, dialect: str) -> NamesRestored | None:
     if not longest:
         return None
     fits = ((fitting(tool.name, longest), tool.name) for tool in request.tools if not tool.type)
-    names = {short: name for short, name in fits if short is not name}
+    names = {short: name for short, name in fits if short != name}
     return NamesRestored(names) if names else None
