@@ -12,7 +12,7 @@ from core.dialects.sealing import sealed_response
 from core.dialects.stop_strings import CutAtStop
 from core.errors import BadRequest, UpstreamFailed
 from core.exchange import Candidate, Target
-from core.messages import Block, Request, Response, Source, ToolChoice, Usage
+from core.messages import Block, BlockDelta, Request, Response, Source, ToolChoice, Usage
 
 IDS = count(1)
 DIALECT = OpenAIResponses(lambda: 1_700_000_000.9, lambda: f"new_{next(IDS)}")
@@ -302,3 +302,14 @@ def test_a_change_leaves_reasoning_to_its_own_provider() -> None:
     relay = make_relay(Origin(DIALECT, "p", (CutAtStop(["never"]),)), DIALECT, decode(stream=True))
     data = b"".join(frame.data for frame in relay.feed(stream))
     assert json.loads(data.rstrip().rpartition(b"data: ")[2])["response"]["output"] == items
+
+
+def test_reasoning_that_comes_as_a_summary_and_as_text_is_told_once() -> None:
+    item: dict[str, Any] = {"id": "rs_1", "type": "reasoning", "summary": [], "content": []}
+    stream = CREATED + event("response.output_item.added", output_index=0, item=item)
+    stream += event("response.reasoning_summary_text.delta", output_index=0, summary_index=0, delta="short")
+    stream += event("response.reasoning_text.delta", output_index=0, content_index=0, delta="a long text")
+    stream += event("response.output_item.done", output_index=0, item=item)
+    decoder = DIALECT.stream_decoder()
+    said = [each.data for each in decoder.feed(stream) if isinstance(each, BlockDelta)]
+    assert said == ["short"]

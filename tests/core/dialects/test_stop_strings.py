@@ -1,10 +1,13 @@
 import pytest
 from msgspec import Raw
 
-from core.dialects import whole
+from core.dialects import CLIENTS, PROVIDERS, whole
 from core.dialects.stop_strings import CutAtStop, cutting
+from core.exchange import Candidate, Target
 from core.grammar import Grammar
 from core.messages import Block, Request, Response, StreamEvent
+from core.preparing import prepare
+from core.transformers import Chain
 
 CALL = Block(type="tool_use", id="c", name="f", input=Raw(b'{"a":1}'))
 
@@ -76,3 +79,12 @@ def test_a_stop_string_is_not_put_together_from_two_blocks() -> None:
 def test_only_what_the_provider_is_not_told_is_cut_here(dialect: str, count: int, needed: bool) -> None:
     request = Request(dialect="any", raw=b"{}", model="m", messages=[], stop=[f"s{number}" for number in range(count)])
     assert (cutting(request, dialect) is not None) is needed
+
+
+@pytest.mark.parametrize(("provider", "needed"), [("openai-responses", True), ("anthropic", False)])
+def test_a_request_brings_the_change_along(provider: str, needed: bool) -> None:
+    body = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}],"stop_sequences":["</block>"]}'
+    request = CLIENTS["anthropic"].decode_request(body)
+    candidate = Candidate(Target("p", "m"))
+    ready = prepare(request, CLIENTS["anthropic"], PROVIDERS[provider], candidate, Chain(), "http://127.0.0.1")
+    assert any(isinstance(change, CutAtStop) for change in ready.changes) is needed
