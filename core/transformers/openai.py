@@ -38,7 +38,6 @@ def _request(body: Body, _: Options, facts: Facts) -> None:
     body.drop(*_NOT_OPENAI)
     if is_reasoning(facts.model):
         body.drop(*_NOT_REASONING)
-        body.rename("max_tokens", "max_completion_tokens")
     body.edit("messages", foreign_members(body, _NOT_IN_MESSAGES))
     clean(body, "messages", "tools")
     body.drop("cache_control")
