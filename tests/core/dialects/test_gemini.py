@@ -206,6 +206,18 @@ def test_the_last_count_of_each_kind_counts() -> None:
     last = said(finish="STOP", usageMetadata={"candidatesTokenCount": 2, "thoughtsTokenCount": 6})
     events = streamed(sse(first, last))
     assert events[-2] == MessageDelta("end_turn", None, Usage(input=9, output=8, reasoning=6))
+    again = said(finish="STOP", usageMetadata={"promptTokenCount": 10, "candidatesTokenCount": 2})
+    more = said(finish="STOP", usageMetadata={"thoughtsTokenCount": 7})
+    events = streamed(sse(first, again, more))
+    assert events[-2] == MessageDelta("end_turn", None, Usage(input=10, output=9, reasoning=7))
+
+
+def test_an_error_behind_the_end_takes_it_back() -> None:
+    decoder = dialect().stream_decoder()
+    decoder.feed(sse(said({"text": "a"}, finish="STOP")))
+    assert decoder.complete
+    decoder.feed(sse({"error": {"message": "x"}}))
+    assert not decoder.complete
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,10 @@ def test_earlier_models_get_no_stand_in() -> None:
     [
         ([WORDS, redacted("text.S")], [{"text": "a", "thoughtSignature": "S"}]),
         ([WORDS, redacted("tail.S")], [{"text": "a"}, {"text": "", "thoughtSignature": "S"}]),
+        (
+            [WORDS, redacted("text.S"), redacted("text.T"), {"type": "text", "text": "b"}],
+            [{"text": "a", "thoughtSignature": "S"}, {"text": "b", "thoughtSignature": "T"}],
+        ),
         # as chat clients send them: reasoning first
         ([redacted("text.S"), WORDS], [{"text": "a", "thoughtSignature": "S"}]),
         ([redacted("tail.S"), WORDS], [{"text": "a"}, {"text": "", "thoughtSignature": "S"}]),
