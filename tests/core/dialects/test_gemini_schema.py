@@ -43,6 +43,10 @@ TEXT = {"$defs": {"Text": {"type": "string", "description": "a text"}}}
             },
         ),
         ({"type": "null"}, {"type": "STRING", "nullable": True}),
+        (
+            {"anyOf": [{"type": ["string", "null"]}, {"type": "number"}]},
+            {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}], "nullable": True},
+        ),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "STRING", "nullable": True}),
         ({"oneOf": [{"type": "string"}, {"type": "number"}]}, {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]}),
         ({"anyOf": [{"enum": ["a"]}, {"enum": [None]}]}, {"type": "STRING", "enum": ["a"], "nullable": True}),
