@@ -4,7 +4,7 @@
     event, data ─ encode ─▶ bytes
 
 A line ends with CR, LF or CRLF and with nothing else: U+2028 or U+0085 inside JSON text are ordinary characters.
-`id` and `retry` are for reconnecting, which no client of ours does: they are kept in `raw` and otherwise ignored.
+`id` and `retry` are for reconnecting, which no client of ours does: `without_reconnecting` takes them out.
 """
 
 import re
@@ -17,6 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 # Atomic, so that CRLF is never read as an empty line between a CR and an LF.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_RECONNECTING = re.compile(rb"(?m)(?:^|(?<=\r))(?:id|retry)(?::[^\r\n]*+)?(?:\r\n|\n|\r)")
 _LONGEST_BLANK = len(b"\r\n\r\n")
 
 
@@ -137,6 +138,17 @@ def _common(raw: bytes) -> Event | None:
     if not raw.startswith(b"data: ", line) or raw.find(b"\n", line) != len(raw) - 2 or b"\r" in raw:
         return None
     return Event(raw[7 : line - 1].decode("utf-8", "replace") if named else "", raw[line + 6 : -2], raw)
+
+
+def without_reconnecting(raw: bytes) -> bytes:
+    """The block without its `id` and `retry` lines.
+
+    A client has no use for them, and after an `id` OpenAI's SDK takes every blank line, a comment's too, for an event.
+    """
+    # A look costs little; nearly no provider sends them.
+    if not (b"\nid" in raw or b"\nretry" in raw or b"\r" in raw or raw.startswith((b"id", b"retry"))):
+        return raw
+    return _RECONNECTING.sub(b"", raw)
 
 
 def encode(data: bytes, name: str = "") -> bytes:

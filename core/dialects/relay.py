@@ -158,19 +158,19 @@ class _PassThrough(_Ending):
                 self._order.step(step)
         except GrammarViolation as exc:
             return self._broken(exc)
-        kind = scan.kind
+        kind, raw = scan.kind, sse.without_reconnecting(event.raw)
         if kind == "content" and scan.steps == _ONLY_A_DELTA and not (scan.hidden or self._scanner.complete):
-            self._alike.learn(event.raw)
-            self._last = event.raw
+            self._alike.learn(raw)
+            self._last = raw
         else:
             self._alike.forget()
         if scan.error:
             # The provider's own error event passes as it is; a fault that we found gets one of ours.
             ours = self.fail(scan.error.type, scan.error.message)
-            data = event.raw if scan.steps else ours
+            data = raw if scan.steps else ours
             return Frame("error", data, scan.error.type, scan.error.message)
         self.over = kind == "terminal"
-        return None if scan.hidden else Frame(kind, event.raw)
+        return None if scan.hidden else Frame(kind, raw)
 
 
 class _Translation(_Ending):

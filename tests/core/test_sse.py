@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streams import fed_in_every_way
 
-from core.sse import Decoder, Event, SSEError, comment, encode, parse
+from core.sse import Decoder, Event, SSEError, comment, encode, parse, without_reconnecting
 
 
 def events(chunks: list[bytes], max_event: int = 1 << 20) -> list[Event]:
@@ -86,3 +86,20 @@ def test_an_event_is_written_with_its_name() -> None:
     assert encode(b"{}", "ping") == b"event: ping\ndata: {}\n\n"
     assert encode(b"{}") == b"data: {}\n\n"
     assert parse(comment("alive")) == Event("", None, b": alive\n\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "left"),
+    [
+        (b"id: 7\ndata: 1\n\n", b"data: 1\n\n"),
+        (b"data: 1\nid\nretry:\n\n", b"data: 1\n\n"),
+        (b"retry: 10\r\ndata: 1\r\n\r\n", b"data: 1\r\n\r\n"),
+        (b"data: 1\rid: 7\rretry: 1\rdata: 2\r\r", b"data: 1\rdata: 2\r\r"),
+        (b"retry: 10\n\n", b"\n"),
+        (b"data: id: 7\nidentity: 1\nretryx\n\n", b"data: id: 7\nidentity: 1\nretryx\n\n"),
+        (b": id: 7\n\n", b": id: 7\n\n"),
+    ],
+)
+def test_lines_for_reconnecting_are_taken_out(raw: bytes, left: bytes) -> None:
+    assert without_reconnecting(raw) == left
+    assert parse(raw)[:2] == parse(left)[:2]
