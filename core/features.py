@@ -21,6 +21,7 @@ from core.routing.server_tools import NEEDED
 REQUEST_CLASSES = frozenset({"main", "subagent", "workflow", "auxiliary", "compaction", "side_reply"})
 BACKGROUND_CLASSES = frozenset({"auxiliary", "compaction"})
 SEARCH_TOOLS = frozenset({"web_search", "WebSearch", "googleSearch", "google_search"})
+CODEX = "codex"
 #: The permission classifier asks for a word or two.
 CLASSIFIER_TOKENS = 64
 PLAN_ON = ("plan mode is active", "plan mode still active", "## re-entering plan mode")
@@ -43,7 +44,7 @@ def extract(
     request: Request, headers: Mapping[str, str], *, token_count: int, settings: FeatureSettings, client_key: str
 ) -> Features:
     """The features of a request. Header names are lower-case; `client_key` is the client's name, never its secret."""
-    subagent = is_subagent(request, headers)
+    subagent, agent = is_subagent(request, headers), agent_of(headers)
     request_class = class_of(request, headers, subagent=subagent)
     return Features(
         dialect=request.dialect,
@@ -56,7 +57,7 @@ def extract(
         last_user=last_human_text(request, skip_code=settings.skip_code),
         thinking=wants_thinking(request),
         effort=effort_of(request.thinking),
-        web_search=wants_search(request),
+        web_search=wants_search(request, agent),
         server_web_search=wants_server_search(request),
         only_web_search=wants_only_search(request),
         provider_tools=tuple(tool.type for tool in request.tools if tool.type.startswith(NEEDED)),
@@ -69,7 +70,7 @@ def extract(
         subagent_target=find_subagent_tag(request),
         session_id=session_id(request, headers, client_key),
         client_key=client_key,
-        agent=agent_of(headers),
+        agent=agent,
     )
 
 
@@ -145,14 +146,15 @@ def wants_thinking(request: Request) -> bool:
     return effort_of(thinking) != "none"
 
 
-def wants_search(request: Request) -> bool:
+def wants_search(request: Request, agent: str) -> bool:
     """A search tool is what this request is about.
 
     Claude Code offers its function `WebSearch` with every main turn: among other tools, a function with a schema of its
-    own is just a tool. It counts when the provider must run it, or when it is the only one.
+    own is just a tool. It counts when the provider must run it, or when it is the only one. Codex offers the provider's
+    with every turn: it counts when no other tool is there, or it must be used.
     """
     named = len(request.tools) == 1 and request.tools[0].name in SEARCH_TOOLS
-    return named or wants_server_search(request)
+    return named or (wants_only_search(request) if agent == CODEX else wants_server_search(request))
 
 
 def wants_server_search(request: Request) -> bool:
@@ -170,9 +172,8 @@ def wants_only_search(request: Request) -> bool:
         return False
     choice = request.tool_choice
     named = choice.name if choice and choice.type == "tool" else ""
-    return all(map(_is_server_search, request.tools)) or any(
-        _is_server_search(tool) and named in {tool.name, tool.type} for tool in request.tools
-    )
+    forced = bool(named) and any(_is_server_search(tool) and named in {tool.name, tool.type} for tool in request.tools)
+    return forced or all(map(_is_server_search, request.tools))
 
 
 def latest_turn(messages: Sequence[Message]) -> Iterator[Message]:

@@ -14,7 +14,7 @@ from proxy import PATIENCE_S, RunningProxy, running
 
 BLOCKS = blocks(README, "sh", "text", "wat", "toml", "python")
 #: Blocks that set up a machine or start a client; `make run` and `make test` are what `.ci/run` does.
-NOT_RUN = ("make run", "ANTHROPIC_API_KEY=... make run", "export ANTHROPIC_BASE_URL")
+NOT_RUN = ("make run", "ANTHROPIC_API_KEY=... make run", "export ANTHROPIC_BASE_URL", "codex -c")
 #: What differs from run to run.
 VARIES = re.compile(r"(?<=fuel=)\d+|(?<=micros=)\d+|(?<=micros: )\[\d+\]|(?<=time: )[\d.]+")
 

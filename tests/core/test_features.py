@@ -179,6 +179,25 @@ def test_web_search(fields: dict[str, Any], web_search: bool, server: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("fields", "web_search"),
+    [
+        ({"tools": [*tools("exec_command"), Tool(type="web_search")]}, False),
+        ({"tools": [Tool(type="web_search")]}, True),
+        (
+            {
+                "tools": [*tools("exec_command"), Tool(name="web_search", type="web_search")],
+                "tool_choice": ToolChoice(type="tool", name="web_search"),
+            },
+            True,
+        ),
+    ],
+)
+def test_codex_offers_a_search_with_every_turn(fields: dict[str, Any], web_search: bool) -> None:
+    found = features({"user-agent": "codex_exec/0.169.0 (Debian 12; x86_64)"}, **fields)
+    assert (found.web_search, found.server_web_search) == (web_search, True)
+
+
+@pytest.mark.parametrize(
     ("messages", "images", "in_last_turn"),
     [
         ([said("user", text("x"))], 0, False),
