@@ -34,8 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def proxy(folder: Path, session_env: dict[str, str]) -> Iterator[RunningProxy]:
-    with running(session_env, "--plugins", str(folder / "plugins")) as started:
+def reader_env(folder: Path, session_env: dict[str, str]) -> dict[str, str]:
+    """A new user has counted no tokens yet; the session's proxies have, and keep that in their home."""
+    return {**session_env, "XDG_STATE_HOME": str(folder / "state")}
+
+
+@pytest.fixture(scope="module")
+def proxy(folder: Path, reader_env: dict[str, str]) -> Iterator[RunningProxy]:
+    with running(reader_env, "--plugins", str(folder / "plugins")) as started:
         yield started
 
 
@@ -74,32 +80,30 @@ def test_the_readme_is_understood() -> None:
     assert len([block for block in BLOCKS if block.language == "text"]) == len([out for _, out in runs() if out])
 
 
-def test_the_commands_show_what_the_readme_shows(
-    proxy: RunningProxy, folder: Path, session_env: dict[str, str]
-) -> None:
+def test_the_commands_show_what_the_readme_shows(proxy: RunningProxy, folder: Path, reader_env: dict[str, str]) -> None:
     [rule] = [block for block in BLOCKS if block.language == "wat"]
     for block, expected in runs():
         if block.line > rule.line and not (folder / "plugins" / "fast.wat").exists():
             (folder / "plugins" / "fast.wat").write_text(rule.text, "utf-8")
             proxy.wait_for(event="snapshot_swapped", rules=["fast", "wasm-demo"])
-        printed = shell(block, proxy, folder, session_env)
+        printed = shell(block, proxy, folder, reader_env)
         if expected is not None:
             assert VARIES.sub("N", printed) == VARIES.sub("N", expected.text), str(expected)
 
 
-def test_what_the_readme_says_of_answers(proxy: RunningProxy, folder: Path, session_env: dict[str, str]) -> None:
+def test_what_the_readme_says_of_answers(proxy: RunningProxy, folder: Path, reader_env: dict[str, str]) -> None:
     asks = [block for block in BLOCKS if block.language == "sh" and block.text.startswith("curl")]
-    answer, route = (shell(block, proxy, folder, session_env) for block in asks)
+    answer, route = (shell(block, proxy, folder, reader_env) for block in asks)
     assert "routed to openrouter,deepseek/deepseek-chat by the custom phase (reason: rule:wasm-demo)" in answer
     assert '"reason":"concept:use_opus"' in route
 
 
-def test_the_sdks_are_used_as_the_readme_shows(proxy: RunningProxy, session_env: dict[str, str]) -> None:
+def test_the_sdks_are_used_as_the_readme_shows(proxy: RunningProxy, reader_env: dict[str, str]) -> None:
     [block] = [block for block in BLOCKS if block.language == "python"]
     script = block.text.replace("http://127.0.0.1:3456", proxy.url)
     done = subprocess.run(
         [sys.executable, "-I", "-c", script],
-        env=session_env,
+        env=reader_env,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
