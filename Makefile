@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := $(wildcard config.toml)
 PROFILE ?= short
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test golden-all check plugins bench conformance prove comply compare catalogue test-plugins test-model lock clean
@@ -27,10 +28,10 @@ run: $(VENV)/.run ## Set up and serve on port 3456
 	@exec $(BIN)/terraphim-proxy serve --plugins plugins --taxonomy taxonomy $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.dev ## Set up and run all tests
-	@sh tools/clean_env.sh $(BIN)/python -m pytest
+	@sh tools/clean_env.sh $(BIN)/python -m pytest $(PARALLEL)
 
 golden-all: $(VENV)/.dev ## All golden cases, every stream cut at each byte (`make test` takes a sample)
-	@sh tools/clean_env.sh $(BIN)/python -m pytest -m "not toolchain" tests/test_golden_requests.py tests/test_golden_answers.py tests/test_golden_matrix.py
+	@sh tools/clean_env.sh $(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not toolchain" tests/test_golden_requests.py tests/test_golden_answers.py tests/test_golden_matrix.py
 
 check: $(VENV)/.dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
