@@ -16,6 +16,8 @@ from core.schema import ImageSettings
 
 #: What is kept for the next turns of a conversation, in characters of base64 of all images together.
 CACHE = 32 * 1024 * 1024
+#: Images of one request that are fetched at once: more is memory that a small request may cost.
+AT_ONCE = 4
 
 #: URL, most bytes, most seconds; UpstreamFailed says why there is nothing.
 Fetch = Callable[[str, int, float], Awaitable[bytes]]
@@ -43,10 +45,22 @@ class Pictures:
         return image_urls.with_sources(request, fetched)
 
     async def _all(self, places: dict[str, str], settings: ImageSettings) -> dict[str, Source]:
-        """All at once; the first failure ends the others."""
+        """Some at once; the first failure ends the others."""
+        gate, size, most = asyncio.Semaphore(AT_ONCE), 0, settings.max_total_bytes
+
+        async def one(url: str, path: str) -> Source:
+            nonlocal size
+            async with gate:
+                source = await self._one(url, path, settings)
+                size += len(source.data) * 3 // 4
+                if size > most:
+                    why = f"the images of this request are over {most} bytes together (images.max_total_bytes)"
+                    raise image_urls.refusal(path, why)
+                return source
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {url: group.create_task(self._one(url, path, settings)) for url, path in places.items()}
+                tasks = {url: group.create_task(one(url, path)) for url, path in places.items()}
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return {url: task.result() for url, task in tasks.items()}

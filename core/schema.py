@@ -144,12 +144,14 @@ class UpstreamSettings(Section):
 class ImageSettings(Section):
     """Images that a client names by URL, for providers that take no URLs. Only public addresses are asked.
 
-    `max_bytes` and `fetch_s` (seconds) bound one image, `max_count` the different ones of one request.
+    `max_bytes` and `fetch_s` (seconds) bound one image, `max_count` and `max_total_bytes` the different ones of one
+    request.
     """
 
     fetch: bool = True
     max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
     max_count: int = Field(default=20, ge=1)
+    max_total_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     fetch_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
 
 

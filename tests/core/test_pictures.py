@@ -8,7 +8,7 @@ from asked_images import NESTED, TEXT, image, request
 from core.errors import BadRequest, UpstreamFailed
 from core.image_urls import named
 from core.messages import Request
-from core.pictures import Pictures
+from core.pictures import AT_ONCE, Pictures
 from core.schema import ImageSettings
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -46,6 +46,18 @@ def test_all_images_of_a_request_are_fetched_at_once_and_each_once() -> None:
     assert sorted(web.asked) == ["http://a/1", "http://b/2"]
     assert web.most_together == 2
     assert web.limits == {(ON.max_bytes, ON.fetch_s)}
+
+
+def test_the_images_of_a_request_are_bounded_together_and_few_are_fetched_at_once() -> None:
+    pages = {str(n): PNG + b"x" * 292 for n in range(20)}
+    asked = request([image(f"http://a/{n}") for n in range(20)])
+    web = Web(**pages)
+    assert named(inlined(Pictures(web.fetch), asked, ImageSettings(max_total_bytes=6000))) == []
+    assert web.most_together == AT_ONCE
+    web = Web(**pages)
+    with pytest.raises(BadRequest, match=r"over 1300 bytes together \(images.max_total_bytes\)"):
+        inlined(Pictures(web.fetch), asked, ImageSettings(max_total_bytes=1300))
+    assert len(web.asked) < 20
 
 
 def test_a_request_without_any_is_the_same_and_asks_nobody() -> None:

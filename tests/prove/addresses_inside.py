@@ -24,6 +24,7 @@ from core.addresses import forbidden
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
 from core.upstream import Upstream
+from core.upstream.fetching import fetch
 from prove.cage import PORT, Network
 from prove.spellings import NAMING, PUBLIC, Spelling, spellings
 
@@ -133,6 +134,32 @@ class Trial:
             self._count(way, reached, one.host)
         os.environ.clear()
         os.environ.update(before)
+
+    # Images that clients name, which the proxy fetches for providers that take no addresses
+
+    def images(self) -> None:
+        """Every spelling in a URL, as a redirection, by name, and by a name that is bound anew."""
+        way = self.way("images by URL")
+        reached = self.way("control: images at public addresses, or redirected from there", expected=0)
+        asked = [f"{url(bracketed(address))}/a.png" for address in PUBLIC]
+        asked += [f"{url(PUBLIC[0])}/redirect/{number}" for number in range(len(self.spellings))]
+        reached.expected = len(asked)
+        asked += [f"{url(one.host)}/a.png" for one in self.spellings if usable(url(one.host))]
+        for number, one in enumerate(self.numeric):
+            self.network.names[f"i{number}.test"] = [[one.host.strip("[]")]]
+            self.network.names[f"n{number}.test"] = [[PUBLIC[0]], [one.host.strip("[]")]]
+            asked += [f"{url(f'{name}{number}.test')}/a.png" for name in "inn"]
+        reached.expected += len(self.numeric)
+
+        async def ask() -> None:
+            upstream = Upstream()
+            for each in asked:
+                with suppress(UpstreamFailed):
+                    await fetch(upstream, each, 1 << 16, 2.0)
+                self._count(way, reached, each)
+            await upstream.close()
+
+        asyncio.run(ask())
 
     def _count(self, way: Way, reached: Way, what: str) -> None:
         """Connections to public addresses are `reached`; all others are a breach."""
@@ -269,6 +296,7 @@ def main() -> None:
     with trial.network:
         trial.unguarded()
         trial.environment()
+        trial.images()
         trial.through_the_proxy()
     print(msgspec.json.encode(trial.ways).decode())
 
