@@ -3,10 +3,10 @@
 Source: Gemini API reference, "GenerateContentResponse"; what servers really send, from routers' issue trackers.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from core.dialects.openai_wire import NewId, read_error
 from core.dialects.usage import believed, read_usage
@@ -119,7 +119,9 @@ class Answer(Struct, rename="camel"):
     error: Raw = Raw()
 
 
-_read = msgspec.json.Decoder(Answer | list[Answer]).decode
+#: An empty list would be read as an event without words, and those that were due in its place as never said.
+_Pieces = Annotated[list[Answer], Meta(min_length=1)]
+_read = msgspec.json.Decoder(Answer | _Pieces).decode
 
 
 def read_answers(data: bytes) -> list[Answer]:

@@ -17,7 +17,8 @@ PLAYS: Final = Plays()
 #: What a bomb is when it is unpacked (bytes), and a line that is too long.
 BOMB, LINE = 256 * 1024 * 1024, 100 * 1000 * 1000
 _BLOCK: Final = 64 * 1024
-_NOT_JSON: Final = (
+#: Not JSON, or JSON that is no event and no answer of any dialect.
+_UNREADABLE: Final = (
     b'{"choices":[{', b"nul", b"[1,2", b'{"content":"\xff"}', b"{'a':1}", b"[]", b"null", b'{"a":}', b"[" * 5000,
 )  # fmt: skip
 
@@ -34,9 +35,7 @@ async def empty(play: Play) -> None:
 
 @PLAYS("bad_json")
 async def bad_json(play: Play) -> None:
-    bad = play.rng.choice(
-        (b'{"choices":[{', b"nul", b"[1,2", b'{"content":"\xff"}', b"{'a':1}", b"[]", b"null", b'{"a":}', b"[" * 5000)
-    )
+    bad = play.rng.choice(_UNREADABLE)
     if not play.streamed:
         await play.answer(bad)
         return

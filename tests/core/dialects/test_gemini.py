@@ -162,6 +162,10 @@ def test_stop_on_every_event_and_a_call_after_it(end: bytes) -> None:
         ),
         (b"data: {oops\n\n", ("api_error", "the provider sent an event that is not readable")),
         (
+            sse(said({"text": "a"}), [], said({"text": "c"}, finish="STOP")),  # where words were due
+            ("api_error", "the provider sent an event that is not readable"),
+        ),
+        (
             b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":"\xff"}}}]}}]}\n\n',
             ("api_error", "the provider sent an event that is not readable"),
         ),
