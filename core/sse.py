@@ -1,6 +1,6 @@
 """Server-sent events over bytes, without I/O (WHATWG HTML, section 9.2 "Server-sent events").
 
-    chunk ─ Decoder.feed ─▶ [Event]     Event.raw joined over a stream is the stream, byte for byte
+    chunk ─ Decoder.feed ─▶ [Event]     Event.raw joined over a stream is the stream, byte for byte, without its BOM
     event, data ─ encode ─▶ bytes
 
 A line ends with CR, LF or CRLF and with nothing else: U+2028 or U+0085 inside JSON text are ordinary characters.
@@ -28,7 +28,8 @@ class SSEError(ValueError):
 class Event(NamedTuple):
     """One event. `data` is None for a block without data lines (comments, blank lines): a sign of life, no content.
 
-    `name` is the `event` field, empty if there was none. `raw` is the block as it came, its blank line included.
+    `name` is the `event` field, empty if there was none. `raw` is the block as it came, its blank line included; only a
+    BOM before the first is left out.
     """
 
     name: str
@@ -92,7 +93,8 @@ class Decoder:
         if self._begun:
             return parse(raw)
         self._begun = True
-        return parse(raw.removeprefix(_BOM))._replace(raw=raw)  # a BOM anywhere else is part of a field's name
+        # Not kept in `raw` either: to the SDKs it is part of the first field's name, and they lose the first event.
+        return parse(raw.removeprefix(_BOM))  # a BOM anywhere else is part of a field's name
 
     def _too_long(self) -> SSEError:
         return SSEError(f"an event of the stream is longer than {self._max} bytes")

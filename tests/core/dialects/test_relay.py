@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neutral import streams
+from streams import fed_in_every_way
 
 from core.dialects import CLIENTS
 from core.dialects.base import Dialect, Origin
@@ -16,6 +17,7 @@ from core.messages import (
     Block,
     BlockDelta,
     BlockStart,
+    BlockStop,
     Message,
     MessageDelta,
     MessageStart,
@@ -29,6 +31,14 @@ from core.messages import (
 ANTHROPIC, OPENAI = CLIENTS["anthropic"], CLIENTS["openai"]
 PAIRS = [(one, other) for one in (ANTHROPIC, OPENAI) for other in (ANTHROPIC, OPENAI)]
 REQUEST = Request(dialect="any", raw=b"{}", model="m", messages=[Message(role="user", content=[])])
+ANSWER: list[StreamEvent] = [
+    MessageStart("m", "x", Usage(input=3)),
+    BlockStart(0, Block(type="text")),
+    BlockDelta(0, "text", "hi"),
+    BlockStop(0),
+    MessageDelta("end_turn", None, Usage(input=3, output=1)),
+    MessageStop(),
+]
 
 
 def wire(dialect: Dialect, events: Sequence[StreamEvent]) -> bytes:
@@ -120,6 +130,17 @@ def test_the_same_dialect_passes_byte_for_byte(dialect: Dialect, events: list[St
     _, frames = relayed(dialect, dialect, cut(stream, seed))
     shown = b"".join(frame.data for frame in frames)
     assert shown == stream
+
+
+@pytest.mark.parametrize("dialect", CLIENTS.values(), ids=lambda dialect: dialect.name)
+def test_a_byte_order_mark_is_not_passed_on(dialect: Dialect) -> None:
+    """Anthropic's SDK would lose the first event, and its helper raise an AssertionError."""
+    stream = wire(dialect, ANSWER)
+
+    def shown(chunks: list[bytes]) -> bytes:
+        return b"".join(frame.data for frame in relayed(dialect, dialect, chunks)[1])
+
+    assert fed_in_every_way(b"\xef\xbb\xbf" + stream, shown) == stream
 
 
 @pytest.mark.parametrize("client", [ANTHROPIC, OPENAI], ids=lambda dialect: dialect.name)
