@@ -6,6 +6,7 @@
 - `routing` decides: a `Snapshot` (settings, taxonomy, rules, targets) and `Features` give a `Decision` (`exchange`).
 - `wasm_host`, the sibling package, runs users' rules; `rolegraph` matches the markdown taxonomy.
 - `course` is its way through the candidates: `resilience` says what follows a failure, `standing` how each target is.
+- `guarding` is who may say no to it, and is told what it cost; `keeping` is what outlives it, here or in Redis.
 - `upstream` is the only way out; `pipeline` is the straight line through all of this.
 - `telemetry` names everything that is counted or logged; `errors` is everything that a client may read.
 """

@@ -20,6 +20,7 @@ from core.errors import NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
 from core.housekeeping import Housekeeping
+from core.keeping import Keeping
 from core.logs import LogWriter
 from core.open_connections import Connections
 from core.pipeline import Pipeline
@@ -30,7 +31,6 @@ from core.rule_events import RuleEvents
 from core.schema import PluginSettings
 from core.settings import Loaded, state_dir
 from core.standing import Standing
-from core.state.memory import MemorySessions
 from core.state.token_ratios import TokenRatios
 from core.target_events import TargetEvents
 from core.telemetry import Metrics
@@ -56,18 +56,21 @@ class Proxy:
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
         self._standing = Standing(TargetEvents(self.metrics, log.log))
+        self._keeping = Keeping()
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             means=Means(self._standing),
             upstream=self._upstream,
             counter=TokenCounter(),
-            sessions=MemorySessions(),
+            sessions=self._keeping.sessions,
             driver=HostDriver(self._host),
             calibration=self._ratios.calibration,
         )
         self.drain = Drain(time.monotonic)
         web = _web(self)
-        self.asgi = DataPlane(self.generations, pipeline, self.metrics, log, web, self.admission)
+        self.asgi = DataPlane(
+            self.generations, pipeline, self.metrics, log, web, self.admission, guards=self._keeping.guards
+        )
 
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
@@ -78,6 +81,7 @@ class Proxy:
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
+        self._keeping.use(generation)
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
         if self.connections.cap < server.max_connections:
@@ -95,6 +99,7 @@ class Proxy:
         reloads: set[asyncio.Task[bool]] = set()
         self._host.start()
         self._housekeeping.start()
+        await self._keeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
         loop = asyncio.get_running_loop()
         self.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))  # metrics are read in a thread
@@ -115,6 +120,7 @@ class Proxy:
             await asyncio.to_thread(self._ratios.close)
             await self._host.close()
             await self._upstream.close()
+            await self._keeping.close()
 
 
 def _web(proxy: Proxy) -> FastAPI:

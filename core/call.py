@@ -8,6 +8,7 @@ from core.dialects import CLIENTS
 from core.dialects.base import Dialect
 from core.errors import ProxyError
 from core.exchange import Exchange, Features, ProviderKey, SessionState, TargetState
+from core.guarding import Visit
 from core.messages import Request, StreamError
 from core.routing.snapshot import Snapshot
 
@@ -36,6 +37,8 @@ class Call:
     query: str
     now_ms: int
     tz_offset_min: int
+    #: What its guards keep of it; None if nobody guards it.
+    visit: Visit | None = None
     request: Request = field(init=False)
     features: Features = field(init=False)
     session: SessionState = field(init=False)

@@ -20,6 +20,7 @@ from msgspec import Struct
 from core import resilience, retry_after
 from core.errors import ProxyError, RateLimited, Unavailable, UpstreamFailed
 from core.exchange import Candidate, ProviderKey, Target
+from core.guarding import TargetFull
 from core.key_pool import Closed
 from core.resilience import Action, Budget, Situation
 from core.schema import ResilienceSettings
@@ -131,6 +132,18 @@ class Course:
             self._to_the_next()
         raise self._nobody() if self._failure is None else self._told(self._failure)
 
+    def full(self, full: TargetFull) -> None:
+        """The target is not asked, because it has reached a limit of ours."""
+        step, self._step, self.wait_s = self._step, None, 0.0
+        if step is None:
+            raise full
+        self._end_retry()
+        step.permit.withdraw()
+        self._asked -= 1
+        self.passed_over.append((step.candidate.target, full.why))
+        self._shortest_s = min(self._shortest_s, full.wait_s)
+        self._to_the_next()
+
     def failed(self, failure: UpstreamFailed) -> None:
         """Choose what `next` does; raises what the client is told if nothing is left to do."""
         step, self._step, self.wait_s = self._step, None, 0.0
@@ -228,7 +241,9 @@ class Course:
         why = {why for _, why in self.passed_over}
         each = "; ".join(f"{target} ({_WORDS[why]})" for target, why in self.passed_over)
         message = f"no target can be asked now: {each}; retry-after says when the first may be"
-        error: ProxyError = RateLimited(message) if why == {"rate_limited"} else Unavailable(message, self._dialect)
+        error: ProxyError = (
+            RateLimited(message) if why <= {"rate_limited", "limit"} else Unavailable(message, self._dialect)
+        )
         error.headers["retry-after"] = retry_after.whole_seconds(self._shortest_s)
         return error
 
@@ -237,4 +252,5 @@ _WORDS = {
     "breaker": "it kept failing and is being left alone",
     "rate_limited": "its provider asked to wait",
     "key_refused": "its provider refused the key",
+    "limit": "its limit here is reached",
 }

@@ -6,7 +6,7 @@ It reads the body, asks the pipeline and sends what comes back, and gives up as 
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from secrets import token_bytes
 from typing import Any
@@ -16,7 +16,7 @@ import msgspec
 from core import telemetry
 from core.admission import Admission
 from core.call import Answer, Call
-from core.deadlines import body_deadline
+from core.client_body import ClientGoneError, whole_body
 from core.dialects import CLIENTS, decode_count
 from core.edge import check_host, check_json, headers_of
 from core.errors import (
@@ -24,7 +24,6 @@ from core.errors import (
     Overloaded,
     ProxyError,
     ShuttingDown,
-    TooLarge,
     TooSlow,
     UpstreamFailed,
     public_error,
@@ -32,10 +31,10 @@ from core.errors import (
 from core.exchange import Exchange
 from core.explain import dialect_of, explanation
 from core.generation import Generation, Generations
+from core.guarding import Guard, Visit
 from core.http1 import CUT
 from core.logs import LogWriter
 from core.pipeline import Pipeline
-from core.schema import ServerSettings
 from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
@@ -55,8 +54,6 @@ DATA_PLANE = {
     "/v1/responses": "openai-responses",
     ROUTE: "",
 }
-#: A body's deadline is put off when it has earned so many seconds more.
-EARNED_S = 1.0
 #: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.
 PING_S = 15.0
 
@@ -66,10 +63,6 @@ def _request_ids() -> Iterator[str]:
     while True:
         bits = token_bytes(16 * 64)
         yield from (f"req_{bits[at : at + 16].hex()}" for at in range(0, len(bits), 16))
-
-
-class ClientGoneError(Exception):
-    """The client left before its answer was complete."""
 
 
 class DataPlane:
@@ -83,6 +76,8 @@ class DataPlane:
         log: LogWriter,
         others: App,
         admission: Admission,
+        *,
+        guards: Sequence[Guard] = (),
     ) -> None:
         self._generations = generations
         self._pipeline = pipeline
@@ -90,6 +85,7 @@ class DataPlane:
         self._log = log
         self._others = others
         self._admission = admission
+        self._guards = guards
         self._ids = _request_ids()
         self.under_way = UnderWay()
 
@@ -119,20 +115,24 @@ class DataPlane:
         started = time.monotonic()
         refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
+        visit: Visit | None = None
         try:
             generation = self._check(scope, headers, exchange)
+            visit = self._visit(scope, exchange, generation)
             with self.under_way.request(exchange):
                 self._admission.check()
-                with self._admission.arriving:
-                    call, body = await self._enter(scope, receive, headers, exchange, generation)
-                with self._admission:
-                    async with _while_client_stays(receive):
-                        answer = await self._dispatch(scope["path"], call, body)
-                        if not isinstance(answer.body, bytes):
-                            last_words = call.last_words
-                        await _send_answer(send, answer, exchange)
-                        if exchange.error:  # a clean end would pass for success
-                            _cut(scope)
+                async with visit:
+                    with self._admission.arriving:
+                        call, body = await self._enter(scope, receive, headers, visit, generation)
+                    with self._admission:
+                        async with _while_client_stays(receive):
+                            answer = await self._dispatch(scope["path"], call, body)
+                            answer.headers |= visit.headers()
+                            if not isinstance(answer.body, bytes):
+                                last_words = call.last_words
+                            await _send_answer(send, answer, exchange)
+                            if exchange.error:  # a clean end would pass for success
+                                _cut(scope)
         except ClientGoneError:
             if not exchange.whole:  # who has got everything may leave
                 exchange.status, exchange.error = 499, "client_left"
@@ -146,7 +146,7 @@ class DataPlane:
                     await send({"type": "http.response.body", "body": last_words(exc), "more_body": True})
                 _cut(scope)
             else:
-                await _send_error(send, exchange, exc)
+                await _send_error(send, exchange, exc, visit)
         finally:
             seconds = time.monotonic() - started
             self._metrics.settled(exchange, seconds)
@@ -178,12 +178,20 @@ class DataPlane:
         exchange.client_key = generation.client_keys.name_of(headers)
         return generation
 
+    def _visit(self, scope: Scope, exchange: Exchange, generation: Generation) -> Visit:
+        """What its guards will know of this request."""
+        settings = generation.loaded.settings
+        key = next((key for key in settings.server.keys if key.name == exchange.client_key), None)
+        address = scope["client"][0] if scope.get("client") else ""
+        return Visit(self._guards, exchange, settings, key, address)
+
     async def _enter(
-        self, scope: Scope, receive: Receive, headers: dict[str, str], exchange: Exchange, generation: Generation
+        self, scope: Scope, receive: Receive, headers: dict[str, str], visit: Visit, generation: Generation
     ) -> tuple[Call, bytes]:
         """The body, and what the request begins with."""
+        exchange = visit.exchange
         query = scope["query_string"].decode("latin-1")
-        body = await _body(receive, headers, generation.loaded.settings.server, self._admission)
+        body = await whole_body(receive, headers, generation.loaded.settings.server, self._admission)
         if scope["path"] == ROUTE:
             exchange.dialect = dialect_of(query, headers, body)
         call = Call(
@@ -194,6 +202,7 @@ class DataPlane:
             query=query,
             now_ms=time.time_ns() // 1_000_000,
             tz_offset_min=time.localtime().tm_gmtoff // 60,
+            visit=visit,
         )
         return call, body
 
@@ -231,40 +240,6 @@ async def _while_client_stays(receive: Receive) -> AsyncGenerator[None, None]:
         raise
     finally:
         watcher.cancel()
-
-
-async def _body(receive: Receive, headers: dict[str, str], server: ServerSettings, admission: Admission) -> bytes:
-    """The whole body. Refused by its declared length before it is read, and by its real one, its slowness and the
-    memory that is in use while it is.
-    """
-    limit = server.max_body_bytes
-    too_large = TooLarge(f"the body is over {limit} bytes; server.max_body_bytes is the limit")
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large
-    parts: list[bytes] = []
-    size, more, begun = 0, True, asyncio.get_running_loop().time()
-    try:
-        async with asyncio.timeout(server.body_s) as clock:
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                part = message.get("body", b"")
-                size += len(part)
-                if size > limit:
-                    raise too_large
-                parts.append(part)
-                more = message.get("more_body", False)
-                if more:
-                    admission.check_growth()
-                    due = body_deadline(begun, size, grace_s=server.body_s, rate=server.body_rate)
-                    if due > (clock.when() or due) + EARNED_S:
-                        clock.reschedule(due)
-    except TimeoutError:
-        admission.tally.add("body_s")
-        raise TooSlow(f"the body did not arrive in time ({size} bytes did): server.body_s, server.body_rate") from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
@@ -338,14 +313,15 @@ async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) ->
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_error(send: Send, exchange: Exchange, exc: Exception) -> None:
+async def _send_error(send: Send, exchange: Exchange, exc: Exception, visit: Visit | None = None) -> None:
     """The error in the client's dialect; a provider's own error in the same dialect goes through as it came."""
     status, kind, message = public_error(exc)
     if isinstance(exc, Overloaded) and exchange.dialect != "anthropic":
         status = 503  # 529 is Anthropic's own
     exchange.status, exchange.error = status, kind
     details = exc.details if isinstance(exc, ProxyError) else None
-    headers = dict(exc.headers) if isinstance(exc, ProxyError) else {}
+    headers = visit.headers() if visit else {}
+    headers |= exc.headers if isinstance(exc, ProxyError) else {}
     headers["content-type"] = "application/json"
     body = exc.body if isinstance(exc, UpstreamFailed) else b""
     if not body:

@@ -9,9 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from core.exchange import Target
+from core.schema_state import (
+    Budget,
+    CacheSettings,
+    LimitSettings,
+    Rates,
+    RecordSettings,
+    RedisSettings,
+    SessionSettings,
+    Store,
+)
+from core.sections import SecretRef, Section
 from core.transformers import mistakes
 
 Scenario = Literal["image", "web_search", "long_context", "thinking", "background"]
@@ -23,37 +34,15 @@ Catalogued = Literal[
 ]  # fmt: skip
 
 
-class Section(BaseModel):
-    """A table of the configuration: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SecretRef(Section):
-    """Where a secret is; a literal in the file is refused."""
-
-    env: str | None = None
-    file: Path | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_literal(cls, value: object) -> object:
-        if isinstance(value, str):
-            raise ValueError('a secret must not stand in the file: write { env = "NAME" } or { file = "path" }')
-        return value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "SecretRef":
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give exactly one of env and file")
-        return self
-
-
 class ServerKey(Section):
     """A key that clients may use; `name` is what logs and rules see of it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     key: SecretRef
+    #: Targets that it may ask, as globs over `provider,model`; all if there are none.
+    targets: tuple[str, ...] = ()
+    limits: Rates = Rates()
+    budget: Budget = Budget()
 
 
 class ServerSettings(Section):
@@ -317,6 +306,7 @@ class ResilienceSettings(Section):
     attempts: int = Field(default=2, ge=1, le=10)
     max_wait_s: float = Field(default=5.0, ge=0, le=60)
     breaker: bool = True
+    store: Store = "auto"
 
 
 class Settings(Section):
@@ -331,6 +321,12 @@ class Settings(Section):
     upstream: UpstreamSettings = UpstreamSettings()
     images: ImageSettings = ImageSettings()
     resilience: ResilienceSettings = ResilienceSettings()
+    limits: LimitSettings = LimitSettings()
+    budget: Budget = Budget()
+    sessions: SessionSettings = SessionSettings()
+    cache: CacheSettings = CacheSettings()
+    records: RecordSettings = RecordSettings()
+    redis: RedisSettings = RedisSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)
 

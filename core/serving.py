@@ -61,7 +61,8 @@ def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor
         advice = f"Does process {predecessor.pid} listen there?" if predecessor else "Try --port."
         print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. {advice}", file=sys.stderr)
         return 1
-    print(banner(loaded, listener.getsockname()[1]), file=sys.stderr, flush=True)
+    # One write: the log's own thread writes beside it, and a line of its must not begin in the middle of one.
+    print(f"{banner(loaded, listener.getsockname()[1])}\n", end="", file=sys.stderr, flush=True)
     gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them
     gc.enable()
 

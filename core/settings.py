@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from core import config_file, presets
 from core.errors import ConfigError, Problem
 from core.exchange import ProviderKey
-from core.schema import SecretRef, Settings
+from core.schema import Settings
+from core.sections import SecretRef
 from wasm_host import files, signature
 
 #: The package's own data: presets, vocabularies, and (in a wheel) taxonomy and rules.
@@ -31,6 +32,7 @@ class Secrets:
     providers: Mapping[str, tuple[ProviderKey, ...]] = field(default_factory=dict, repr=False)
     #: Secret to the name of its client.
     clients: Mapping[str, str] = field(default_factory=dict, repr=False)
+    redis: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ def load(
         secrets = _provider_secrets(settings, env, path, warnings)
     base = path.parent if path else Path()
     settings = _with_folders(settings, env, plugins, taxonomy)
-    secrets = Secrets(secrets.providers, _client_secrets(settings, env, path))
+    redis = settings.redis.password
+    password = _read_secret(redis, env, base) if redis else ""
+    secrets = Secrets(secrets.providers, _client_secrets(settings, env, path), password)
     key_files = (*_secret_files(settings, base), *_public_key_files(settings, base))
     return Loaded(_with_public_keys(settings, base, path), secrets, path, tuple(warnings), key_files)
 
@@ -168,6 +172,7 @@ def _read_secret(ref: SecretRef, env: Mapping[str, str], base: Path) -> str:
 def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
     refs = [key.key for key in settings.server.keys]
     refs += [ref for provider in settings.providers.values() for ref in provider.key_refs]
+    refs += [settings.redis.password] if settings.redis.password else []
     return tuple(config_file.absolute(ref.file, base) for ref in refs if ref.file is not None)
 
 

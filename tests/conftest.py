@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 from configs import write_config
 from proxy import RunningProxy, running
+from redis_server import RedisServer, redis_running
 from upstream import Upstream
 from upstream import running as upstream_running
 
@@ -68,3 +69,10 @@ def configured(
     config = write_config(tmp_path_factory.mktemp("config"), fake.url)
     with running({**session_env, "ONE_KEY": "sk-upstream-canary"}, "--config", str(config)) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A real Redis of the test's own."""
+    with redis_running(tmp_path) as server:
+        yield server

@@ -25,7 +25,8 @@ from core.presets import key_variables
 from core.resilience import TABLE, UNWELL, Action
 from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parser
 from core.routing.runtime import SCENARIOS
-from core.schema import SecretRef, Settings
+from core.schema import Settings
+from core.sections import SecretRef
 from core.telemetry import Metrics, decision_headers, log_fields
 from core.transformers import TRANSFORMERS
 from core.transformers.base import ALL

@@ -14,7 +14,7 @@ class MemorySessions:
         self._limit = limit
         self._sessions: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
 
-    def read(self, client_key: str, session_id: str) -> SessionState:
+    async def read(self, client_key: str, session_id: str) -> SessionState:
         """The state of a session; empty for a new one."""
         found = self._sessions.get((client_key, session_id))
         if found is None:

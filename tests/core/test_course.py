@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.course import Course
 from core.errors import RateLimited, Unavailable, UpstreamFailed
 from core.exchange import Target
+from core.guarding import TargetFull
 from core.resilience import FIRST_WAIT_S, RETRY_FLOOR
 from core.standing import IN_A_ROW
 
@@ -340,3 +341,17 @@ def test_whatever_fails_the_request_ends_bounded_and_gives_everything_back(
     assert len(asked) <= targets * attempts + (2 if pool else 0)
     assert all(wait <= 5 + FIRST_WAIT_S * 8 for wait in waits)
     assert (world.budget.waiting, world.budget.retries) == (0, 0)
+
+
+def test_a_target_that_has_reached_our_limit_is_passed_over_and_no_attempt() -> None:
+    world = World()
+    with world.on(A, B) as course:
+        assert course.next().candidate is A
+        course.full(TargetFull("limit", 7.0))
+        assert course.next().candidate is B
+        assert course.passed_over == [(A.target, "limit")]
+        course.full(TargetFull("limit", 3.2))
+        with pytest.raises(RateLimited, match="its limit here is reached") as told:
+            course.next()
+        assert told.value.headers["retry-after"] == "4"
+    assert not world.standing.broken(A.target)

@@ -1,0 +1,104 @@
+"""What the configuration says of guards and of what is kept: limits, budgets, sessions, cache, records, Redis."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from core.sections import SecretRef, Section
+
+
+def _store(value: str) -> str:
+    if value not in {"auto", "memory", "redis"}:
+        raise ValueError('a store is "memory", "redis" (which redis.url names), or "auto": redis if redis.url is set')
+    return value
+
+
+def _address(value: str) -> str:
+    found = urlsplit(value)
+    if value and (found.scheme not in {"redis", "rediss"} or not found.hostname):
+        raise ValueError("not a URL like redis://127.0.0.1:6379/0")
+    if found.username or found.password:
+        raise ValueError('no password in the URL: write redis.password = { env = "NAME" } or { file = "path" }')
+    return value
+
+
+#: Where something is kept: `memory` is this process's own, `redis` is shared by all proxies of one `redis.url`.
+Store = Annotated[str, AfterValidator(_store)]
+
+
+class Rates(Section):
+    """At most so many requests, and tokens of any kind, a minute, and so many requests at once. What is left out is
+    `[limits]`' for a client key, and not limited elsewhere; 0 is no limit.
+    """
+
+    requests_per_minute: int | None = Field(default=None, ge=0)
+    tokens_per_minute: int | None = Field(default=None, ge=0)
+    input_tokens_per_minute: int | None = Field(default=None, ge=0)
+    output_tokens_per_minute: int | None = Field(default=None, ge=0)
+    concurrent: int | None = Field(default=None, ge=0)
+
+
+class LimitSettings(Rates):
+    """Limits of each client key (its own `limits` go first), of each client address, and of targets by name.
+
+    `without_redis`: what counts while Redis cannot be reached: each proxy's own count, or nobody is let through.
+    """
+
+    address: Rates = Rates()
+    targets: dict[str, Rates] = {}
+    store: Store = "auto"
+    without_redis: Literal["local", "closed"] = "local"
+
+
+class Budget(Section):
+    """US dollars that a client key may spend in a day and in a month (UTC); what is left out is `[budget]`'s for a
+    client key. A `soft` budget refuses nobody: rules see what is left of it.
+    """
+
+    day_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    month_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    mode: Literal["hard", "soft"] | None = None
+
+
+class SessionSettings(Section):
+    """What is remembered of sessions, how long after their last request (seconds), and how many of them.
+
+    `sticky`: a session stays with the target whose prompt cache it has filled, unless leaving pays.
+    """
+
+    store: Store = "auto"
+    ttl_s: float = Field(default=3600.0, gt=0, allow_inf_nan=False)
+    max: int = Field(default=10_000, ge=1)
+    sticky: bool = True
+
+
+class CacheSettings(Section):
+    """Answers that are given again to the same request of the same client key. `targets` are globs over
+    `provider,model`; without any, nothing is kept.
+    """
+
+    targets: tuple[str, ...] = ()
+    store: Store = "auto"
+    ttl_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    max_mb: int = Field(default=64, ge=1)
+
+
+class RecordSettings(Section):
+    """Usage of every request, in a database at `file` (`records.db` in the state folder without it)."""
+
+    store: Literal["sqlite", "none"] = "sqlite"
+    file: Path | None = None
+
+
+class RedisSettings(Section):
+    """The server that several proxies share. `url` is `redis://HOST:PORT/DB`, or `rediss://` for TLS, without a
+    password. `timeout_ms` bounds each command.
+    """
+
+    url: Annotated[str, AfterValidator(_address)] = ""
+    username: str = ""
+    password: SecretRef | None = None
+    timeout_ms: int = Field(default=50, ge=1, le=10_000)
+    prefix: str = Field(default="terraphim", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
