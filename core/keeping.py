@@ -2,6 +2,7 @@
 
 from core.generation import Generation
 from core.guarding import Guard
+from core.state.background import Background
 from core.state.memory import MemorySessions
 from core.state.redis import Redis
 from core.state.sessions import Sessions
@@ -12,6 +13,8 @@ class Keeping:
 
     def __init__(self) -> None:
         self.redis = Redis()
+        #: What is written to Redis after an answer.
+        self.background = Background()
         self.sessions: Sessions = MemorySessions()
         #: In the order in which they are asked.
         self.guards: tuple[Guard, ...] = ()
@@ -26,4 +29,5 @@ class Keeping:
 
     async def close(self) -> None:
         """Everything is written, and nobody is asked any more."""
+        await self.background.close()
         await self.redis.close()

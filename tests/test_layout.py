@@ -83,6 +83,7 @@ ASYNC = {
     "core/relaying.py",
     "core/routing/driver.py",
     "core/simulate.py",
+    "core/state/background.py",
     "core/state/memory.py",
     "core/state/redis.py",
     "core/state/sessions.py",
