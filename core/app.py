@@ -57,6 +57,7 @@ class Proxy:
         self.metrics.pools(self._upstream.counts)
         self._standing = Standing(TargetEvents(self.metrics, log.log))
         self._keeping = Keeping()
+        self.metrics.watch_cache(self._keeping.answers)
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             means=Means(self._standing),
@@ -65,6 +66,7 @@ class Proxy:
             sessions=self._keeping.sessions,
             driver=HostDriver(self._host),
             calibration=self._ratios.calibration,
+            answers=self._keeping.answers,
         )
         self.drain = Drain(time.monotonic)
         web = _web(self)

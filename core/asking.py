@@ -113,7 +113,7 @@ class Asking:
         except UpstreamFailed:
             call.exchange.lost = call.exchange.lost.plus(rounds.decoder.usage)
             raise
-        call.exchange.usage = response.usage
+        call.exchange.usage, call.exchange.stop_reason = response.usage, response.stop_reason
         return Answer(200, {}, call.client.encode_response(sealed_response(response, name), call.request))
 
     async def _look(self, call: Call, target: Target, request: Request) -> Response:
@@ -184,7 +184,7 @@ async def _whole(call: Call, reply: Reply, origin: Origin, patience: Patience) -
     """A whole answer in the client's dialect. It is read even if its bytes are passed on: a 200 may hold an error."""
     body = await relaying.whole(reply, patience)
     response = changed(origin.dialect.decode_response(body), origin.changes)
-    call.exchange.usage = response.usage
+    call.exchange.usage, call.exchange.stop_reason = response.usage, response.stop_reason
     if origin.dialect.name != call.client.name:
         return call.client.encode_response(sealed_response(response, origin.name), call.request)
     return call.client.encode_response(response, call.request) if origin.changes else body

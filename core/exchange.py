@@ -192,6 +192,10 @@ class Exchange:
     lost: Usage = field(default_factory=Usage)
     #: The provider's terminal marker was passed on.
     whole: bool = False
+    #: Why the answer ended, in Anthropic's words; empty as long as it is not known.
+    stop_reason: str = ""
     simulated: bool = False
+    #: hit, miss or bypass where answers of the decided target are kept; after a hit `usage` is empty: nobody was asked.
+    cache: str = ""
     status: int = 0
     error: str = ""

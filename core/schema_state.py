@@ -76,13 +76,14 @@ class SessionSettings(Section):
 
 class CacheSettings(Section):
     """Answers that are given again to the same request of the same client key. `targets` are globs over
-    `provider,model`; without any, nothing is kept.
+    `provider,model`; without any, nothing is kept. An answer of more than `max_answer_kb` is not kept.
     """
 
     targets: tuple[str, ...] = ()
     store: Store = "auto"
-    ttl_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    ttl_s: float = Field(default=300.0, gt=0, le=30 * 86400)
     max_mb: int = Field(default=64, ge=1)
+    max_answer_kb: int = Field(default=1024, ge=1, le=64 * 1024)
 
 
 class RecordSettings(Section):

@@ -170,7 +170,7 @@ async def pieces(stream: StreamRelay, exchange: Exchange, keys: Sequence[Provide
         yield stream.relay.fail(type, message)
         raise
     finally:
-        exchange.usage = stream.relay.usage
+        exchange.usage, exchange.stop_reason = stream.relay.usage, stream.relay.stop_reason
 
 
 def _broke_off(exchange: Exchange, error: str, outcome: str) -> None:

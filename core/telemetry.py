@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from core.admission import Admission
+from core.cached_answers import CachedAnswers
 from core.deadlines import Phase
 from core.exchange import Exchange
 from core.logs import LogWriter
@@ -21,7 +22,7 @@ CONNECTION_STATES = ("acquired", "idle", "waiting")
 HEADER_PREFIX = "x-terraphim-"
 _DECISION_HEADERS = tuple(
     f"{HEADER_PREFIX}{name}".encode()
-    for name in ("provider", "model", "phase", "reason", "snapshot", "request-id", "attempts", "simulated")
+    for name in ("provider", "model", "phase", "reason", "snapshot", "request-id", "attempts", "simulated", "cache")
 )
 
 
@@ -39,6 +40,7 @@ def decision_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
         exchange.request_id,
         str(len(exchange.attempts)) if exchange.attempts else "",
         "1" if exchange.simulated else "",
+        exchange.cache,
     )
     named = zip(_DECISION_HEADERS, values, strict=True)
     return [(name, header_text(value).encode()) for name, value in named if value]
@@ -110,6 +112,7 @@ class Metrics:
             registry=self.registry,
         )
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
+        self._of_cache()
         self._of_clients()
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
         self.snapshot = Gauge("terraphim_snapshot", "1 for the current snapshot.", ["id"], registry=self.registry)
@@ -134,6 +137,13 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _of_cache(self) -> None:
+        self.cache = Counter(
+            "terraphim_cache", "Requests to targets whose answers are kept.", ["outcome"], registry=self.registry
+        )
+        self.cache_kept = Counter("terraphim_cache_kept", "Answers that were kept.", registry=self.registry)
+        self.cache_bytes = Gauge("terraphim_cache_bytes", "Bytes of answers kept in memory.", registry=self.registry)
+
     def _of_clients(self) -> None:
         self.refused = Counter(
             "terraphim_refused",
@@ -152,10 +162,17 @@ class Metrics:
         self.in_flight.set_function(lambda: admission.in_flight)
         self.dropped_logs.set_function(lambda: log.dropped)
 
+    def watch_cache(self, answers: CachedAnswers) -> None:
+        """What is kept of answers."""
+        answers.on_kept = self.cache_kept.inc
+        self.cache_bytes.set_function(lambda: answers.size)
+
     def settled(self, exchange: Exchange, seconds: float) -> None:
         """Count one finished request."""
         self.requests.labels(exchange.endpoint, str(exchange.status)).inc()
         self.seconds.labels(exchange.endpoint).observe(seconds)
+        if exchange.cache:
+            self.cache.labels(exchange.cache).inc()
         if exchange.decision is not None:
             self.decisions.labels(exchange.decision.phase).inc()
         for attempt in exchange.attempts:
@@ -224,6 +241,8 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
         fields["passed_over"] = [[str(target), why] for target, why in exchange.passed_over]
     if exchange.simulated:
         fields["simulated"] = True
+    if exchange.cache:
+        fields["cache"] = exchange.cache
     for name, usage in (("usage", exchange.usage), ("lost", exchange.lost)):
         if usage.input or usage.output:
             fields[name] = {"input": usage.input, "output": usage.output, "cache_read": usage.cache_read}

@@ -135,6 +135,7 @@ def full_exchange() -> Exchange:
     exchange.usage = Usage(input=1, output=1)
     exchange.passed_over = [(TARGET, "breaker")]
     exchange.simulated, exchange.status, exchange.error = True, 200, "api_error"
+    exchange.cache = "miss"
     return exchange
 
 

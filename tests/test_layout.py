@@ -69,6 +69,7 @@ SHOWN_ELSEWHERE = {
 ASYNC = {
     "core/app.py",
     "core/asking.py",
+    "core/cached_answers.py",
     "core/cli_explain.py",
     "core/client_body.py",
     "core/data_plane.py",
@@ -84,6 +85,8 @@ ASYNC = {
     "core/routing/driver.py",
     "core/simulate.py",
     "core/state/background.py",
+    "core/state/cache_memory.py",
+    "core/state/cache_redis.py",
     "core/state/memory.py",
     "core/state/redis.py",
     "core/state/sessions.py",
