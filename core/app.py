@@ -56,7 +56,8 @@ class Proxy:
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
         self._standing = Standing(TargetEvents(self.metrics, log.log))
-        self._keeping = Keeping()
+        self._keeping = Keeping(state_dir(env), log.log, self.metrics)
+        self.recording = self._keeping.recording
         self.metrics.watch_cache(self._keeping.answers)
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
@@ -71,7 +72,14 @@ class Proxy:
         self.drain = Drain(time.monotonic)
         web = _web(self)
         self.asgi = DataPlane(
-            self.generations, pipeline, self.metrics, log, web, self.admission, guards=self._keeping.guards
+            self.generations,
+            pipeline,
+            self.metrics,
+            log,
+            web,
+            self.admission,
+            guards=self._keeping.guards,
+            record=self._keeping.recording.write,
         )
 
     def _problem(self, text: str) -> None:
@@ -150,6 +158,7 @@ def _web(proxy: Proxy) -> FastAPI:
             "version": __version__,
             "snapshot": generation.snapshot.id,
             "simulated": generation.loaded.settings.simulated,
+            "records": proxy.recording.health(),
             "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
         }
         return JSONResponse(state, 503 if stopping else 200)

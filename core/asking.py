@@ -20,13 +20,16 @@ from core.image_agent import plan
 from core.image_rounds import Rounds, Spoken, Turn
 from core.image_rounds import whole as whole_of_turns
 from core.key_pool import Closed
-from core.messages import Ping, Request, Response
+from core.messages import Ping, Request, Response, Usage
 from core.patience import Patience
 from core.pictures import Pictures
 from core.preparing import prepare
 from core.standing import Standing
 from core.streaming import StreamRelay
 from core.upstream import Reply, Upstream
+
+#: Of an answer whose provider does not say what it used.
+BYTES_A_TOKEN = 4
 
 
 class Asking:
@@ -57,7 +60,7 @@ class Asking:
                 return Answer(200, sent_back, await _whole(call, reply, origin, patience))
             if relaying.is_no_stream(reply.headers):
                 raise await relaying.no_stream(reply, dialect, patience)
-            return await self._streamed(call, reply.chunks, origin, patience, sent_back, stack)
+            return await self._streamed(call, reply.chunks, origin, patience, sent_back, stack, target=candidate.target)
 
     async def _streamed(
         self,
@@ -67,9 +70,11 @@ class Asking:
         patience: Patience,
         headers: dict[str, str],
         stack: AsyncExitStack,
+        *,
+        target: Target,
     ) -> Answer:
         stream = StreamRelay(chunks, origin, call.client, call.request, patience)
-        stack.push(partial(_account, call.exchange, stream))
+        stack.push(partial(_account, call.exchange, stream, target))
         await stream.prime()
         pieces = streaming.pieces(stream, call.exchange, call.keys.get(origin.name, ()))
         answer = Answer(200, headers | {"content-type": call.client.stream_type}, pieces, closing=stack.pop_all())
@@ -107,11 +112,11 @@ class Asking:
         stack.callback(patience.close)
         if call.request.stream:
             origin = Origin(Spoken(dialect, rounds.decoder), name)
-            return await self._streamed(call, rounds, origin, patience, {}, stack)
+            return await self._streamed(call, rounds, origin, patience, {}, stack, target=candidate.target)
         try:
             response = await whole_of_turns(rounds, patience)
         except UpstreamFailed:
-            call.exchange.lost = call.exchange.lost.plus(rounds.decoder.usage)
+            call.exchange.lose(candidate.target, rounds.decoder.usage)
             raise
         call.exchange.usage, call.exchange.stop_reason = response.usage, response.stop_reason
         return Answer(200, {}, call.client.encode_response(sealed_response(response, name), call.request))
@@ -134,6 +139,7 @@ class Asking:
                 body = await relaying.whole(reply, patience)
                 response = changed(dialect.decode_response(body), origin.changes)
             permit.done(fault=False)
+            call.exchange.looked(target, response.usage)
         except UpstreamFailed as failure:
             relaying.redact(failure, ring)
             permit.done(fault=resilience.unwell(failure))
@@ -172,12 +178,14 @@ class Asking:
         return reply, origin
 
 
-def _account(exchange: Exchange, stream: StreamRelay, _: object, failed: BaseException | None, __: object) -> None:
+def _account(
+    exchange: Exchange, stream: StreamRelay, target: Target, _: object, failed: BaseException | None, __: object
+) -> None:
     """What a stream used, once, when it is over: whatever ended it, and whether or not a byte of it was sent."""
     if isinstance(failed, UpstreamFailed):
-        exchange.lost = exchange.lost.plus(stream.relay.usage)
+        exchange.lose(target, stream.relay.usage)
     else:
-        exchange.usage = stream.relay.usage
+        exchange.usage, exchange.contents = stream.relay.usage, stream.contents
 
 
 async def _whole(call: Call, reply: Reply, origin: Origin, patience: Patience) -> bytes:
@@ -185,6 +193,8 @@ async def _whole(call: Call, reply: Reply, origin: Origin, patience: Patience) -
     body = await relaying.whole(reply, patience)
     response = changed(origin.dialect.decode_response(body), origin.changes)
     call.exchange.usage, call.exchange.stop_reason = response.usage, response.stop_reason
+    if response.usage == Usage():
+        call.exchange.contents = len(body) // BYTES_A_TOKEN
     if origin.dialect.name != call.client.name:
         return call.client.encode_response(sealed_response(response, origin.name), call.request)
     return call.client.encode_response(response, call.request) if origin.changes else body

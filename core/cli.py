@@ -164,6 +164,24 @@ def transformers(as_json: Json = False) -> None:
         print(cli_transformers.text(rows))
 
 
+@app.command()
+def usage(
+    config: Config = None,
+    by: Annotated[str, typer.Option("--by", help="key, model, provider or day.")] = "key",
+    since: Annotated[str, typer.Option("--since", help="First day (UTC), YYYY-MM-DD; the month's first.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Last day (UTC), YYYY-MM-DD; today.")] = "",
+    as_json: Json = False,
+) -> None:
+    """What was used and what it cost, from the usage records; also while the proxy runs."""
+    from core import cli_usage, settings
+
+    found = cli_usage.report(load_config(config).settings, settings.environ(), by, since, until)
+    if as_json:
+        print_json(found)
+    else:
+        print(cli_usage.text(found))
+
+
 @taxonomy_app.command("lint")
 def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
     """Shadowed, colliding, too short, generic and duplicate patterns, unknown targets, missing examples."""

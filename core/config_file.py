@@ -13,6 +13,7 @@ from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.presets import complete, merge
 from core.schema import ModelCard, PluginSettings, ProviderSettings, ServerKey, Settings, TaxonomySettings
+from core.sections import Section
 from core.toml_lines import key_lines, line_of
 
 PREFIX = "TERRAPHIM_"
@@ -125,13 +126,14 @@ def _closest(name: str, known: Mapping[str, object]) -> str:
 def resolve_paths(settings: Settings, base: Path) -> Settings:
     """The same settings with paths made absolute against the configuration's folder."""
     tables: dict[str, PluginSettings | TaxonomySettings] = {"plugins": settings.plugins, "taxonomy": settings.taxonomy}
-    return settings.model_copy(
-        update={
-            name: table.model_copy(update={"dir": absolute(table.dir, base)})
-            for name, table in tables.items()
-            if table.dir is not None
-        }
-    )
+    resolved: dict[str, Section] = {
+        name: table.model_copy(update={"dir": absolute(table.dir, base)})
+        for name, table in tables.items()
+        if table.dir is not None
+    }
+    if settings.records.file is not None:
+        resolved["records"] = settings.records.model_copy(update={"file": absolute(settings.records.file, base)})
+    return settings.model_copy(update=resolved)
 
 
 def absolute(path: Path, base: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core import telemetry
+from core import prices, telemetry
 from core.admission import Admission
 from core.call import Answer, Call
 from core.client_body import ClientGoneError, whole_body
@@ -78,7 +78,9 @@ class DataPlane:
         admission: Admission,
         *,
         guards: Sequence[Guard] = (),
+        record: Callable[[Exchange, float], None] = lambda *_: None,
     ) -> None:
+        """`record` is told of each request that was decided and is over, and how many seconds it took."""
         self._generations = generations
         self._pipeline = pipeline
         self._metrics = metrics
@@ -86,6 +88,7 @@ class DataPlane:
         self._others = others
         self._admission = admission
         self._guards = guards
+        self._record = record
         self._ids = _request_ids()
         self.under_way = UnderWay()
 
@@ -112,7 +115,7 @@ class DataPlane:
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: Exchange
     ) -> None:
         """One request: answered, counted and logged, whatever happens."""
-        started = time.monotonic()
+        started, exchange.began_ms = time.monotonic(), time.time_ns() // 1_000_000
         refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
         visit: Visit | None = None
@@ -149,6 +152,9 @@ class DataPlane:
                 await _send_error(send, exchange, exc, visit)
         finally:
             seconds = time.monotonic() - started
+            if exchange.decision is not None and exchange.endpoint != ROUTE:
+                exchange.cost = prices.cost(exchange.bill(), generation.snapshot.card)
+                self._record(exchange, seconds)
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
                 self._log.log(telemetry.log_fields(exchange, seconds))

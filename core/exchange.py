@@ -160,9 +160,13 @@ class Decision(Struct, frozen=True):
         return self.candidates[0].target if self.candidates else None
 
 
+#: The outcome of an attempt that its client did not wait for.
+CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """One try at one target. `outcome` is ok, a status, or a stage of `UpstreamFailed`.
+    """One try at one target. `outcome` is ok, a status, a stage of `UpstreamFailed`, refused or cancelled.
 
     `key` is the position of the provider's key, 0 if it has none.
     """
@@ -173,9 +177,24 @@ class Attempt:
     key: int = 0
 
 
+class Spent(NamedTuple):
+    """What one target used for a request. `estimated`: its provider did not say; this is the least that it can be."""
+
+    target: Target
+    usage: Usage
+    estimated: bool = False
+
+
+class Cost(NamedTuple):
+    """Micro-USD of all that has a price; `unpriced`: a part has none, so that nobody knows the sum."""
+
+    micros: int
+    unpriced: bool = False
+
+
 @dataclass
 class Exchange:
-    """The one value that travels from the edge to the log line."""
+    """The one value that travels from the edge to the log line. `began_ms` is Unix time."""
 
     request_id: str
     endpoint: str
@@ -190,6 +209,11 @@ class Exchange:
     #: Of the attempt that answered, as far as it got, and of those that failed after they had said what they used.
     usage: Usage = field(default_factory=Usage)
     lost: Usage = field(default_factory=Usage)
+    #: What failed attempts and looks at images used, each at its own target; looks are a part of `usage` or `lost` too.
+    spent: list[Spent] = field(default_factory=list)
+    #: Pieces of content of an answer: it has at least so many tokens.
+    contents: int = 0
+    cost: Cost | None = None
     #: The provider's terminal marker was passed on.
     whole: bool = False
     #: Why the answer ended, in Anthropic's words; empty as long as it is not known.
@@ -199,3 +223,31 @@ class Exchange:
     cache: str = ""
     status: int = 0
     error: str = ""
+    began_ms: int = 0
+    #: Of the present attempt's usage, what its looks at images used.
+    _looks: Usage = field(default_factory=Usage)
+
+    def looked(self, target: Target, usage: Usage) -> None:
+        """`target` has looked at an image for the present attempt."""
+        self.spent.append(Spent(target, usage))
+        self._looks = self._looks.plus(usage)
+
+    def lose(self, target: Target, usage: Usage) -> None:
+        """The present attempt has failed after it said what it used."""
+        self.spent.append(Spent(target, usage.minus(self._looks)))
+        self.lost, self._looks = self.lost.plus(usage), Usage()
+
+    def bill(self) -> list[Spent]:
+        """What the request used, at each target that used it; what was simulated used nothing."""
+        last = self.attempts[-1] if self.attempts else None
+        if last is None or self.simulated or (last.target != self.answered_by and last.outcome != CANCELLED):
+            return self.spent
+        own = self.usage.minus(self._looks)
+        estimated = own == Usage()
+        return [*self.spent, Spent(last.target, self._least() if estimated else own, estimated)]
+
+    def _least(self) -> Usage:
+        """What an attempt used whose provider did not say: the request, as we count it, and what came of an answer."""
+        who, candidates = self.attempts[-1].target, self.decision.candidates if self.decision else ()
+        sent = next((candidate.tokens for candidate in candidates if candidate.target == who), 0)
+        return Usage(input=sent, output=self.contents)

@@ -137,6 +137,16 @@ class Usage(Struct, kw_only=True, frozen=True):
             reasoning=self.reasoning + other.reasoning,
         )
 
+    def minus(self, part: "Usage") -> "Usage":
+        """The rest of this without a part of it."""
+        return Usage(
+            input=max(0, self.input - part.input),
+            output=max(0, self.output - part.output),
+            cache_read=max(0, self.cache_read - part.cache_read),
+            cache_write=max(0, self.cache_write - part.cache_write),
+            reasoning=max(0, self.reasoning - part.reasoning),
+        )
+
 
 class Response(Struct, kw_only=True):
     """A whole answer. `stop_reason` is one of Anthropic's: end_turn, max_tokens, tool_use, stop_sequence, refusal, …"""

@@ -16,7 +16,7 @@ from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
-from core.exchange import Attempt, Decision, SessionState, TargetState
+from core.exchange import CANCELLED, Attempt, Decision, SessionState, TargetState
 from core.features import FeatureSettings, extract
 from core.guarding import TargetFull
 from core.messages import Request, Usage
@@ -152,7 +152,7 @@ class Pipeline:
         call.request.tokens = candidate.tokens
         provider = call.snapshot.settings.providers[candidate.target.provider]
         started = time.monotonic()
-        outcome = "cancelled"
+        outcome = CANCELLED
         try:
             if call.snapshot.settings.simulated or provider.dialect == "loopback":
                 call.exchange.simulated = True

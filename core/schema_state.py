@@ -87,7 +87,9 @@ class CacheSettings(Section):
 
 
 class RecordSettings(Section):
-    """Usage of every request, in a database at `file` (`records.db` in the state folder without it)."""
+    """Usage of every request, in a database at `file`, which must be on a local disk (`records.db` in the state folder
+    without it).
+    """
 
     store: Literal["sqlite", "none"] = "sqlite"
     file: Path | None = None

@@ -38,6 +38,8 @@ class StreamRelay:
         self._next: asyncio.Task[bytes] | None = None
         self._ended = False
         self._whole = False
+        #: Pieces of content so far.
+        self.contents = 0
 
     async def prime(self) -> None:
         """Hold opening frames until real content, the end, or `HOLD_S`: until then a fallback stays possible.
@@ -92,10 +94,12 @@ class StreamRelay:
 
     def _feed(self, chunk: bytes) -> list[Frame]:
         frames = self.relay.feed(chunk)
+        before = self.contents
         for frame in frames:
             if frame.kind == "content":
-                self._patience.content()
-                break
+                self.contents += 1
+        if self.contents > before:
+            self._patience.content()
         if self.relay.complete and not self._whole:
             self._whole = True
             self._patience.whole()
@@ -171,6 +175,7 @@ async def pieces(stream: StreamRelay, exchange: Exchange, keys: Sequence[Provide
         raise
     finally:
         exchange.usage, exchange.stop_reason = stream.relay.usage, stream.relay.stop_reason
+        exchange.contents = stream.contents
 
 
 def _broke_off(exchange: Exchange, error: str, outcome: str) -> None:

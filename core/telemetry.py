@@ -111,6 +111,7 @@ class Metrics:
             buckets=(0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60, 300),
             registry=self.registry,
         )
+        self._of_records()
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self._of_cache()
         self._of_clients()
@@ -143,6 +144,21 @@ class Metrics:
         )
         self.cache_kept = Counter("terraphim_cache_kept", "Answers that were kept.", registry=self.registry)
         self.cache_bytes = Gauge("terraphim_cache_bytes", "Bytes of answers kept in memory.", registry=self.registry)
+
+    def _of_records(self) -> None:
+        self.cost = Counter("terraphim_cost_micro_usd", "What requests cost.", registry=self.registry)
+        self.unpriced = Counter(
+            "terraphim_unpriced_requests", "Requests of which a part has no known price.", registry=self.registry
+        )
+        self.records = Counter(
+            "terraphim_records", "Usage records written and lost.", ["outcome"], registry=self.registry
+        )
+        for outcome in ("written", "lost"):
+            self.records.labels(outcome)
+
+    def recorded(self, outcome: str, count: int) -> None:
+        """So many usage records were written or lost."""
+        self.records.labels(outcome).inc(count)
 
     def _of_clients(self) -> None:
         self.refused = Counter(
@@ -181,6 +197,9 @@ class Metrics:
         for kind, count in (("input", usage.input), ("output", usage.output), ("cache_read", usage.cache_read)):
             if count:
                 self.tokens.labels(kind).inc(count)
+        if exchange.cost is not None:
+            self.cost.inc(exchange.cost.micros)
+            self.unpriced.inc(exchange.cost.unpriced)
 
     def ruled(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         """Count what rules said."""
@@ -246,6 +265,8 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
     for name, usage in (("usage", exchange.usage), ("lost", exchange.lost)):
         if usage.input or usage.output:
             fields[name] = {"input": usage.input, "output": usage.output, "cache_read": usage.cache_read}
+    if exchange.cost is not None:
+        fields["cost_micro_usd"] = None if exchange.cost.unpriced else exchange.cost.micros
     if exchange.error:
         fields["error"] = exchange.error
     return fields

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from core import cli, cli_common
 from core.config_file import parse
 from core.data_plane import DATA_PLANE
-from core.exchange import Attempt, Candidate, Decision, Exchange, Target
+from core.exchange import Attempt, Candidate, Cost, Decision, Exchange, Target
 from core.messages import Usage
 from core.presets import key_variables
 from core.resilience import TABLE, UNWELL, Action
@@ -136,6 +136,7 @@ def full_exchange() -> Exchange:
     exchange.passed_over = [(TARGET, "breaker")]
     exchange.simulated, exchange.status, exchange.error = True, 200, "api_error"
     exchange.cache = "miss"
+    exchange.cost = Cost(1)
     return exchange
 
 

@@ -1,0 +1,54 @@
+"""Which database takes the records now, as configured, and what is said of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from core.exchange import Exchange
+from core.records import Recorder, row_of
+from core.schema_state import RecordSettings
+
+#: Seconds that a stop waits for what is not written yet.
+PATIENCE_S: Final = 5.0
+NAME: Final = "records.db"
+
+
+def file_of(settings: RecordSettings, folder: Path) -> Path | None:
+    """The database; None if nothing is recorded. `folder` is the state folder."""
+    if settings.store == "none":
+        return None
+    return settings.file or folder / NAME
+
+
+class Recording:
+    """`say` takes log lines and `counted` how many rows were written or lost; see `Recorder`."""
+
+    def __init__(
+        self, folder: Path, say: Callable[[dict[str, object], str], None], counted: Callable[[str, int], None]
+    ) -> None:
+        self._folder, self._say, self._counted = folder, say, counted
+        self._recorder: Recorder | None = None
+
+    def use(self, settings: RecordSettings) -> None:
+        """This database from now on; the one before writes what it has and is left."""
+        path = file_of(settings, self._folder)
+        if path == (self._recorder.path if self._recorder else None):
+            return
+        if self._recorder is not None:
+            self._recorder.stop()
+        self._recorder = Recorder(path, say=self._say, counted=self._counted) if path else None
+
+    def write(self, exchange: Exchange, seconds: float) -> None:
+        """A request is over. Never waits, never raises."""
+        if self._recorder is not None:
+            self._recorder.put(row_of(exchange, seconds * 1000))
+
+    def health(self) -> str:
+        """`off`, `ok`, or why nothing can be written now."""
+        return "off" if self._recorder is None else self._recorder.problem or "ok"
+
+    def close(self) -> None:
+        """Write what waits, and leave. It waits: not on the event loop."""
+        if self._recorder is not None:
+            self._recorder.stop()
+            self._recorder.join(PATIENCE_S)

@@ -1,0 +1,54 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_records import exchange, ids
+
+from core.exchange import Exchange
+from core.recording import Recording, file_of
+from core.schema_state import RecordSettings
+
+
+def recording(folder: Path) -> tuple[Recording, Counter[str]]:
+    counts: Counter[str] = Counter()
+
+    def counted(outcome: str, count: int) -> None:
+        counts[outcome] += count
+
+    return Recording(folder, lambda *_: None, counted), counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "file"),
+    [({}, "records.db"), ({"file": "/var/lib/x.db"}, "/var/lib/x.db"), ({"store": "none", "file": "/x.db"}, None)],
+)
+def test_where_records_are(settings: dict[str, Any], file: str | None) -> None:
+    assert file_of(RecordSettings(**settings), Path("state")) == (file and Path("state") / file)
+
+
+def test_a_new_file_follows_the_old_one_and_nothing_is_lost(tmp_path: Path) -> None:
+    kept, counts = recording(tmp_path)
+    assert kept.health() == "off"
+    kept.write(exchange("req_0"), 0.1)  # nowhere
+    kept.use(RecordSettings())
+    kept.write(exchange("req_1"), 0.1)
+    kept.use(RecordSettings())
+    kept.write(exchange("req_2"), 0.1)
+    first = kept._recorder
+    kept.use(RecordSettings(file=tmp_path / "other.db"))
+    kept.write(exchange("req_3"), 0.1)
+    assert kept.health() == "ok"
+    kept.close()
+    assert first is not None
+    assert first.join(10)
+    assert (ids(tmp_path / "records.db"), ids(tmp_path / "other.db")) == (["req_1", "req_2"], ["req_3"])
+    assert counts == {"written": 3}
+
+
+def test_none_records_nothing(tmp_path: Path) -> None:
+    kept, counts = recording(tmp_path)
+    kept.use(RecordSettings(store="none"))
+    kept.write(Exchange("req_1", "/v1/messages", "anthropic"), 0.1)
+    kept.close()
+    assert (kept.health(), list(tmp_path.iterdir()), counts) == ("off", [], {})
