@@ -12,8 +12,7 @@ from pydantic import BaseModel, ValidationError
 from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.presets import complete, merge
-from core.schema import ModelCard, PluginSettings, ProviderSettings, ServerKey, Settings, TaxonomySettings
-from core.sections import Section
+from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
 from core.toml_lines import key_lines, line_of
 
 PREFIX = "TERRAPHIM_"
@@ -115,6 +114,9 @@ def _cross_checks(settings: Settings) -> list[Finding]:
     if settings.plugins.require_signature and not settings.plugins.public_keys:
         what, hint = "no signature can be good without plugins.public_keys", "list the keys that you trust there"
         findings.append((("plugins", "require_signature"), what, hint))
+    if not settings.redis.url:
+        message, hint = "needs redis.url", 'write [redis] url = "redis://127.0.0.1:6379"'
+        findings += [((name, "store"), message, hint) for name in settings.kept_in("redis")]
     return findings
 
 
@@ -123,17 +125,18 @@ def _closest(name: str, known: Mapping[str, object]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"configured: {', '.join(sorted(known))}"
 
 
+#: Settings that are paths.
+_PATHS = (("plugins", "dir"), ("taxonomy", "dir"), ("records", "file"), ("redis", "ca_file"))
+
+
 def resolve_paths(settings: Settings, base: Path) -> Settings:
     """The same settings with paths made absolute against the configuration's folder."""
-    tables: dict[str, PluginSettings | TaxonomySettings] = {"plugins": settings.plugins, "taxonomy": settings.taxonomy}
-    resolved: dict[str, Section] = {
-        name: table.model_copy(update={"dir": absolute(table.dir, base)})
-        for name, table in tables.items()
-        if table.dir is not None
-    }
-    if settings.records.file is not None:
-        resolved["records"] = settings.records.model_copy(update={"file": absolute(settings.records.file, base)})
-    return settings.model_copy(update=resolved)
+    tables: dict[str, BaseModel] = {}
+    for name, key in _PATHS:
+        table = tables.get(name, getattr(settings, name))
+        if (path := getattr(table, key)) is not None:
+            tables[name] = table.model_copy(update={key: absolute(path, base)})
+    return settings.model_copy(update=tables)
 
 
 def absolute(path: Path, base: Path) -> Path:

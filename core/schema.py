@@ -21,6 +21,7 @@ from core.schema_state import (
     RedisSettings,
     SessionSettings,
     Store,
+    with_redis_url,
 )
 from core.sections import SecretRef, Section
 from core.transformers import mistakes
@@ -309,6 +310,10 @@ class ResilienceSettings(Section):
     store: Store = "auto"
 
 
+#: Tables with a `store`.
+STORES = ("resilience", "limits", "sessions", "cache")
+
+
 class Settings(Section):
     """The whole configuration, without secrets."""
 
@@ -337,6 +342,20 @@ class Settings(Section):
             name: self.upstream.model_copy(update=provider.clocks.model_dump(exclude_none=True))
             for name, provider in self.providers.items()
         }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_redis(cls, value: object) -> object:
+        return with_redis_url(value, STORES) if isinstance(value, dict) else value
+
+    def kept_in(self, store: str) -> tuple[str, ...]:
+        """The tables whose `store` says exactly this."""
+        return tuple(name for name in STORES if getattr(self, name).store == store)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The tables whose state is in Redis."""
+        return tuple(name for name in STORES if self.redis.url and getattr(self, name).store != "memory")
 
     @field_validator("providers")
     @classmethod

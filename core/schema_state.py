@@ -1,7 +1,9 @@
 """What the configuration says of guards and of what is kept: limits, budgets, sessions, cache, records, Redis."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -11,17 +13,38 @@ from core.sections import SecretRef, Section
 
 def _store(value: str) -> str:
     if value not in {"auto", "memory", "redis"}:
-        raise ValueError('a store is "memory", "redis" (which redis.url names), or "auto": redis if redis.url is set')
+        raise ValueError('a store is "memory", "redis" (or its URL), or "auto": redis if redis.url is set')
     return value
 
 
 def _address(value: str) -> str:
     found = urlsplit(value)
-    if value and (found.scheme not in {"redis", "rediss"} or not found.hostname):
+    good = found.scheme in {"redis", "rediss"} and found.hostname and re.fullmatch(r"(/\d*)?", found.path)
+    if value and (not good or found.query or found.fragment or found.port == 0):  # port: ValueError beyond 65535
         raise ValueError("not a URL like redis://127.0.0.1:6379/0")
     if found.username or found.password:
         raise ValueError('no password in the URL: write redis.password = { env = "NAME" } or { file = "path" }')
     return value
+
+
+def with_redis_url(tables: dict[str, Any], stores: Iterable[str]) -> dict[str, Any]:
+    """The same tables with a URL that stands as a store (`sessions.store = "redis://…"`) as `redis.url`; ValueError if
+    there would be two.
+    """
+    for name in stores:
+        table = tables.get(name)
+        store = table.get("store") if isinstance(table, dict) else None
+        if not (isinstance(table, dict) and isinstance(store, str) and store.startswith(("redis://", "rediss://"))):
+            continue
+        redis = tables.get("redis", {})
+        if not isinstance(redis, dict):
+            return tables
+        if redis.get("url", store) != store:
+            raise ValueError(
+                f'{name}.store is another server than redis.url or another store, and there is only one: write "redis"'
+            )
+        tables = tables | {name: table | {"store": "redis"}, "redis": redis | {"url": store}}
+    return tables
 
 
 #: Where something is kept: `memory` is this process's own, `redis` is shared by all proxies of one `redis.url`.
@@ -97,11 +120,13 @@ class RecordSettings(Section):
 
 class RedisSettings(Section):
     """The server that several proxies share. `url` is `redis://HOST:PORT/DB`, or `rediss://` for TLS, without a
-    password. `timeout_ms` bounds each command.
+    password. `ca_file`: who signed its certificate, if not one of the system's authorities. `timeout_ms` bounds each
+    command.
     """
 
     url: Annotated[str, AfterValidator(_address)] = ""
     username: str = ""
     password: SecretRef | None = None
+    ca_file: Path | None = None
     timeout_ms: int = Field(default=50, ge=1, le=10_000)
     prefix: str = Field(default="terraphim", pattern=r"^[A-Za-z0-9_.-]{1,64}$")

@@ -112,7 +112,11 @@ def load(
     settings = _with_folders(settings, env, plugins, taxonomy)
     redis = settings.redis.password
     password = _read_secret(redis, env, base) if redis else ""
+    if redis and not password:
+        why = f"redis.password is empty: {redis.env or redis.file} is empty or not there"
+        warnings.append(Problem(str(path or "environment"), 0, why))
     secrets = Secrets(secrets.providers, _client_secrets(settings, env, path), password)
+    _refuse_bad_ca_file(settings, path)
     key_files = (*_secret_files(settings, base), *_public_key_files(settings, base))
     return Loaded(_with_public_keys(settings, base, path), secrets, path, tuple(warnings), key_files)
 
@@ -173,7 +177,20 @@ def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
     refs = [key.key for key in settings.server.keys]
     refs += [ref for provider in settings.providers.values() for ref in provider.key_refs]
     refs += [settings.redis.password] if settings.redis.password else []
-    return tuple(config_file.absolute(ref.file, base) for ref in refs if ref.file is not None)
+    found = [config_file.absolute(ref.file, base) for ref in refs if ref.file is not None]
+    return (*found, *([settings.redis.ca_file] if settings.redis.ca_file else []))
+
+
+def _refuse_bad_ca_file(settings: Settings, path: Path | None) -> None:
+    """ConfigError if it holds no certificate: every connection would fail."""
+    file = settings.redis.ca_file
+    try:
+        if file is None or b"-----BEGIN CERTIFICATE-----" in file.read_bytes():
+            return
+        why = "holds no certificate"
+    except OSError as exc:
+        why = f"cannot be read: {exc.strerror}"
+    raise ConfigError([Problem(str(path or "environment"), 0, f"redis.ca_file: {file} {why}", "it takes PEM")])
 
 
 def _public_key_files(settings: Settings, base: Path) -> tuple[Path, ...]:

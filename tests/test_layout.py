@@ -89,6 +89,7 @@ ASYNC = {
     "core/state/cache_redis.py",
     "core/state/memory.py",
     "core/state/redis.py",
+    "core/state/redis_link.py",
     "core/state/sessions.py",
     "core/streaming.py",
     "core/upstream/client.py",

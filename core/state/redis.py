@@ -3,26 +3,24 @@
     await redis.command("GET", redis.key("session", name))
     await redis.run(SCRIPT, [redis.key("limit", name)], [600, 1])
 
-Both raise StoreDown instead of anything else; what a feature does then is its own setting.
+Both raise StoreDown instead of anything else; what a feature does then is its own setting. While the server is away
+they raise it at once. What an answer holds is the feature's to judge: another program may have written there.
 """
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import redis.asyncio as client
-from redis.exceptions import NoScriptError, RedisError
-
 from core.schema_state import RedisSettings
+from core.state.redis_line import Clock, Part, StoreDown, packed
+from core.state.redis_link import Link, Observer, Server
 
-Part = str | bytes | int | float
-
-
-class StoreDown(Exception):
-    """The server cannot be reached, did not answer in time, or answered with an error."""
+__all__ = ["Observer", "Part", "Redis", "Script", "StoreDown"]
 
 
 @dataclass(frozen=True)
@@ -37,49 +35,74 @@ class Script:
 
 
 class Redis:
-    """The connection to the server of `use`; without one, everything is StoreDown."""
+    """The server of `use`; without one, everything is StoreDown. `clock` is monotonic seconds."""
 
-    def __init__(self) -> None:
-        self._settings = RedisSettings()
-        self._client: client.Redis | None = None
+    def __init__(self, observer: Observer | None = None, *, clock: Clock = time.monotonic) -> None:
+        self._observer, self._clock = observer or Observer(), clock
+        self._server = Server(RedisSettings(), "")
+        self._link: Link | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def use(self, settings: RedisSettings, password: str) -> None:
-        """This server from now on."""
-        self._settings = settings
-        self._client = (
-            client.Redis.from_url(settings.url, username=settings.username or None, password=password or None)
-            if settings.url
-            else None
-        )
+        """This server from now on. What is under way at another one ends there."""
+        server = Server(settings, password)
+        if server == self._server:
+            return
+        before, self._server = self._link, server
+        self._link = Link(server, self._observer, self._clock) if settings.url else None
+        with suppress(RuntimeError):  # before the start there is no loop, and nothing is connected
+            asyncio.get_running_loop()
+            self.start()
+            self._leave(before)
+
+    def start(self) -> None:
+        """Connect, so that the first request need not. Needs the running event loop."""
+        if self._link is not None:
+            self._link.connect()
+
+    def _leave(self, link: Link | None) -> None:
+        if link is not None:
+            task = asyncio.create_task(link.close())
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     @property
     def configured(self) -> bool:
-        return self._client is not None
+        return self._link is not None
+
+    @property
+    def down(self) -> bool:
+        """Whether the server is away, so that nobody asks it."""
+        return self._link is not None and self._link.down
 
     def key(self, *parts: str) -> str:
         """A key's name with the deployment's prefix."""
-        return ":".join((self._settings.prefix, *parts))
+        return ":".join((self._server.settings.prefix, *parts))
 
     async def command(self, *parts: Part) -> Any:
         """The server's answer: bytes, an integer, a list or None."""
-        if self._client is None:
-            raise StoreDown("redis.url is not set")
-        try:
-            async with asyncio.timeout(self._settings.timeout_ms / 1000):
-                return await self._client.execute_command(*parts)  # type: ignore[no-untyped-call]
-        except NoScriptError:
-            raise
-        except (RedisError, OSError, TimeoutError) as exc:
-            raise StoreDown(type(exc).__name__) from None
+        return await self._ask(parts, self._clock())
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Part]) -> Any:
-        """What the script returns."""
+        """What the script returns. A server that has not seen it yet is told it, within the same time."""
+        started = self._clock()
         try:
-            return await self.command("EVALSHA", script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await self.command("EVAL", script.lua, len(keys), *keys, *args)
+            return await self._ask(("EVALSHA", script.sha, len(keys), *keys, *args), started)
+        except StoreDown as exc:
+            if exc.kind != "no_script":
+                raise
+        return await self._ask(("EVAL", script.lua, len(keys), *keys, *args), started)
+
+    async def _ask(self, parts: Sequence[Part], started: float) -> Any:
+        if self._link is None:
+            raise StoreDown("not_configured")
+        if self._link.down:
+            raise self._link.left_alone()
+        return await self._link.ask(packed(parts), started)
 
     async def close(self) -> None:
         """Leave the server."""
-        if self._client is not None:
-            await self._client.aclose()
+        self._leave(self._link)
+        self._link = None
+        self._server = Server(RedisSettings(), "")
+        await asyncio.gather(*self._leaving)

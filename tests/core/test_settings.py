@@ -216,3 +216,26 @@ def test_a_pool_wins_over_the_usual_variable_and_excludes_a_single_key(config: P
     config.write_text(CONFIG.replace('api_key = { env = "MY_KEY" }', f'api_key = {{ env = "A" }}\n{POOL}'))
     with pytest.raises(ConfigError, match="give api_key or api_keys, not both"):
         load(config, usual)
+
+
+def test_the_password_of_redis_is_a_secret_and_its_file_is_watched(config: Path, tmp_path: Path) -> None:
+    config.write_text(f'{CONFIG}[redis]\nurl = "redis://127.0.0.1"\npassword = {{ file = "redis.pw" }}\n')
+    (tmp_path / "redis.pw").write_text("c4nary\n")
+    loaded = load(config, env(tmp_path, MY_KEY="k"))
+    assert (loaded.secrets.redis, tmp_path / "redis.pw" in loaded.key_files) == ("c4nary", True)
+    assert "c4nary" not in repr(loaded)
+    (tmp_path / "redis.pw").write_text("\n")
+    assert "redis.password is empty" in "".join(map(str, load(config, env(tmp_path, MY_KEY="k")).warnings))
+
+
+def test_who_signed_the_certificate_of_redis_is_a_file_of_certificates(config: Path, tmp_path: Path) -> None:
+    config.write_text(f'{CONFIG}[redis]\nurl = "rediss://127.0.0.1"\nca_file = "ca.pem"\n')
+    with pytest.raises(ConfigError, match=r"redis.ca_file: .* cannot be read"):
+        load(config, env(tmp_path))
+    (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(ConfigError, match=r"redis.ca_file: .* holds no certificate"):
+        load(config, env(tmp_path))
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    loaded = load(config, env(tmp_path))
+    assert loaded.settings.redis.ca_file == tmp_path / "ca.pem"
+    assert tmp_path / "ca.pem" in loaded.key_files

@@ -1,20 +1,13 @@
 """Writes after the answer: none waits, none is lost unseen, and the end is bounded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from loops import on_a_loop, until
 
 from core.state.background import Background
 from core.state.redis import StoreDown
-
-
-def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    @wraps(test)
-    def run() -> None:
-        asyncio.run(test())
-
-    return run
 
 
 @on_a_loop
@@ -120,9 +113,3 @@ def adding(written: list[int], number: int) -> Callable[[], Awaitable[None]]:
         written.append(number)
 
     return write
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0)
