@@ -87,6 +87,7 @@ ASYNC = {
     "core/state/background.py",
     "core/state/cache_memory.py",
     "core/state/cache_redis.py",
+    "core/state/limits_redis.py",
     "core/state/memory.py",
     "core/state/redis.py",
     "core/state/redis_link.py",
