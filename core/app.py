@@ -16,7 +16,8 @@ from core.course import Means
 from core.data_plane import DataPlane
 from core.dialects import CLIENTS
 from core.draining import Drain
-from core.errors import NotFound, ProxyError, public_error, type_of_status
+from core.edge import headers_of
+from core.errors import Forbidden, NotFound, ProxyError, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
 from core.housekeeping import Housekeeping
@@ -25,10 +26,10 @@ from core.logs import LogWriter
 from core.open_connections import Connections
 from core.pipeline import Pipeline
 from core.refusals import Tally
-from core.routing import explicit
+from core.routing import explicit, permission
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
-from core.schema import PluginSettings
+from core.schema import PluginSettings, ServerKey
 from core.settings import Loaded, state_dir
 from core.standing import Standing
 from core.state.token_ratios import TokenRatios
@@ -167,32 +168,45 @@ def _web(proxy: Proxy) -> FastAPI:
     def live() -> dict[str, str]:
         return {"status": "ok"}
 
-    @web.get("/v1/models")
-    def list_models(request: Request) -> JSONResponse:
-        _authorised(request, current.current)
-        anthropic = "anthropic-version" in request.headers
-        return JSONResponse(models.listing(current.current.snapshot, request.query_params, anthropic=anthropic))
-
-    @web.get("/v1/models/{name:path}")
-    def one_model(request: Request) -> JSONResponse:
-        _authorised(request, current.current)
-        name = request.path_params["name"]
-        snapshot = current.current.snapshot
-        found = explicit.parse(snapshot, name)
-        if isinstance(found, Refusal):
-            raise NotFound(found.message)
-        shown = str(found or name)
-        return JSONResponse(models.entry(snapshot, shown, anthropic="anthropic-version" in request.headers))
-
     @web.get("/metrics")
     def metrics(request: Request) -> Response:
         client = request.client.host if request.client else ""
         if client not in {"127.0.0.1", "::1"}:
-            _authorised(request, current.current)
+            _key_of(request, current.current)
         return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
 
+    _models(web, current)
     _errors(web)
     return web
+
+
+def _models(web: FastAPI, current: Generations) -> None:
+    @web.get("/v1/models")
+    def list_models(request: Request) -> JSONResponse:
+        generation = current.current
+        key = _key_of(request, generation)
+        return JSONResponse(
+            models.listing(
+                generation.snapshot,
+                request.query_params,
+                anthropic="anthropic-version" in request.headers,
+                allowed=key.targets if key else (),
+            )
+        )
+
+    @web.get("/v1/models/{name:path}")
+    def one_model(request: Request) -> JSONResponse:
+        generation = current.current
+        key = _key_of(request, generation)
+        name, snapshot = request.path_params["name"], generation.snapshot
+        allowed = key.targets if key else ()
+        found = explicit.parse(snapshot, name, allowed)
+        if isinstance(found, Refusal):
+            raise NotFound(found.message)
+        if key and found and not permission.permitted(str(found), allowed):
+            raise Forbidden(permission.refusal(found, key.name, allowed))
+        shown = str(found or name)
+        return JSONResponse(models.entry(snapshot, shown, anthropic="anthropic-version" in request.headers))
 
 
 def _errors(web: FastAPI) -> None:
@@ -208,8 +222,9 @@ def _errors(web: FastAPI) -> None:
         return _error(request, *public_error(exc), headers=exc.headers)
 
 
-def _authorised(request: Request, generation: Generation) -> None:
-    generation.client_keys.name_of(dict(request.headers))
+def _key_of(request: Request, generation: Generation) -> ServerKey | None:
+    """The client's key, as on the data plane; Unauthorized without one where one is needed."""
+    return generation.client_keys.key_of(headers_of(request.headers.raw))
 
 
 def _error(

@@ -46,7 +46,7 @@ class Asking:
         request, name = call.request, candidate.target.provider
         clocks, keys = call.snapshot.settings.clocks[name], call.keys.get(name, ())
         same = dialect.name == request.dialect
-        agent = call.snapshot.image_agent(candidate.target, call.features.images)
+        agent = call.snapshot.image_agent(candidate.target, call.features.images, call.allowed)
         asked = asyncio.get_running_loop().time()
         async with AsyncExitStack() as stack:
             if agent is not None:

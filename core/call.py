@@ -39,6 +39,8 @@ class Call:
     tz_offset_min: int
     #: What its guards keep of it; None if nobody guards it.
     visit: Visit | None = None
+    #: Targets that its client may ask, as globs; all if there are none.
+    allowed: tuple[str, ...] = ()
     request: Request = field(init=False)
     features: Features = field(init=False)
     session: SessionState = field(init=False)

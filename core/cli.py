@@ -13,6 +13,7 @@ from core import (
 from core.cli_common import (
     EXIT_CONFIG,
     EXIT_FAILURE,
+    EXIT_USAGE,
     Config,
     Json,
     Plugins,
@@ -133,10 +134,12 @@ def doctor(config: Config = None, plugins: Plugins = None, as_json: Json = False
 @app.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="A request body (JSON); - for standard input.")],
+    *,
     config: Config = None,
     plugins: Plugins = None,
     taxonomy: Taxonomy = None,
     dialect: Annotated[str, typer.Option(help="anthropic, openai or openai-responses; found out when left out.")] = "",
+    key: Annotated[str, typer.Option(help="Name of the client's key that the request would carry.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show where a request would go, and why; calls nobody."""
@@ -144,7 +147,10 @@ def explain(
 
     body = sys.stdin.buffer.read() if str(file) == "-" else read_file(file)
     loaded = load_config(config, plugins, taxonomy)
-    answer = cli_explain.explain(build_generation(loaded), body, dialect)
+    if key and key not in (names := [each.name for each in loaded.settings.server.keys]):
+        print(f"error: no client's key is named {key!r}; there are: {', '.join(names) or 'none'}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE)
+    answer = cli_explain.explain(build_generation(loaded), body, dialect, key)
     if as_json:
         print_json(answer)
     else:

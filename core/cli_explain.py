@@ -13,6 +13,7 @@ from core.explain import dialect_of, explanation
 from core.generation import Generation
 from core.pipeline import Pipeline
 from core.routing.driver import HostDriver
+from core.routing.permission import key_named
 from core.state.memory import MemorySessions
 from core.state.token_ratios import TokenRatios
 from core.tokens import TokenCounter
@@ -20,10 +21,13 @@ from core.upstream import Upstream
 from wasm_host.host import Host, Observer
 
 
-def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]:
-    """The same answer as `POST /v1/route`; `{"error": …}` for a body that cannot be read."""
+def explain(generation: Generation, body: bytes, dialect: str, key: str = "") -> dict[str, Any]:
+    """The same answer as `POST /v1/route` gives to the client whose key has this name; `{"error": …}` for a body that
+    cannot be read.
+    """
     try:
-        exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body))
+        exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body), client_key=key)
+        client = key_named(generation.loaded.settings, key)
         if exchange.dialect not in CLIENTS:
             return {"error": {"message": f"dialect {dialect!r} is not one of {', '.join(sorted(CLIENTS))}"}}
         call = Call(
@@ -34,6 +38,7 @@ def explain(generation: Generation, body: bytes, dialect: str) -> dict[str, Any]
             query="",
             now_ms=time.time_ns() // 1_000_000,
             tz_offset_min=time.localtime().tm_gmtoff // 60,
+            allowed=client.targets if client else (),
         )
         decision = asyncio.run(_decide(generation, call, body))
         return explanation(decision, call.features)

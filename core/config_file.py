@@ -13,6 +13,7 @@ from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.presets import complete, merge
 from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
+from core.toml_lines import Path as Path_
 from core.toml_lines import key_lines, line_of
 
 PREFIX = "TERRAPHIM_"
@@ -62,6 +63,14 @@ def _problem(error: Any, path: Path, lines: dict[tuple[str, ...], int]) -> Probl
 
 def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Settings of a TOML text, or ConfigError with every problem at once. Relative paths start at `path`'s folder."""
+    settings, lines = read(text, path, overrides)
+    if problems := contradictions(settings, str(path), lines):
+        raise ConfigError(problems)
+    return settings
+
+
+def read(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[Settings, dict[Path_, int]]:
+    """As `parse`, without `contradictions`; with the lines of the keys."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -79,18 +88,15 @@ def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> 
     except ValidationError as exc:
         found = [_problem(error, path, lines) for error in exc.errors()]
         raise ConfigError(sorted(found, key=lambda problem: problem.line)) from None
-    refuse_contradictions(settings, path, lines)
-    return resolve_paths(settings, path.parent)
+    return resolve_paths(settings, path.parent), lines
 
 
-def refuse_contradictions(settings: Settings, path: Path, lines: dict[tuple[str, ...], int]) -> None:
-    """ConfigError for what no single key shows to be wrong."""
-    problems = [
-        Problem(str(path), line_of(lines, loc), f"{'.'.join(map(str, loc))}: {message}", hint)
+def contradictions(settings: Settings, where: str, lines: Mapping[Path_, int]) -> list[Problem]:
+    """What no single key shows to be wrong; `where` names the configuration."""
+    return [
+        Problem(where, line_of(lines, loc), f"{'.'.join(map(str, loc))}: {message}", hint)
         for loc, message, hint in _cross_checks(settings)
     ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _cross_checks(settings: Settings) -> list[Finding]:
@@ -111,6 +117,11 @@ def _cross_checks(settings: Settings) -> list[Finding]:
             findings.append((loc, f"provider {provider!r} is not configured", _closest(provider, settings.providers)))
     if settings.server.host not in LOOPBACK_NAMES and not settings.server.keys:
         findings.append((("server", "host"), "another address than loopback needs at least one [[server.keys]]", ""))
+    names = [key.name for key in settings.server.keys]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            hint = "several secrets of one client are listed as keys = [{ … }, { … }] of one entry"
+            findings.append((("server", "keys", number, "name"), f"another key is named {name!r} already", hint))
     if settings.plugins.require_signature and not settings.plugins.public_keys:
         what, hint = "no signature can be good without plugins.public_keys", "list the keys that you trust there"
         findings.append((("plugins", "require_signature"), what, hint))

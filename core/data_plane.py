@@ -121,7 +121,10 @@ class DataPlane:
         visit: Visit | None = None
         try:
             generation = self._check(scope, headers, exchange)
-            visit = self._visit(scope, exchange, generation)
+            key = generation.client_keys.key_of(headers)
+            exchange.client_key = key.name if key else ""
+            address = scope["client"][0] if scope.get("client") else ""
+            visit = Visit(self._guards, exchange, generation.loaded.settings, key, address)
             with self.under_way.request(exchange):
                 self._admission.check()
                 async with visit:
@@ -181,15 +184,7 @@ class DataPlane:
             refusal.headers["allow"] = "POST"
             raise refusal
         check_json(headers)
-        exchange.client_key = generation.client_keys.name_of(headers)
         return generation
-
-    def _visit(self, scope: Scope, exchange: Exchange, generation: Generation) -> Visit:
-        """What its guards will know of this request."""
-        settings = generation.loaded.settings
-        key = next((key for key in settings.server.keys if key.name == exchange.client_key), None)
-        address = scope["client"][0] if scope.get("client") else ""
-        return Visit(self._guards, exchange, settings, key, address)
 
     async def _enter(
         self, scope: Scope, receive: Receive, headers: dict[str, str], visit: Visit, generation: Generation
@@ -209,6 +204,7 @@ class DataPlane:
             now_ms=time.time_ns() // 1_000_000,
             tz_offset_min=time.localtime().tm_gmtoff // 60,
             visit=visit,
+            allowed=visit.key.targets if visit.key else (),
         )
         return call, body
 

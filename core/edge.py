@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from core.config_file import LOOPBACK_NAMES
 from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
+from core.schema import ServerKey
 
 
 def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
@@ -61,23 +62,24 @@ def check_json(headers: Mapping[str, str]) -> None:
 class ClientKeys:
     """The keys that clients may use. Digests are compared, in constant time, so that any bytes may be sent."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._digests = [(_digest(secret.encode()), name) for secret, name in secrets.items()]
+    def __init__(self, secrets: Mapping[str, str], keys: Iterable[ServerKey]) -> None:
+        by_name = {key.name: key for key in keys}
+        self._digests = [(_digest(secret.encode()), by_name[name]) for secret, name in secrets.items()]
 
-    def name_of(self, headers: Mapping[str, str]) -> str:
-        """The name of the key that the request carries; empty if none is needed. Unauthorized otherwise."""
+    def key_of(self, headers: Mapping[str, str]) -> ServerKey | None:
+        """The key that the request carries; None if none is needed. Unauthorized otherwise."""
         if not self._digests:
-            return ""
+            return None
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         both = (headers.get("x-api-key", ""), bearer.strip() if scheme.lower() == "bearer" else "")
         given = [_digest(key.encode("latin-1", "replace")) for key in both if key]
         if not given:
             raise _refused("no key: send one of the proxy's keys as x-api-key or as Authorization: Bearer")
         # Claude Code may send a provider's key of its user's in one header and ours in the other.
-        names = [name for known, name in self._digests for digest in given if hmac.compare_digest(known, digest)]
-        if not names:
+        keys = [key for known, key in self._digests for digest in given if hmac.compare_digest(known, digest)]
+        if not keys:
             raise _refused("this key is not one of the proxy's keys")
-        return names[0]
+        return keys[0]
 
 
 def _refused(message: str) -> Unauthorized:

@@ -17,6 +17,7 @@ ConfigError                  the operator's mistake: file, line, message and sug
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 #: Anthropic's error type for an HTTP status (docs, "Errors").
@@ -69,7 +70,7 @@ class Unauthorized(ProxyError):
 
 
 class Forbidden(ProxyError):
-    """Host or Origin that is not ours."""
+    """Host or Origin that is not ours, or a target that the client's key may not ask."""
 
     status = 403
 
@@ -188,11 +189,12 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; every problem at once."""
+    """The configuration cannot be used; every problem at once. `awaited`: files that could mend it by changing."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], *, awaited: tuple[Path, ...] = ()) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.awaited = awaited
 
 
 def public_error(exc: BaseException) -> tuple[int, str, str]:

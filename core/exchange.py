@@ -64,6 +64,8 @@ class Features(Struct, frozen=True, kw_only=True):
     session_id: str
     client_key: str
     agent: str
+    #: Targets that the client's key may ask, as globs over `provider,model`; all if there are none.
+    allowed: tuple[str, ...] = ()
     #: A web search tool that the provider itself must run is on offer (not merely a function of that name).
     server_web_search: bool = False
     #: Nothing is left of the request without that search: no other tool is on offer, or it must be used.

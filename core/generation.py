@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import settings as settings_module
+from core.config_file import LOOPBACK_NAMES
 from core.edge import ClientKeys, allowed_hosts
-from core.errors import ConfigError
+from core.errors import ConfigError, Problem
 from core.rolegraph import load_taxonomy
+from core.routing import permission
 from core.routing.snapshot import Snapshot, build
 from core.schema import Settings
 from core.settings import Loaded
@@ -43,8 +45,10 @@ def load_generation(loaded: Loaded, cache: Path, previous: RuleSet | None = None
         config.plugins.dir or Path(), config.rules, cache=cache, previous=previous, policy=policy_of(config)
     )
     snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rules)
+    idle = permission.idle(config, snapshot.targets, str(loaded.path or "environment"))
+    snapshot = replace(snapshot, problems=(*snapshot.problems, *idle))
     hosts = allowed_hosts(config.server.host, config.server.hosts)
-    return Generation(loaded, snapshot, ClientKeys(loaded.secrets.clients), hosts)
+    return Generation(loaded, snapshot, ClientKeys(loaded.secrets.clients, config.server.keys), hosts)
 
 
 def policy_of(config: Settings) -> Policy:
@@ -72,10 +76,13 @@ class Generations:
         self._report = report
         self._on_swap, self._on_built = on_swap, on_built
         self._lock = asyncio.Lock()
+        #: Files whose change may mend the configuration that was refused last.
+        self._awaited: tuple[Path, ...] = ()
         loaded = load()
         self._served = fingerprint(loaded)
         self.current = load_generation(loaded, self._cache)
-        self._address = _address(loaded)
+        #: What is listened on, whatever later configurations say.
+        self._address, self._host = _address(loaded), loaded.settings.server.host
         self._on_built(self.current)
         self._announce(self.current, "started")
 
@@ -85,6 +92,7 @@ class Generations:
             try:
                 following = await asyncio.to_thread(self._following)
             except ConfigError as exc:
+                self._awaited = exc.awaited
                 for problem in exc.problems:
                     self._report({"event": "reload_failed", "problem": str(problem)}, "error")
                 self._on_swap(self.current, "failed")
@@ -93,6 +101,7 @@ class Generations:
                 self._report({"event": "reload_failed", "problem": f"{type(exc).__name__}: {exc}"}, "error")
                 self._on_swap(self.current, "failed")
                 return False
+            self._awaited = ()
             if following.snapshot.digest == self.current.snapshot.digest and not _changed(self.current, following):
                 self._say_problems(following)
                 return True
@@ -101,7 +110,11 @@ class Generations:
             return True
 
     def _following(self) -> Generation:
-        following = load_generation(self._load(), self._cache, self.current.snapshot.rules)
+        loaded = self._load()
+        if not loaded.settings.server.keys and self._host not in LOOPBACK_NAMES:
+            problem = f"server.keys: without a key nobody but this machine may ask, and {self._address} is listened on"
+            raise ConfigError([Problem(str(loaded.path or "environment"), 0, problem, "restart to listen elsewhere")])
+        following = load_generation(loaded, self._cache, self.current.snapshot.rules)
         self._on_built(following)
         return following
 
@@ -138,7 +151,7 @@ class Generations:
         seen = before = self._served
         while not stop.is_set():
             try:
-                now = await asyncio.to_thread(fingerprint, self.current.loaded)
+                now = await asyncio.to_thread(self._look)
                 if now != seen and now == before:
                     seen = now
                     await self.reload()
@@ -147,6 +160,9 @@ class Generations:
                 self._report({"event": "watch_failed", "problem": f"{type(exc).__name__}: {exc}"}, "warning")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), look_s)
+
+    def _look(self) -> Fingerprint:
+        return fingerprint(self.current.loaded) + _seen(self._awaited)
 
 
 def _address(loaded: Loaded) -> str:
@@ -161,9 +177,13 @@ def fingerprint(loaded: Loaded) -> Fingerprint:
         files += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
     if taxonomy is not None:
         files += sorted(taxonomy.rglob("*.md"))
+    return _seen(files)
+
+
+def _seen(files: Iterable[Path]) -> Fingerprint:
     found = []
     for path in files:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # gone, or nothing that could be there
             info = path.stat()
             found.append((str(path), info.st_mtime_ns, info.st_size, info.st_ino))
     return tuple(found)

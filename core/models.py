@@ -17,9 +17,13 @@ _CREATED, _CREATED_AT = 1_735_689_600, "2025-01-01T00:00:00Z"
 MOST = 1000
 
 
-def listing(snapshot: Snapshot, query: Mapping[str, str], *, anthropic: bool) -> dict[str, Any]:
-    """All models, `auto` (the proxy decides) first; for Anthropic's clients the page that they ask for."""
-    names = ["auto", *sorted(snapshot.target_names)]
+def listing(
+    snapshot: Snapshot, query: Mapping[str, str], *, anthropic: bool, allowed: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """`auto` (the proxy decides) first, then all targets that are `allowed` (`permission`); for Anthropic's clients the
+    page that they ask for.
+    """
+    names = ["auto", *sorted(snapshot.open_to(allowed))]
     if not anthropic:
         return {"object": "list", "data": [entry(snapshot, name, anthropic=False) for name in names]}
     page, more = _page(names, query)

@@ -5,6 +5,7 @@ The edge (`app`) has done host, key, size and content type; it sends what this r
 
 import asyncio
 import time
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -15,7 +16,7 @@ from core.cached_answers import CachedAnswers
 from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
-from core.errors import BadRequest, Denied, NotFound, ProxyError, UpstreamFailed
+from core.errors import BadRequest, Denied, Forbidden, NotFound, ProxyError, UpstreamFailed
 from core.exchange import CANCELLED, Attempt, Decision, SessionState, TargetState
 from core.features import FeatureSettings, extract
 from core.guarding import TargetFull
@@ -120,6 +121,7 @@ class Pipeline:
             now_ms=call.now_ms,
             tz_offset_min=call.tz_offset_min,
             seed=int(call.exchange.request_id[-8:], 16),
+            allowed=call.allowed,
             granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
         )
         if "targets.facts" in call.snapshot.rules.wants:
@@ -212,10 +214,14 @@ class Pipeline:
         self._sessions.write(call.features.client_key, call.features.session_id, state)
 
 
+#: What a refusal of ours is; anything else is the request's fault.
+_REFUSALS: Mapping[int, type[ProxyError]] = {403: Forbidden, 404: NotFound}
+
+
 def _refusal(decision: Decision) -> ProxyError:
     refusal = decision.refusal
     if refusal is None:
         raise ValueError("the decision has candidates")
     if decision.phase == "custom":
         return Denied(refusal.status, refusal.message)
-    return NotFound(refusal.message) if refusal.status == 404 else BadRequest(refusal.message)
+    return _REFUSALS.get(refusal.status, BadRequest)(refusal.message)

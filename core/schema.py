@@ -36,14 +36,28 @@ Catalogued = Literal[
 
 
 class ServerKey(Section):
-    """A key that clients may use; `name` is what logs and rules see of it."""
+    """A client; `name` is what logs and rules see of it. Of several `keys` each is as good: so one is exchanged for
+    another while both are in use.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    key: SecretRef
+    key: SecretRef | None = None
+    keys: tuple[SecretRef, ...] = ()
     #: Targets that it may ask, as globs over `provider,model`; all if there are none.
     targets: tuple[str, ...] = ()
     limits: Rates = Rates()
     budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _has_a_secret(self) -> "ServerKey":
+        if (self.key is None) == (not self.keys):
+            raise ValueError("give key or keys, not both" if self.keys else "key is missing")
+        return self
+
+    @property
+    def refs(self) -> tuple[SecretRef, ...]:
+        """Where its secrets are, whichever way they are named."""
+        return self.keys if self.key is None else (self.key,)
 
 
 class ServerSettings(Section):

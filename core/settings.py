@@ -1,38 +1,26 @@
 """Settings: TOML and environment in, one frozen value out. The only reader of `os.environ`.
 
 `load` finds the configuration, refuses what others may write, and reports every mistake at once with its line. Secrets
-are kept apart from `Settings`, which is part of the snapshot and must be printable.
+(`credentials`) are kept apart from `Settings`, which is part of the snapshot and must be printable.
 """
 
-import grp
 import os
-import pwd
 import socket
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from core import config_file, presets
+from core.credentials import Reader, Secrets, files_of, others_may
 from core.errors import ConfigError, Problem
-from core.exchange import ProviderKey
 from core.schema import Settings
-from core.sections import SecretRef
 from wasm_host import files, signature
 
 #: The package's own data: presets, vocabularies, and (in a wheel) taxonomy and rules.
 DATA = Path(__file__).parent / "_data"
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """Provider keys and client keys. Never printed, never part of a snapshot."""
-
-    providers: Mapping[str, tuple[ProviderKey, ...]] = field(default_factory=dict, repr=False)
-    #: Secret to the name of its client.
-    clients: Mapping[str, str] = field(default_factory=dict, repr=False)
-    redis: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -95,30 +83,44 @@ def load(
     overrides = config_file.environment_overrides(env)
     command_line = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     presets.merge(overrides, {"server": command_line} if command_line else {})
-    warnings: list[Problem] = []
+    where, base = str(path or "environment or command line"), path.parent if path else Path()
+    lines: dict[tuple[str, ...], int] = {}
     if path is None:
         settings = presets.embedded(_discovered(env), overrides, ollama_host=env.get("OLLAMA_HOST", ""))
-        config_file.refuse_contradictions(settings, Path("environment or command line"), {})
-        secrets = Secrets() if settings.simulated else _provider_secrets(settings, env, Path(), warnings)
     else:
-        _refuse_writable_by_others([path])
-        try:
-            text = path.read_text("utf-8-sig")  # Windows editors begin a file with a mark
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigError([Problem(str(path), 0, f"cannot be read: {exc}")]) from None
-        settings = config_file.parse(text, path, overrides)
-        secrets = _provider_secrets(settings, env, path, warnings)
-    base = path.parent if path else Path()
-    settings = _with_folders(settings, env, plugins, taxonomy)
-    redis = settings.redis.password
-    password = _read_secret(redis, env, base) if redis else ""
-    if redis and not password:
-        why = f"redis.password is empty: {redis.env or redis.file} is empty or not there"
-        warnings.append(Problem(str(path or "environment"), 0, why))
-    secrets = Secrets(secrets.providers, _client_secrets(settings, env, path), password)
-    _refuse_bad_ca_file(settings, path)
-    key_files = (*_secret_files(settings, base), *_public_key_files(settings, base))
-    return Loaded(_with_public_keys(settings, base, path), secrets, path, tuple(warnings), key_files)
+        settings, lines = config_file.read(_text(path), path, overrides)
+    problems = config_file.contradictions(settings, where, lines)
+    reader = Reader(env, base, where, lines, problems)
+    usual = presets.key_variables() if env.get("TERRAPHIM_DISCOVERY") != "off" else {}
+    secrets = reader.read(settings, usual)
+    with _collecting(problems):
+        settings = _with_folders(settings, env, plugins, taxonomy)
+    key_files = (*files_of(settings, base), *_public_key_files(settings, base))
+    key_files += (settings.redis.ca_file,) if settings.redis.ca_file else ()
+    with _collecting(problems):
+        _refuse_bad_ca_file(settings, path)
+    with _collecting(problems):
+        settings = _with_public_keys(settings, base, path)
+    if problems:
+        raise ConfigError(problems, awaited=tuple(reader.awaited))
+    return Loaded(settings, secrets, path, tuple(reader.warnings), key_files)
+
+
+def _text(path: Path) -> str:
+    _refuse_writable_by_others([path])
+    try:
+        return path.read_text("utf-8-sig")  # Windows editors begin a file with a mark
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError([Problem(str(path), 0, f"cannot be read: {exc}")]) from None
+
+
+@contextmanager
+def _collecting(problems: list[Problem]) -> Iterator[None]:
+    """A ConfigError of the block is not raised yet: the operator is told everything at once."""
+    try:
+        yield
+    except ConfigError as exc:
+        problems += exc.problems
 
 
 def _with_folders(settings: Settings, env: Mapping[str, str], plugins: Path | None, taxonomy: Path | None) -> Settings:
@@ -149,36 +151,10 @@ def _refuse_writable_by_others(paths: list[Path]) -> None:
         except OSError as exc:
             problems.append(Problem(str(path), 0, f"cannot be read: {exc.strerror}"))
             continue
-        if info.st_mode & stat.S_IWOTH or (info.st_mode & stat.S_IWGRP and not _private_group(info)):
+        if others_may(info, stat.S_IWGRP, stat.S_IWOTH):
             problems.append(Problem(str(path), 0, "may be written by other users", f"run: chmod go-w {path}"))
     if problems:
         raise ConfigError(problems)
-
-
-def _private_group(info: os.stat_result) -> bool:
-    """Whether the file's group is its owner's own (as where the umask is 002), so that nobody else is in it."""
-    try:
-        return pwd.getpwuid(info.st_uid).pw_gid == info.st_gid and not grp.getgrgid(info.st_gid).gr_mem
-    except KeyError:
-        return False
-
-
-def _read_secret(ref: SecretRef, env: Mapping[str, str], base: Path) -> str:
-    """The secret, or an empty string when its variable or file is not there or holds no text."""
-    if ref.env is not None:
-        return env.get(ref.env, "").strip()
-    try:
-        return config_file.absolute(ref.file or Path(), base).read_text("utf-8-sig").strip()
-    except (OSError, ValueError):
-        return ""
-
-
-def _secret_files(settings: Settings, base: Path) -> tuple[Path, ...]:
-    refs = [key.key for key in settings.server.keys]
-    refs += [ref for provider in settings.providers.values() for ref in provider.key_refs]
-    refs += [settings.redis.password] if settings.redis.password else []
-    found = [config_file.absolute(ref.file, base) for ref in refs if ref.file is not None]
-    return (*found, *([settings.redis.ca_file] if settings.redis.ca_file else []))
 
 
 def _refuse_bad_ca_file(settings: Settings, path: Path | None) -> None:
@@ -229,52 +205,6 @@ def read_public_key(text: str, base: Path) -> str:
         raise ValueError(f"{text} is not text") from None
     except ValueError as exc:
         raise ValueError(f"{text} is {exc}") from None
-
-
-def _provider_secrets(settings: Settings, env: Mapping[str, str], path: Path, warnings: list[Problem]) -> Secrets:
-    usual = presets.key_variables() if env.get("TERRAPHIM_DISCOVERY") != "off" else {}
-    found: dict[str, tuple[ProviderKey, ...]] = {}
-    for name, provider in settings.providers.items():
-        refs = provider.key_refs
-        if not refs and env.get(usual.get(name, "")):
-            refs = (SecretRef(env=usual[name]),)
-        keys: dict[str, ProviderKey] = {}
-        for position, ref in enumerate(refs, 1):
-            secret = _read_secret(ref, env, path.parent)
-            if why := _unusable(secret, ref, keys):
-                which = f"has no key: {why}" if len(refs) == 1 else f"goes without its key {position}: {why}"
-                warnings.append(Problem(str(path), 0, f"provider {name!r} {which}"))
-            else:
-                keys[secret] = ProviderKey(position, secret)
-        if keys:
-            found[name] = tuple(keys.values())
-    return Secrets(providers=found)
-
-
-def _unusable(secret: str, ref: SecretRef, others: Mapping[str, ProviderKey]) -> str:
-    """Why this cannot serve as a provider's key; empty if it can."""
-    if not secret:
-        return f"{ref.env or ref.file} is empty or not there"
-    if not (secret.isascii() and secret.isprintable()):
-        return "its key is no line of plain ASCII, so no header can carry it"
-    return f"it is the same as key {others[secret].position}" if secret in others else ""
-
-
-def _client_secrets(settings: Settings, env: Mapping[str, str], path: Path | None) -> dict[str, str]:
-    clients: dict[str, str] = {}
-    problems: list[Problem] = []
-    where = str(path or "environment")
-    for entry in settings.server.keys:
-        secret = _read_secret(entry.key, env, path.parent if path else Path())
-        if not secret:
-            source = entry.key.env or entry.key.file
-            problems.append(Problem(where, 0, f"server key {entry.name!r} is empty: {source}"))
-        elif secret in clients:
-            problems.append(Problem(where, 0, f"server keys {clients[secret]!r} and {entry.name!r} are the same"))
-        clients[secret] = entry.name
-    if problems:
-        raise ConfigError(problems)
-    return clients
 
 
 def _discovered(env: Mapping[str, str]) -> set[str]:

@@ -5,7 +5,7 @@ people write configuration; a key inside an inline table is reported at the line
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
@@ -36,7 +36,7 @@ def key_lines(text: str) -> dict[Path, int]:
     return lines
 
 
-def line_of(lines: dict[Path, int], path: Sequence[str | int]) -> int:
+def line_of(lines: Mapping[Path, int], path: Sequence[str | int]) -> int:
     """The line of the path or of its nearest parent; 0 when neither is in the text."""
     parts = tuple(map(str, path))
     while parts:

@@ -35,6 +35,7 @@ _FACTS: dict[str, Any] = {
     "subagent_target": "",
     "session_id": "s",
     "client_key": "",
+    "allowed": (),
     "agent": "",
 }
 

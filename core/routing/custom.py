@@ -10,6 +10,7 @@ import msgspec
 
 from core.exchange import Features, Refusal, Target
 from core.messages import Request
+from core.routing.permission import permitted
 from core.routing.proposal import Ask, Proposal
 from wasm_host.answer import Outcome
 
@@ -24,9 +25,9 @@ def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Re
     if not rules:
         deciding.note("custom", "passed", why="no rules")
         return None
-    view = view_of(deciding)
+    view, targets = view_of(deciding), snapshot.open_to(deciding.features.allowed)
     while rules:
-        outcomes = yield Ask(rules, view, snapshot.target_names)
+        outcomes = yield Ask(rules, view, targets)
         if not outcomes:
             break
         rules = rules[len(outcomes) :]
@@ -77,13 +78,19 @@ def view_of(deciding: "Deciding") -> Mapping[str, Any]:
     if "targets.facts" in wants:
         view["targets"] = _target_views(deciding)
     elif "targets" in wants:
-        view["targets"] = deciding.snapshot.target_name_views
+        view["targets"] = _open(deciding, deciding.snapshot.target_name_views)
     return view
+
+
+def _open(deciding: "Deciding", views: list[Any]) -> list[Any]:
+    """The views of those targets that the client may ask."""
+    allowed = deciding.features.allowed
+    return [view for view in views if permitted(view["name"], allowed)] if allowed else views
 
 
 def _target_views(deciding: "Deciding") -> list[dict[str, Any]]:
     """The targets, with what is known of how they are. A median that is not known is left out."""
-    views, states = deciding.snapshot.target_views, deciding.states
+    views, states = _open(deciding, deciding.snapshot.target_views), deciding.states
     if not states:
         return views
     known = {

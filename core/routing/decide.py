@@ -11,7 +11,8 @@ from typing import Any
 from core.calibration import corrected, factor_of
 from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
 from core.rolegraph.matcher import Span
-from core.routing import custom, explicit, gate
+from core.routing import custom, explicit, gate, permission
+from core.routing.permission import NOT_ALLOWED
 from core.routing.proposal import Ask, Proposal
 from core.routing.runtime import scenarios
 from core.routing.server_tools import ENCODED
@@ -56,7 +57,7 @@ class Deciding:
             dialect=self.snapshot.settings.providers[target.provider].dialect,
             search_optional=self.snapshot.settings.routing.web_search == "optional",
             tokens=self.tokens(target),
-            images_by=self.snapshot.image_agent(target, self.features.images),
+            images_by=self.snapshot.image_agent(target, self.features.images, self.features.allowed),
         )
         if verdict.candidate is None:
             self.turned_away[target] = verdict.failures
@@ -102,12 +103,15 @@ def _named(deciding: Deciding) -> Decision | None:
     """The decision when the client or a subagent tag named the target."""
     named = (("explicit", deciding.features.model), ("subagent", deciding.features.subagent_target))
     for reason, name in named:
-        found = explicit.parse(deciding.snapshot, name) if name else None
+        found = explicit.parse(deciding.snapshot, name, deciding.features.allowed) if name else None
         if isinstance(found, Refusal):
             return _refused(deciding, "explicit", reason, found)
         if found is None:
             continue
         candidate = deciding.admit("explicit", found)
+        if NOT_ALLOWED in deciding.turned_away.get(found, ()):
+            message = permission.refusal(found, deciding.features.client_key, deciding.features.allowed)
+            return _refused(deciding, "explicit", reason, Refusal(403, message))
         if candidate is None:
             why = "; ".join(deciding.turned_away.get(found, ("is not configured",)))
             message = f"{found} was asked for, but {why}.{_advice(deciding)}"
@@ -225,6 +229,9 @@ def _behind(deciding: Deciding, decided: Target) -> Iterator[Target]:
 
 
 def _nobody(deciding: Deciding) -> Refusal:
+    features, why_not = deciding.features, deciding.turned_away.values()
+    if why_not and all(NOT_ALLOWED in reasons for reasons in why_not):
+        return Refusal(403, permission.nobody(features.client_key, features.allowed, deciding.turned_away))
     why = "; ".join(f"{target}: {', '.join(reasons)}" for target, reasons in deciding.turned_away.items())
     return Refusal(400, f"no configured target can serve this request. {why}.{_advice(deciding)}")
 

@@ -1,14 +1,17 @@
 """What stands before the order: a target that the client named, and a subagent tag."""
 
+import difflib
+
 from core.exchange import Refusal, Target
 from core.features import MODEL_CHARS
 from core.routing.snapshot import Snapshot
 
 
-def parse(snapshot: Snapshot, model: str) -> Target | Refusal | None:
+def parse(snapshot: Snapshot, model: str, allowed: tuple[str, ...] = ()) -> Target | Refusal | None:
     """The target that `model` names explicitly: `provider,model`, or `provider:model` of a configured provider.
 
-    None for a plain model name, which the phases decide; a refusal for an explicit name that is not configured.
+    None for a plain model name, which the phases decide; a refusal for an explicit name that is not configured, which
+    suggests what is `allowed` (`permission`).
     """
     name = model.strip()
     if len(name) > MODEL_CHARS or not name.isprintable():
@@ -27,11 +30,11 @@ def parse(snapshot: Snapshot, model: str) -> Target | Refusal | None:
     if provider in snapshot.settings.providers:
         if rest and snapshot.settings.providers[provider].any_model:
             return Target(provider, rest)
-        return _unknown(snapshot, f"provider {provider!r} has no model {rest!r}", name)
-    return _unknown(snapshot, f"no provider {provider!r} is configured", name)
+        return _unknown(snapshot, f"provider {provider!r} has no model {rest!r}", name, allowed)
+    return _unknown(snapshot, f"no provider {provider!r} is configured", name, allowed)
 
 
-def _unknown(snapshot: Snapshot, what: str, name: str) -> Refusal:
-    close = snapshot.closest(name)
+def _unknown(snapshot: Snapshot, what: str, name: str, allowed: tuple[str, ...]) -> Refusal:
+    close = difflib.get_close_matches(name, snapshot.open_to(allowed), n=3, cutoff=0.4)
     closest = f"; the closest targets are: {', '.join(close)}" if close else ""
     return Refusal(404, f"model: {what}{closest}. GET /v1/models lists all; 'auto' lets the proxy decide.")

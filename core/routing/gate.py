@@ -1,4 +1,4 @@
-"""The gate: what a target must be able to do for this request, whoever proposed it.
+"""The gate: what a target must be able to do for this request, and whether its client may ask it, whoever proposed it.
 
 Hard needs refuse a target; output length is clamped; thinking is dropped with a note. What is not known of a target
 passes and is named in `unverified`.
@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.exchange import Candidate, Features, Target
+from core.routing.permission import NOT_ALLOWED, permitted
 from core.routing.server_tools import WEB_SEARCH, carries, searches_alone
 from core.schema import ModelCard
 
@@ -35,6 +36,8 @@ def check(
     more is left of the request. `tokens`: of the request, as this target counts them, if that is known.
     `images_by`: the target that looks at images for this one.
     """
+    if features.allowed and not permitted(str(target), features.allowed):
+        return Verdict(None, (NOT_ALLOWED,))
     tokens = features.token_count if tokens is None else tokens
     failures: list[str] = []
     unverified: list[str] = []

@@ -3,7 +3,6 @@
 A reload builds a whole new one and swaps one reference; a request keeps the one that it began with.
 """
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from core.catalogue import Catalogue, shipped
 from core.errors import Problem
 from core.exchange import Target
 from core.rolegraph import Matcher, Taxonomy
+from core.routing.permission import permitted
 from core.routing.runtime import RuntimeSettings
 from core.schema import ModelCard, Settings
 from core.transformers import Chain
@@ -77,14 +77,17 @@ class Snapshot:
             scenario: Target.parse(name) for scenario, name in routes.items() if not (agent and scenario == "image")
         }
 
-    def image_agent(self, target: Target, images: int) -> Target | None:
-        """Who looks at the images of a request for a target that is known to read none; None if nobody does."""
+    def image_agent(self, target: Target, images: int, allowed: tuple[str, ...] = ()) -> Target | None:
+        """Who looks at the images of a request for a target that is known to read none; None if nobody does, or if its
+        client may not ask who would.
+        """
         routing = self.settings.routing
         if not (images and routing.image_agent and routing.runtime.image) or self.card(target).images is not False:
             return None
         looks = Target.parse(routing.runtime.image)
         provider = self.settings.providers.get(looks.provider)
         usable = provider is not None and provider.dialect != "loopback" and self.card(looks).images is not False
+        usable = usable and permitted(str(looks), allowed)
         return looks if usable and not self.settings.simulated else None
 
     @cached_property
@@ -133,9 +136,11 @@ class Snapshot:
         """What is done to requests and answers of this target."""
         return self._transformers.get(target) or self._transformers[target.provider, ""]
 
-    def closest(self, name: str) -> list[str]:
-        """Up to three targets whose name is like this one."""
-        return difflib.get_close_matches(name, [str(target) for target in self.targets], n=3, cutoff=0.4)
+    def open_to(self, allowed: tuple[str, ...]) -> frozenset[str]:
+        """Names of the targets that a client's key may ask."""
+        if not allowed:
+            return self.target_names
+        return frozenset(name for name in self.target_names if permitted(name, allowed))
 
 
 def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue | None = None) -> Snapshot:

@@ -9,7 +9,8 @@ from configs import write_config
 
 from core.cli_rules_body import view_of
 from core.config_file import parse
-from core.settings import Loaded, Secrets
+from core.credentials import Secrets
+from core.settings import Loaded
 from wasm_host.projection import project
 from wasm_host.registry import load_file
 from wasm_host.rule import Rule

@@ -175,3 +175,29 @@ def test_a_clock_that_never_rings_is_a_mistake(clock: str, value: str) -> None:
     [own] = problems(GOOD.replace("allow_private = true", f"clocks = {{ {clock} = {value} }}"))
     assert f"upstream.{clock}: " in of_all
     assert f"providers.mine.clocks.{clock}: " in own
+
+
+KEY = '[[server.keys]]\nname = "{name}"\n{key}\n'
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ([("a", 'key = { env = "A" }'), ("b", 'keys = [{ env = "A" }, { file = "b" }]')], None),
+        ([("a", 'key = { env = "A" }'), ("a", 'key = { env = "B" }')], "another key is named 'a' already"),
+        ([("a", "")], "key is missing"),
+        ([("a", "keys = []")], "key is missing"),
+        ([("a", 'key = { env = "A" }\nkeys = [{ env = "B" }]')], "give key or keys, not both"),
+        ([("a", 'keys = ["sk-literal"]')], "a secret must not stand in the file"),
+        ([("a b", 'key = { env = "A" }')], "name"),
+    ],
+)
+def test_clients_and_their_secrets(keys: list[tuple[str, str]], said: str | None) -> None:
+    text = "".join(KEY.format(name=name, key=key) for name, key in keys) + GOOD
+    if said is None:
+        names = [(key.name, len(key.refs)) for key in parse(text, Path("/etc/c.toml")).server.keys]
+        assert names == [("a", 1), ("b", 2)]
+    else:
+        with pytest.raises(ConfigError, match=said) as caught:
+            parse(text, Path("/etc/c.toml"))
+        assert "sk-literal" not in str(caught.value)

@@ -2,6 +2,8 @@ import pytest
 
 from core.edge import ClientKeys, allowed_hosts, check_host, check_json, headers_of
 from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
+from core.schema import ServerKey
+from core.sections import SecretRef
 
 HOSTS = allowed_hosts("127.0.0.1", ("Proxy.Example",))
 
@@ -52,33 +54,54 @@ def test_compressed_bodies_are_refused_with_the_reason() -> None:
         check_json({"content-type": "application/json", "content-encoding": "gzip"})
 
 
+def keys_of(**names: str) -> ClientKeys:
+    """Client keys: secret to name."""
+    entries = [ServerKey(name=name, key=SecretRef(env="X")) for name in dict.fromkeys(names.values())]
+    return ClientKeys(names, entries)
+
+
+def name_of(keys: ClientKeys, headers: dict[str, str]) -> str:
+    key = keys.key_of(headers)
+    assert key is not None
+    return key.name
+
+
 def test_keys_by_either_header() -> None:
-    keys = ClientKeys({"s3cret": "laptop", "other": "ci"})
-    assert keys.name_of({"x-api-key": "s3cret"}) == "laptop"
-    assert keys.name_of({"authorization": "Bearer other"}) == "ci"
-    assert keys.name_of({"authorization": "bearer other"}) == "ci"
+    keys = keys_of(s3cret="laptop", other="ci", new="ci")
+    assert name_of(keys, {"x-api-key": "s3cret"}) == "laptop"
+    assert name_of(keys, {"authorization": "Bearer other"}) == "ci"
+    assert name_of(keys, {"authorization": "bearer new"}) == "ci"
 
 
 def test_a_providers_key_beside_ours_does_not_hide_it() -> None:
-    keys = ClientKeys({"s3cret": "laptop"})
-    assert keys.name_of({"x-api-key": "sk-of-the-user", "authorization": "Bearer s3cret"}) == "laptop"
+    keys = keys_of(s3cret="laptop")
+    assert name_of(keys, {"x-api-key": "sk-of-the-user", "authorization": "Bearer s3cret"}) == "laptop"
 
 
 def test_a_key_may_be_any_text_on_the_wire() -> None:
     on_the_wire = "ключ".encode().decode("latin-1")
-    assert ClientKeys({"ключ": "laptop"}).name_of({"x-api-key": on_the_wire}) == "laptop"
+    assert name_of(keys_of(ключ="laptop"), {"x-api-key": on_the_wire}) == "laptop"
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"x-api-key": "wrong"}, {"authorization": "Basic s3cret"}, {"x-api-key": "é\udcff"}]
+    "headers",
+    [
+        {},
+        {"x-api-key": "wrong"},
+        {"x-api-key": "s3cre"},
+        {"x-api-key": "s3cret, s3cret"},
+        {"authorization": "Basic s3cret"},
+        {"authorization": "s3cret"},
+        {"x-api-key": "é\udcff"},
+    ],
 )
 def test_a_missing_or_wrong_key_is_refused_without_being_repeated(headers: dict[str, str]) -> None:
     with pytest.raises(Unauthorized) as caught:
-        ClientKeys({"s3cret": "laptop"}).name_of(headers)
-    assert "s3cret" not in caught.value.message
+        keys_of(s3cret="laptop").key_of(headers)
+    assert "s3cre" not in caught.value.message
     assert "wrong" not in caught.value.message
     assert caught.value.headers == {"x-should-retry": "false"}
 
 
 def test_without_configured_keys_any_client_is_served() -> None:
-    assert ClientKeys({}).name_of({"x-api-key": "anything"}) == ""
+    assert keys_of().key_of({"x-api-key": "anything"}) is None

@@ -10,6 +10,7 @@ import pytest
 from facts import ROOT
 
 from core import generation, settings
+from core.errors import Unauthorized
 from core.generation import Generation, Generations, fingerprint
 from core.settings import Loaded
 from wasm_host.audit import lock_of
@@ -166,7 +167,64 @@ def test_a_new_key_in_a_file_is_a_new_configuration(folder: Path, load: Callable
     assert fingerprint(generations.current.loaded) != before
     assert asyncio.run(generations.reload())
     assert swaps == ["started", "swapped"]
-    assert generations.current.client_keys.name_of({"x-api-key": "second"}) == "a"
+    assert generations.current.client_keys.key_of({"x-api-key": "second"}) is not None
+
+
+KEYS = '[[server.keys]]\nname = "a"\nkeys = [{ file = "old" }, { file = "new" }]\n'
+
+
+def test_a_missing_key_is_refused_and_waited_for(folder: Path, load: Callable[[], Loaded]) -> None:
+    generations, said, swaps = made(folder, load)
+    (folder / "old").write_text("the-old-secret-of-a")
+    config = folder / "c.toml"
+    config.write_text(config.read_text() + KEYS)
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        watch = asyncio.create_task(generations.watch(stop, look_s=0.01))
+        async with asyncio.timeout(10):
+            while "failed" not in swaps:  # noqa: ASYNC110  # the watcher is looked at from outside
+                await asyncio.sleep(0.01)
+            (folder / "new").write_text("the-new-secret-of-a")  # the configuration is not touched again
+            while "swapped" not in swaps:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        stop.set()
+        await watch
+
+    asyncio.run(scenario())
+    assert any("'a', secret 2 of 2, cannot be used" in str(line.get("problem")) for line in said)
+    for secret in ("the-old-secret-of-a", "the-new-secret-of-a"):
+        assert generations.current.client_keys.key_of({"x-api-key": secret}) is not None
+
+
+def test_the_last_key_cannot_be_taken_from_an_open_address_that_is_listened_on(
+    folder: Path, load: Callable[[], Loaded]
+) -> None:
+    config = folder / "c.toml"
+    closed = config.read_text()
+    for name in ("old", "new"):
+        (folder / name).write_text(f"the-{name}-secret-of-a")
+    config.write_text(f'[server]\nhost = "0.0.0.0"\n{KEYS}{closed}')
+    generations, said, swaps = made(folder, load)
+    config.write_text(f'[server]\nhost = "127.0.0.1"\n{closed}')  # good for a start, but this process listens wide
+    assert not asyncio.run(generations.reload())
+    assert swaps == ["started", "failed"]
+    assert any("0.0.0.0 port 3456 is listened on" in str(line.get("problem")) for line in said)
+    with pytest.raises(Unauthorized):
+        generations.current.client_keys.key_of({})
+    config.write_text(f'[server]\nhost = "127.0.0.1"\n{KEYS}{closed}')
+    assert asyncio.run(generations.reload())
+
+
+def test_a_glob_that_fits_no_target_is_a_problem(folder: Path, load: Callable[[], Loaded]) -> None:
+    (folder / "key").write_text("the-secret-of-a-client")
+    config = folder / "c.toml"
+    config.write_text(
+        config.read_text() + '[[server.keys]]\nname = "a"\nkey = { file = "key" }\ntargets = ["here,*", "her,*"]\n'
+    )
+    generations, _, _ = made(folder, load)
+    said = [str(problem) for problem in generations.current.snapshot.problems]
+    assert said == [f"{config}: server key 'a': targets: 'her,*' fits no target"]
 
 
 def test_a_look_that_fails_does_not_end_the_watch(

@@ -77,3 +77,12 @@ def test_sizes_are_told_where_they_are_known() -> None:
     gpt = entry(SHOT, "openai,gpt-5", anthropic=False)
     assert (gpt["context_window"], gpt["max_completion_tokens"]) == (400_000, 128_000)
     assert "context_window" not in entry(SHOT, "auto", anthropic=False)
+
+
+def test_a_key_is_shown_what_it_may_ask() -> None:
+    allowed = ("anthropic,*", "*,gpt-5")
+    ids = [model["id"] for model in listing(SHOT, {}, anthropic=False, allowed=allowed)["data"]]
+    assert ids == ["auto", *(name for name in ALL if name.startswith("anthropic,") or name == "openai,gpt-5")]
+    assert len(ids) > 2
+    with pytest.raises(BadRequest):
+        listing(SHOT, {"after_id": "openai,gpt-5-mini"}, anthropic=True, allowed=allowed)

@@ -59,7 +59,7 @@ def test_secrets_come_from_files_and_environment_and_are_never_shown(config: Pat
 def test_a_missing_provider_key_is_a_warning_and_a_missing_client_key_a_refusal(config: Path, tmp_path: Path) -> None:
     assert "MY_KEY is empty or not there" in str(load(config, env(tmp_path)).warnings[0])
     (tmp_path / "client.key").write_text(" \n")
-    with pytest.raises(ConfigError, match="server key 'laptop' is empty"):
+    with pytest.raises(ConfigError, match=r"server key 'laptop' cannot be used: client\.key is empty"):
         load(config, env(tmp_path))
 
 
@@ -77,10 +77,22 @@ def test_a_key_that_no_header_can_carry_is_no_key(config: Path, tmp_path: Path, 
     assert key not in str(loaded.warnings)
 
 
-def test_a_key_file_that_is_no_text_is_empty(config: Path, tmp_path: Path) -> None:
-    (tmp_path / "client.key").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="server key 'laptop' is empty"):
+def test_everything_that_is_wrong_is_told_at_once(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "client.key").write_text("")
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    plugins.chmod(0o777)
+    config.write_text(CONFIG + '[plugins]\ndir = "plugins"\npublic_keys = ["a.pub"]\nrequire_lock = true\n')
+    config.write_text(config.read_text().replace('"anthropic,', '"nobody,'))
+    with pytest.raises(ConfigError) as caught:
         load(config, env(tmp_path))
+    said = [problem.message for problem in caught.value.problems]
+    assert [message.partition(":")[0] for message in said] == [
+        "routing.default",
+        "server key 'laptop' cannot be used",
+        "may be written by other users",
+        "plugins.public_keys",
+    ]
 
 
 def test_the_files_of_the_keys_are_known(config: Path, tmp_path: Path) -> None:
@@ -199,7 +211,8 @@ def test_a_pool_keeps_the_keys_that_can_be_used_under_their_positions(config: Pa
     (tmp_path / "b.key").write_text("sk-b\n")
     loaded = load(config, env(tmp_path, A="sk-a", D="sk-a", E="sk-\ne"))
     assert loaded.secrets.providers == {"anthropic": (ProviderKey(1, "sk-a"), ProviderKey(2, "sk-b"))}
-    assert [str(warning).partition("goes without its ")[2] for warning in loaded.warnings] == [
+    without = [str(warning).partition("goes without its ")[2] for warning in loaded.warnings]
+    assert [said for said in without if said] == [
         "key 3: C is empty or not there",
         "key 4: it is the same as key 1",
         "key 5: its key is no line of plain ASCII, so no header can carry it",

@@ -43,6 +43,19 @@ def test_rules_are_asked_in_order_with_the_configured_targets(ruled: Snapshot) -
     assert asked[0].targets == ruled.target_names
 
 
+def test_rules_see_and_may_route_to_what_the_clients_key_may_ask(ruled: Snapshot) -> None:
+    facts = features(client_key="ci", allowed=("anthropic,*", "openai,*"))
+    decision, asked = run(decide(ruled, facts, SessionState()), [[route(name) for name in NAMES]])
+    allowed = {name for name in ruled.target_names if name.startswith(("anthropic,", "openai,"))}
+    assert asked[0].targets == allowed < ruled.target_names
+    assert decision.reason == "default"  # a host that let the answer through is not believed
+    for wants in ({"targets"}, {"targets", "targets.facts"}):
+        shot = replace(ruled, rules=msgspec.structs.replace(ruled.rules, wants=frozenset(wants)))
+        states = {TARGET: TargetState(healthy=False), "openai,gpt-5": TargetState(p50_ms=900)}
+        view = view_of(Deciding(shot, facts, SessionState(), (), states))
+        assert {target["name"] for target in view["targets"]} == allowed
+
+
 def test_the_first_that_routes_wins(ruled: Snapshot) -> None:
     decision = decided(ruled, outcomes=[[outcome("first"), route("second", score=700, tags={"team": "a"})]])
     assert (decision.phase, decision.reason, str(decision.target)) == ("custom", "rule:second", TARGET)

@@ -229,3 +229,66 @@ def test_no_phrase_goes_across_what_is_left_out() -> None:
     text = "x" * (half - 7) + "use the" + "y" * 10 + "small one" + "z" * (half - 9)
     assert decided(shot, last_user=text).reason == "default"
     assert decided(shot, last_user="x " * LOOKED_AT + "use the small one" + "x " * LOOKED_AT).reason == "default"
+
+
+# What a client's key may ask
+
+ONLY_GEMINI: dict[str, Any] = {"client_key": "ci", "allowed": ("openrouter,google/*",)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"model": DEFAULT}, "explicit"),
+        ({"model": "anthropic:claude-sonnet-4-6"}, "explicit"),
+        ({"subagent_target": DEFAULT}, "subagent"),
+    ],
+)
+def test_a_named_target_that_the_key_may_not_ask_is_forbidden(facts: dict[str, Any], reason: str) -> None:
+    decision = decided(**ONLY_GEMINI, **facts)
+    assert decision.refusal is not None
+    assert (decision.refusal.status, decision.reason, decision.candidates) == (403, reason, ())
+    assert f"key 'ci' may not ask {DEFAULT}" in decision.refusal.message
+    assert "openrouter,google/*" in decision.refusal.message
+
+
+def test_a_named_target_that_the_key_may_ask_is_asked_alone() -> None:
+    decision = decided(**ONLY_GEMINI, model=GEMINI)
+    assert [str(candidate.target) for candidate in decision.candidates] == [GEMINI]
+
+
+def test_phases_pass_over_what_the_key_may_not_ask_and_the_trace_says_so() -> None:
+    shot = snapshot(settings(fallback=[GEMINI], runtime={"thinking": DEFAULT}))
+    decision = decided(shot, **ONLY_GEMINI, effort="high")
+    assert (str(decision.target), decision.phase) == (GEMINI, "default")
+    removed = [step.detail["target"] for step in decision.trace if step.outcome == "removed"]
+    assert removed == [DEFAULT, DEFAULT]
+    assert next(step.detail["why"] for step in decision.trace if step.outcome == "removed") == [
+        "the client's key may not ask it"
+    ]
+
+
+def test_fallbacks_obey_the_key() -> None:
+    shot = snapshot(settings(fallback=[GEMINI, "openai,gpt-5"]))
+    decision = decided(shot, client_key="ci", allowed=("anthropic,*", "openai,*"))
+    assert [str(candidate.target) for candidate in decision.candidates] == [DEFAULT, "openai,gpt-5"]
+
+
+def test_with_nothing_left_the_client_is_told_of_its_key_and_else_of_the_need() -> None:
+    nothing = decided(snapshot(settings(fallback=[])), client_key="ci", allowed=("openai,*",)).refusal
+    assert nothing is not None
+    assert (nothing.status, "no target of this request is open to key 'ci'" in nothing.message) == (403, True)
+    shot = snapshot(settings(fallback=[GEMINI], runtime={"long_context": None}))
+    unable = decided(shot, **ONLY_GEMINI, token_count=100_000_000).refusal
+    assert unable is not None
+    assert (unable.status, "context window" in unable.message) == (400, True)
+
+
+def test_the_closest_names_are_those_that_the_key_may_ask() -> None:
+    refusal = decided(**ONLY_GEMINI, model="anthropic,claude-sonnet-4").refusal
+    assert refusal is not None
+    assert (refusal.status, "anthropic,claude" in refusal.message.partition("closest")[2]) == (404, False)
+
+
+def test_without_globs_nothing_changes() -> None:
+    assert decided(client_key="ci") == decided()

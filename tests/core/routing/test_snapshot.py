@@ -108,5 +108,7 @@ def test_who_looks_at_images_for_whom(on: str, looks: str, model: str, images: i
     shot = snapshot(parse(AGENT.format(on=on, looks=looks), Path("/etc/c.toml")))
     agent = shot.image_agent(Target("a", model), images)
     assert (None if agent is None else str(agent)) == found
+    assert agent is None or shot.image_agent(Target("a", model), images, ("a,blind",)) is None
+    assert shot.image_agent(Target("a", model), images, ("a,*",)) == agent
     assert ("image" in shot.runtime_routes) == (on == "false")
     assert "background" in shot.runtime_routes

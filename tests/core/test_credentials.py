@@ -1,0 +1,180 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.config_file import read
+from core.credentials import MOST, Reader, Secrets, files_of
+
+CONFIG = """\
+[server]
+host = "127.0.0.1"
+[[server.keys]]
+name = "laptop"
+key = {key}
+[[server.keys]]
+name = "ci"
+keys = [{{ env = "CI_A" }}, {{ env = "CI_B" }}]
+[providers.anthropic]
+api_key = {{ env = "UP" }}
+{more}
+[routing]
+default = "anthropic,m"
+"""
+ENV = {"LAPTOP": "a-long-secret-of-laptop", "CI_A": "a-long-secret-of-ci", "CI_B": "b-long-secret-of-ci", "UP": "sk-up"}
+
+
+def read_from(
+    folder: Path, key: str = '{ env = "LAPTOP" }', more: str = "", **env: str
+) -> tuple[Reader, Secrets, tuple[Path, ...]]:
+    """What is found of this configuration in `folder`."""
+    settings, lines = read(CONFIG.format(key=key, more=more), folder / "c.toml")
+    reader = Reader({**ENV, **env}, folder, "c.toml", lines)
+    return reader, reader.read(settings, {}), files_of(settings, folder)
+
+
+def problems(reader: Reader) -> list[str]:
+    return list(map(str, reader.problems))
+
+
+@pytest.fixture
+def bound() -> Iterator[None]:
+    """A read that waits for ever is killed."""
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+
+
+def test_several_secrets_of_one_name_and_several_names(tmp_path: Path) -> None:
+    reader, secrets, _ = read_from(tmp_path)
+    assert secrets.clients == {ENV["LAPTOP"]: "laptop", ENV["CI_A"]: "ci", ENV["CI_B"]: "ci"}
+    assert (reader.problems, reader.warnings) == ([], [])
+
+
+def test_everything_is_said_at_once_with_its_line_and_without_the_secret(tmp_path: Path) -> None:
+    reader, _, _ = read_from(tmp_path, LAPTOP=" \t", CI_A="two words and more", CI_B="a\x00b-and-some-more")
+    assert problems(reader) == [
+        "c.toml:3: server key 'laptop' cannot be used: LAPTOP is empty or not there",
+        "c.toml:6: server key 'ci', secret 1 of 2, cannot be used: white space or control characters stand in it",
+        "c.toml:6: server key 'ci', secret 2 of 2, cannot be used: white space or control characters stand in it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "secret", ["", " ", "\n", "\ufeff\n", "a b", "a\tb", "a\nb", "a\u00a0b", "\0", "\x7fabc", "a\udcff"]
+)
+def test_what_is_no_secret(tmp_path: Path, secret: str) -> None:
+    reader, secrets, _ = read_from(tmp_path, LAPTOP=secret)
+    assert len(reader.problems) == 1
+    assert "laptop" not in secrets.clients.values()
+
+
+def test_equal_secrets_are_refused_within_a_name_and_between_names(tmp_path: Path) -> None:
+    reader, secrets, _ = read_from(
+        tmp_path, LAPTOP="the-same-secret-1", CI_A="the-same-secret-1", CI_B="the-same-secret-1 "
+    )
+    assert [problem.message for problem in reader.problems] == [
+        "server key 'ci', secret 1 of 2, is the same as server key 'laptop'",
+        "server key 'ci', secret 2 of 2, is the same as server key 'laptop'",
+    ]
+    reader, _, _ = read_from(tmp_path, CI_A="the-same-secret-1", CI_B="the-same-secret-1")
+    assert [problem.message for problem in reader.problems] == [
+        "server key 'ci', secret 2 of 2, is the same as server key 'ci' itself"
+    ]
+    assert "the-same-secret-1" not in str(problems(reader)) + repr(secrets)
+
+
+def test_a_short_secret_and_one_that_a_provider_has_are_warnings(tmp_path: Path) -> None:
+    reader, secrets, _ = read_from(tmp_path, LAPTOP="15-characters-x", CI_A="16-characters-xy", UP="16-characters-xy")
+    assert reader.problems == []
+    assert [warning.message for warning in reader.warnings] == [
+        "server key 'laptop' has only 15 characters and may be guessed",
+        "server key 'ci' is also the key of provider 'anthropic'",
+    ]
+    assert secrets.clients["15-characters-x"] == "laptop"
+
+
+FILE = '{ file = "key" }'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "key cannot be read: No such file or directory"),
+        (b"", "key is empty"),
+        (b"\xef\xbb\xbf \r\n", "key is empty"),
+        (b"\xff\xfe", "key cannot be used: it holds no text"),
+        (b"x" * (MOST + 1), f"key cannot be used: it is larger than {MOST} bytes"),
+    ],
+)
+def test_files_that_hold_no_secret(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    reader, _, files = read_from(tmp_path, FILE)
+    assert [problem.message for problem in reader.problems] == [f"server key 'laptop' cannot be used: {said}"]
+    assert reader.awaited == list(files) == [tmp_path / "key"]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, bound: None) -> None:  # its alarm is
+    os.mkfifo(tmp_path / "key")
+    (tmp_path / "folder").mkdir()
+    for name, said in (
+        ("key", "it is no regular file"),
+        ("folder", "it is no regular file"),
+        ("a\\u0000", "null byte"),
+    ):
+        reader, _, _ = read_from(tmp_path, f'{{ file = "{name}" }}')
+        assert [said in problem.message for problem in reader.problems] == [True]
+
+
+def test_a_file_that_others_may_read_is_a_warning_and_one_that_they_may_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("a-secret-in-a-file")
+    path.chmod(0o600)
+    reader, secrets, _ = read_from(tmp_path, FILE)
+    assert (reader.problems, reader.warnings) == ([], [])
+    path.chmod(0o604)
+    reader, _, _ = read_from(tmp_path, FILE)
+    assert problems(reader) == []
+    assert [f"run: chmod 600 {path}" in str(warning) for warning in reader.warnings] == [True]
+    path.chmod(0o602)
+    reader, _, _ = read_from(tmp_path, FILE)
+    assert [f"may be written by other users (run: chmod 600 {path})" in line for line in problems(reader)] == [True]
+    assert secrets.clients["a-secret-in-a-file"] == "laptop"
+
+
+def test_the_files_of_providers_and_redis_are_judged_too(tmp_path: Path) -> None:
+    for name in ("up", "redis"):
+        (tmp_path / name).write_text("another-secret-x")
+        (tmp_path / name).chmod(0o622)
+    more = '[providers.two]\ndialect = "openai"\nbase_url = "https://two.test"\napi_keys = [{ file = "up" }]\n'
+    reader, _, files = read_from(tmp_path, more=f'{more}[redis]\npassword = {{ file = "redis" }}\n')
+    assert [problem.path for problem in reader.problems] == [str(path) for path in files]
+    assert {path.name for path in files} == {"up", "redis"}
+
+
+def test_a_password_of_redis_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    reader, _, _ = read_from(tmp_path, more='[redis]\npassword = { env = "REDIS" }\n')
+    assert [warning.message for warning in reader.warnings] == ["redis.password is empty: REDIS is empty or not there"]
+    reader, secrets, _ = read_from(tmp_path, more='[redis]\npassword = { env = "REDIS" }\n', REDIS="pass word")
+    assert (secrets.redis, reader.problems) == ("pass word", [])
+
+
+def test_a_link_is_followed_when_it_is_read_not_when_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("the-first-secret-1")
+    (tmp_path / "two").write_text("the-second-secret")
+    (tmp_path / "key").symlink_to("one")
+    _, secrets, files = read_from(tmp_path, FILE)
+    assert "the-first-secret-1" in secrets.clients
+    (tmp_path / "key").unlink()
+    (tmp_path / "key").symlink_to("two")
+    _, secrets, _ = read_from(tmp_path, FILE)
+    assert "the-second-secret" in secrets.clients
+    assert files == (tmp_path / "key",)
+
+
+def test_a_file_of_an_unknown_user(tmp_path: Path) -> None:
+    reader, _, _ = read_from(tmp_path, '{ file = "~nobody-of-this-name/key" }')
+    assert [problem.message.endswith("No such file or directory") for problem in reader.problems] == [True]
