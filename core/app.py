@@ -57,18 +57,17 @@ class Proxy:
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
         self._standing = Standing(TargetEvents(self.metrics, log.log))
-        self._keeping = Keeping(state_dir(env), log.log, self.metrics)
-        self.recording = self._keeping.recording
-        self.metrics.watch_cache(self._keeping.answers)
+        self.keeping = Keeping(state_dir(env), log.log, self.metrics)
+        self.metrics.watch_cache(self.keeping.answers)
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(
             means=Means(self._standing),
             upstream=self._upstream,
             counter=TokenCounter(),
-            sessions=self._keeping.sessions,
+            sessions=self.keeping.sessions,
             driver=HostDriver(self._host),
             calibration=self._ratios.calibration,
-            answers=self._keeping.answers,
+            answers=self.keeping.answers,
         )
         self.drain = Drain(time.monotonic)
         web = _web(self)
@@ -79,8 +78,8 @@ class Proxy:
             log,
             web,
             self.admission,
-            guards=self._keeping.guards,
-            record=self._keeping.recording.write,
+            guards=self.keeping.guards,
+            record=self.keeping.recording.write,
         )
 
     def _problem(self, text: str) -> None:
@@ -92,7 +91,7 @@ class Proxy:
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
-        self._keeping.use(generation)
+        self.keeping.use(generation)
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
         if self.connections.cap < server.max_connections:
@@ -110,7 +109,7 @@ class Proxy:
         reloads: set[asyncio.Task[bool]] = set()
         self._host.start()
         self._housekeeping.start()
-        await self._keeping.start()
+        await self.keeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
         loop = asyncio.get_running_loop()
         self.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))  # metrics are read in a thread
@@ -131,7 +130,7 @@ class Proxy:
             await asyncio.to_thread(self._ratios.close)
             await self._host.close()
             await self._upstream.close()
-            await self._keeping.close()
+            await self.keeping.close()
 
 
 def _web(proxy: Proxy) -> FastAPI:
@@ -159,7 +158,7 @@ def _web(proxy: Proxy) -> FastAPI:
             "version": __version__,
             "snapshot": generation.snapshot.id,
             "simulated": generation.loaded.settings.simulated,
-            "records": proxy.recording.health(),
+            **proxy.keeping.health(),
             "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
         }
         return JSONResponse(state, 503 if stopping else 200)

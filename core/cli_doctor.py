@@ -1,5 +1,6 @@
-"""`doctor`: what this machine gives to keep rules apart from the proxy. It asks nobody and runs no rule."""
+"""`doctor`: what this machine gives to keep rules apart from the proxy. It asks nobody but Redis, and runs no rule."""
 
+import asyncio
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from msgspec import Struct
 from core import settings
 from core.cli_common import EXIT_CONFIG, EXIT_FAILURE
 from core.errors import ConfigError
+from core.state.redis import StoreDown, version_of
 from wasm_host import child, hardening
 from wasm_host.compiler import unsafe_folder
 
@@ -116,7 +118,20 @@ def _configuration(
     kept = Finding(
         "isolation", ok=apart, state=chosen.isolation, hint="" if apart else f'set plugins.isolation = "{APART}"'
     )
-    return (Finding("configuration", ok=True, state=source), rules, kept), chosen.isolation
+    return (Finding("configuration", ok=True, state=source), rules, kept, *_redis(loaded)), chosen.isolation
+
+
+def _redis(loaded: settings.Loaded) -> tuple[Finding, ...]:
+    """Whether Redis answers, if there is one, and what is kept there."""
+    chosen = loaded.settings.redis
+    if not chosen.url:
+        return ()
+    try:
+        found = asyncio.run(version_of(chosen, loaded.secrets.redis))
+    except StoreDown as exc:
+        hint = "each proxy keeps its own meanwhile; operations.md#redis says what each reason means"
+        return (Finding("redis", ok=False, state=f"does not serve: {exc.kind}", hint=hint),)
+    return (Finding("redis", ok=True, state=f"{found}, for {', '.join(loaded.settings.shared) or 'nothing'}"),)
 
 
 def _path() -> Finding:

@@ -8,6 +8,7 @@ from core.cached_answers import CachedAnswers
 from core.generation import Generation
 from core.guarding import Guard
 from core.recording import Recording
+from core.redis_events import RedisEvents
 from core.state.background import Background
 from core.state.cache_redis import RedisAnswers
 from core.state.memory import MemorySessions
@@ -22,9 +23,10 @@ class Keeping:
     """
 
     def __init__(self, folder: Path, say: Callable[[dict[str, object], str], None], metrics: Metrics) -> None:
-        self.redis = Redis()
+        self.redis = Redis(RedisEvents(metrics, say))
         #: What is written to Redis after an answer.
         self.background = Background()
+        metrics.redis_dropped.set_function(lambda: self.background.dropped)
         self.sessions: Sessions = MemorySessions()
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
         #: In the order in which they are asked.
@@ -38,8 +40,13 @@ class Keeping:
         self.answers.use(settings.cache, redis=self.redis.configured)
         self.recording.use(settings.records)
 
+    def health(self) -> dict[str, object]:
+        """How each part is, for `/health`: none of them is needed to answer."""
+        return {"records": self.recording.health(), "redis": self.redis.health}
+
     async def start(self) -> None:
         """The event loop runs."""
+        self.redis.start()
 
     async def close(self) -> None:
         """Everything is written, and nobody is asked any more."""

@@ -114,6 +114,7 @@ class Metrics:
         self._of_records()
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self._of_cache()
+        self._of_redis()
         self._of_clients()
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
         self.snapshot = Gauge("terraphim_snapshot", "1 for the current snapshot.", ["id"], registry=self.registry)
@@ -144,6 +145,21 @@ class Metrics:
         )
         self.cache_kept = Counter("terraphim_cache_kept", "Answers that were kept.", registry=self.registry)
         self.cache_bytes = Gauge("terraphim_cache_bytes", "Bytes of answers kept in memory.", registry=self.registry)
+
+    def _of_redis(self) -> None:
+        self.redis_down = Gauge("terraphim_redis_down", "1 while Redis is left alone.", registry=self.registry)
+        self.redis_commands = Counter(
+            "terraphim_redis_commands", "Commands to Redis.", ["outcome"], registry=self.registry
+        )
+        self.redis_seconds = Histogram(
+            "terraphim_redis_seconds",
+            "Time that a command to Redis took.",
+            buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+            registry=self.registry,
+        )
+        self.redis_dropped = Gauge(
+            "terraphim_redis_writes_dropped", "Writes after an answer that never reached Redis.", registry=self.registry
+        )
 
     def _of_records(self) -> None:
         self.cost = Counter("terraphim_cost_micro_usd", "What requests cost.", registry=self.registry)

@@ -9,6 +9,7 @@ they raise it at once. What an answer holds is the feature's to judge: another p
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -75,6 +76,11 @@ class Redis:
         """Whether the server is away, so that nobody asks it."""
         return self._link is not None and self._link.down
 
+    @property
+    def health(self) -> str:
+        """`none` without a server, `ok`, or `down` while it is left alone: then each feature does as it is told."""
+        return "none" if self._link is None else "down" if self._link.down else "ok"
+
     def key(self, *parts: str) -> str:
         """A key's name with the deployment's prefix."""
         return ":".join((self._server.settings.prefix, *parts))
@@ -106,3 +112,17 @@ class Redis:
         self._link = None
         self._server = Server(RedisSettings(), "")
         await asyncio.gather(*self._leaving)
+
+
+async def version_of(settings: RedisSettings, password: str) -> str:
+    """The version of the server that answers there; StoreDown says why nobody does."""
+    redis = Redis()
+    redis.use(settings, password)
+    try:
+        told = await redis.command("INFO", "server")
+    finally:
+        await redis.close()
+    found = re.search(rb"^redis_version:([\w.-]{1,32})", told, re.MULTILINE) if isinstance(told, bytes) else None
+    if found is None:
+        raise StoreDown("garbled")
+    return found[1].decode()

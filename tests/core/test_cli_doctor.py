@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from configs import write_config
 from proxy import PATIENCE_S
+from redis_server import RedisServer
 
 from core.cli_doctor import PROMISE, Finding, Report, _path, assemble, examine, exit_code, text
 from wasm_host import child, hardening
@@ -118,3 +121,23 @@ def test_a_configuration_that_cannot_be_used(clean_env: dict[str, str], tmp_path
     assert "MISSING  configuration" in out
     assert "prot" in out
     assert "layers around a worker" in out
+
+
+def with_redis(folder: Path, more: str) -> Path:
+    config = write_config(folder, "http://127.0.0.1:9")
+    config.write_text(f"{config.read_text()}[redis]\n{more}\n")
+    return config
+
+
+def test_redis_and_what_is_kept_there(clean_env: dict[str, str], tmp_path: Path, redis_server: RedisServer) -> None:
+    config = with_redis(tmp_path, f'url = "{redis_server.url}"\ntimeout_ms = 5000\n[limits]\nstore = "memory"')
+    told = found(examine(config, clean_env), "redis")
+    assert told.ok
+    assert re.fullmatch(r"\d+\.\d+\.\d+, for resilience, sessions, cache", told.state), told
+
+
+def test_a_redis_that_does_not_serve(clean_env: dict[str, str], tmp_path: Path) -> None:
+    told = found(examine(with_redis(tmp_path, 'url = "redis://127.0.0.1:1"'), clean_env), "redis")
+    assert (told.ok, told.state) == (False, "does not serve: unreachable")
+    with pytest.raises(StopIteration):
+        found(examine(write_config(tmp_path, "http://127.0.0.1:9"), clean_env), "redis")
