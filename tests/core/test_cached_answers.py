@@ -30,7 +30,7 @@ def outcomes(folder: Path, script: Script, end: bytes, more: str = ON) -> list[s
             for count in (1, 2):
                 answers.append(await reads_until(proxy, end))
                 await until(lambda: len(proxy.log.lines()) >= count)  # noqa: B023 - it is over before the next
-            assert proxy.proxy._keeping.answers.size <= (1 << 20 if more else 0)
+            assert proxy.proxy.keeping.answers.size <= (1 << 20 if more else 0)
             return [line.get("cache", "") for line in proxy.log.lines()]
 
     found = uvloop.run(play())
