@@ -214,7 +214,7 @@ class DataPlane:
             return Answer(200, {}, msgspec.json.encode({"input_tokens": tokens}))
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)
-            states = call.states or self._pipeline.states(call)
+            states = {**self._pipeline.states(call), **call.states}
             return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features, states)))
         return await self._pipeline.answer(call, body)
 

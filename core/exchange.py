@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from core.messages import Usage
 
@@ -66,6 +66,10 @@ class Features(Struct, frozen=True, kw_only=True):
     agent: str
     #: Targets that the client's key may ask, as globs over `provider,model`; all if there are none.
     allowed: tuple[str, ...] = ()
+    #: Which of the session's conversations it belongs to: empty is the main one (`identity.thread_of`).
+    thread: str = ""
+    #: The model waits for what its tools gave: the latest turn holds tool results.
+    tool_loop: bool = False
     #: A web search tool that the provider itself must run is on offer (not merely a function of that name).
     server_web_search: bool = False
     #: Nothing is left of the request without that search: no other tool is on offer, or it must be used.
@@ -84,13 +88,41 @@ class Features(Struct, frozen=True, kw_only=True):
     granted: dict[str, Any] = {}
 
 
-class SessionState(Struct, frozen=True):
-    """What is remembered of a session, read once when its request is decided."""
+#: A number that a store may give back (ABI: integers below 2^53).
+Natural = Annotated[int, Meta(ge=0, lt=2**53)]
 
-    turns: int = 0
+
+class Warm(Struct, frozen=True, array_like=True):
+    """A prompt cache that a session has filled: so many tokens of its beginning, last used then (Unix time)."""
+
+    target: str
+    tokens: Natural
+    at_ms: Natural
+
+
+class SessionState(Struct, frozen=True):
+    """What is remembered of a conversation, read once when its request is decided.
+
+    The first four are the ABI's: of the last answer, its target, its input and what of it the provider's cache holds.
+    `home` is where pattern and default decisions stay; who stood in for it or looked at an image moves it not.
+    `output_tokens` is a running mean of the answers' lengths, `warm` the caches, the latest last.
+    """
+
+    turns: Natural = 0
     last_target: str = ""
-    last_input_tokens: int = 0
-    cached_prefix_tokens: int = 0
+    last_input_tokens: Natural = 0
+    cached_prefix_tokens: Natural = 0
+    home: str = ""
+    output_tokens: Natural = 0
+    warm: tuple[Warm, ...] = ()
+
+    def cached(self, target: str, now_ms: int, keep_s: float) -> int:
+        """Tokens that the target's prompt cache still holds, if it keeps them for so many seconds.
+
+        A time far ahead is of another clock, and says as little as one long past.
+        """
+        ages = ((warm.tokens, abs(now_ms - warm.at_ms)) for warm in self.warm if warm.target == target)
+        return next((tokens for tokens, age in ages if age <= keep_s * 1000), 0)
 
 
 class TargetState(Struct, frozen=True):

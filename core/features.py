@@ -14,12 +14,13 @@ from msgspec import Struct
 from core.effort import effort_of
 from core.exchange import Features
 from core.human_text import find_subagent_tag, last_human_text
-from core.identity import BILLING, agent_of, session_id
+from core.identity import BILLING, agent_of, session_id, thread_of
 from core.messages import Block, Message, Request, Tool
 from core.routing.server_tools import NEEDED
 
 REQUEST_CLASSES = frozenset({"main", "subagent", "workflow", "auxiliary", "compaction", "side_reply"})
-BACKGROUND_CLASSES = frozenset({"auxiliary", "compaction"})
+COMPACTION = "compaction"
+BACKGROUND_CLASSES = frozenset({"auxiliary", COMPACTION})
 SEARCH_TOOLS = frozenset({"web_search", "WebSearch", "googleSearch", "google_search"})
 CODEX = "codex"
 #: The permission classifier asks for a word or two.
@@ -46,6 +47,8 @@ def extract(
     """The features of a request. Header names are lower-case; `client_key` is the client's name, never its secret."""
     subagent, agent = is_subagent(request, headers), agent_of(headers)
     request_class = class_of(request, headers, subagent=subagent)
+    background = request_class in BACKGROUND_CLASSES or fits(request.model, settings.background_models)
+    side = is_side(request, request_class, background=background)
     return Features(
         dialect=request.dialect,
         model=request.model,
@@ -64,14 +67,21 @@ def extract(
         images=sum(count_images(message.content) for message in request.messages),
         image_in_last_turn=any(count_images(message.content) for message in latest_turn(request.messages)),
         request_class=request_class,
-        background=request_class in BACKGROUND_CLASSES or fits(request.model, settings.background_models),
+        background=background,
         plan_mode=is_plan_mode(request),
         subagent=subagent,
         subagent_target=find_subagent_tag(request),
         session_id=session_id(request, headers, client_key),
         client_key=client_key,
         agent=agent,
+        thread=thread_of(request, headers, subagent=subagent, side=side),
+        tool_loop=any(block.type == "tool_result" for turn in latest_turn(request.messages) for block in turn.content),
     )
+
+
+def is_side(request: Request, request_class: str, *, background: bool) -> bool:
+    """A job beside the conversation. A compaction is about the conversation, and one with tools is a conversation."""
+    return request_class == "auxiliary" or (background and request_class != COMPACTION and not request.tools)
 
 
 def class_of(request: Request, headers: Mapping[str, str], *, subagent: bool) -> str:

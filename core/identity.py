@@ -41,6 +41,18 @@ def session_id(request: Request, headers: Mapping[str, str], client_key: str) ->
     return _digest(client_key, _begin(request.system), _begin(_first_user(request)))
 
 
+def thread_of(request: Request, headers: Mapping[str, str], *, subagent: bool, side: bool) -> str:
+    """Which of a session's conversations this is: each has a history, and so a prompt cache, of its own.
+
+    Empty for the main one; a subagent's id, or how its conversation begins; `side` for what the client asks beside
+    all of them (a title, a permission check).
+    """
+    if subagent:
+        sent = headers.get("x-claude-code-agent-id", "").strip()
+        return f"agent:{sent if _PLAIN_ID.fullmatch(sent) else _digest(sent or _begin(_first_user(request)))}"
+    return "side" if side else ""
+
+
 def _sent_ids(request: Request, headers: Mapping[str, str]) -> Iterable[str]:
     yield headers.get("x-claude-code-session-id", "").strip()
     yield _from_user_id(request.user)

@@ -11,9 +11,8 @@ from core.recording import Recording
 from core.redis_events import RedisEvents
 from core.state.background import Background
 from core.state.cache_redis import RedisAnswers
-from core.state.memory import MemorySessions
 from core.state.redis import Redis
-from core.state.sessions import Sessions
+from core.state.sessions import ChosenSessions
 from core.telemetry import Metrics
 
 
@@ -27,7 +26,7 @@ class Keeping:
         #: What is written to Redis after an answer.
         self.background = Background()
         metrics.redis_dropped.set_function(lambda: self.background.dropped)
-        self.sessions: Sessions = MemorySessions()
+        self.sessions = ChosenSessions(self.redis, self.background)
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
         #: In the order in which they are asked.
         self.guards: tuple[Guard, ...] = ()
@@ -37,6 +36,7 @@ class Keeping:
         """This configuration from now on."""
         settings, secrets = generation.loaded.settings, generation.loaded.secrets
         self.redis.use(settings.redis, secrets.redis)
+        self.sessions.use(settings.sessions)
         self.answers.use(settings.cache, redis=self.redis.configured)
         self.recording.use(settings.records)
 

@@ -10,14 +10,14 @@ from functools import partial
 
 import msgspec
 
-from core import relaying, simulate
+from core import relaying, session, simulate
 from core.asking import Asking
 from core.cached_answers import CachedAnswers
 from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.errors import BadRequest, Denied, Forbidden, NotFound, ProxyError, UpstreamFailed
-from core.exchange import CANCELLED, Attempt, Decision, SessionState, TargetState
+from core.exchange import CANCELLED, Attempt, Decision, Target, TargetState
 from core.features import FeatureSettings, extract
 from core.guarding import TargetFull
 from core.messages import Request, Usage
@@ -109,7 +109,7 @@ class Pipeline:
             settings=FeatureSettings(background_models=call.snapshot.settings.routing.background_models),
             client_key=call.exchange.client_key,
         )
-        call.session = await self._sessions.read(features.client_key, features.session_id)
+        call.session = await self._sessions.read(features.client_key, session.key_of(features))
         call.factors = self._calibration.factors
         expected = features.model if "," in features.model else call.session.last_target
         by = factor_of(call.factors, expected, features.model, call.snapshot.default.model)
@@ -124,8 +124,7 @@ class Pipeline:
             allowed=call.allowed,
             granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
         )
-        if "targets.facts" in call.snapshot.rules.wants:
-            call.states = self.states(call)
+        call.states = self._known(call)
         deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
         decision = await self._driver.drive(deciding)
         call.exchange.decision = decision
@@ -134,6 +133,15 @@ class Pipeline:
     def states(self, call: Call) -> dict[str, TargetState]:
         """What is known of how targets are, by name."""
         return self._means.standing.states(call.keys)
+
+    def _known(self, call: Call) -> dict[str, TargetState]:
+        """What a decision needs of it: all if a rule asked for it, else how the session's own targets are."""
+        if "targets.facts" in call.snapshot.rules.wants:
+            return self.states(call)
+        own = {call.session.last_target, call.session.home} & call.snapshot.target_names
+        named = ((name, Target.parse(name)) for name in own)
+        found = {name: self._means.standing.state(at, call.keys.get(at.provider, ())) for name, at in named}
+        return {name: state for name, state in found.items() if state != TargetState()}
 
     async def count_tokens(self, call: Call, request: Request) -> int:
         """Tokens of the request as the model that it names counts them, or else the one that answers by default."""
@@ -204,14 +212,13 @@ class Pipeline:
 
     def _settle(self, call: Call, usage: Usage) -> None:
         """Remember of the session what its next request will be decided by."""
-        read = usage.input + usage.cache_read + usage.cache_write
-        state = SessionState(
-            turns=call.session.turns + 1,
-            last_target=str(call.exchange.answered_by or ""),
-            last_input_tokens=read or call.features.token_count,
-            cached_prefix_tokens=usage.cache_read + usage.cache_write,
-        )
-        self._sessions.write(call.features.client_key, call.features.session_id, state)
+        decision, target = call.exchange.decision, call.exchange.answered_by
+        if decision is None or target is None:
+            return
+        price = None if call.exchange.simulated else call.snapshot.card(target).price
+        state = session.after(call.session, call.features, decision, target, usage, price)
+        if state is not None:
+            self._sessions.write(call.features.client_key, session.key_of(call.features), state)
 
 
 #: What a refusal of ours is; anything else is the request's fault.

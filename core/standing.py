@@ -141,14 +141,18 @@ class Standing:
 
     def states(self, rings: Mapping[str, Sequence[ProviderKey]]) -> dict[str, TargetState]:
         """What is known of the targets, by name; those of which nothing is known are left out."""
-        states = {
-            str(target): TargetState(
-                healthy=record.breaker.state == CLOSED and not self.closed(target, rings.get(target.provider, ())),
-                p50_ms=round(median_low(record.first_ms)) if record.first_ms else None,
-            )
-            for target, record in self._records.items()
-        }
+        states = {str(target): self.state(target, rings.get(target.provider, ())) for target in self._records}
         return {name: state for name, state in states.items() if state != TargetState()}
+
+    def state(self, target: Target, ring: Sequence[ProviderKey]) -> TargetState:
+        """What is known of one target."""
+        record = self._records.get(target)
+        if record is None:
+            return TargetState()
+        return TargetState(
+            healthy=record.breaker.state == CLOSED and not self.closed(target, ring),
+            p50_ms=round(median_low(record.first_ms)) if record.first_ms else None,
+        )
 
     def closed(self, target: Target, ring: Sequence[ProviderKey]) -> Closed | None:
         """Why the target would be passed over now. Asking changes nothing."""

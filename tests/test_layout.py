@@ -91,6 +91,7 @@ ASYNC = {
     "core/state/memory.py",
     "core/state/redis.py",
     "core/state/redis_link.py",
+    "core/state/redis_sessions.py",
     "core/state/sessions.py",
     "core/streaming.py",
     "core/upstream/client.py",

@@ -17,6 +17,9 @@ from wasm_host.answer import Outcome
 if TYPE_CHECKING:
     from core.routing.decide import Deciding
 
+#: What rules see of a session (ABI); what else is remembered of it is the proxy's own.
+SESSION = ("turns", "last_target", "last_input_tokens", "cached_prefix_tokens")
+
 
 def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Refusal | None]:
     """Ask the rules; a route that the gate turns away counts as refused, and the rules after it are asked."""
@@ -72,7 +75,7 @@ def view_of(deciding: "Deciding") -> Mapping[str, Any]:
         "client": {"key": features.client_key, "agent": features.agent},
     }
     if "session" in wants:
-        view["session"] = msgspec.structs.asdict(session)
+        view["session"] = {name: getattr(session, name) for name in SESSION}
     if "headers" in wants:
         view["headers"] = features.granted.get("headers", {})
     if "targets.facts" in wants:

@@ -11,7 +11,7 @@ from typing import Any
 from core.calibration import corrected, factor_of
 from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
 from core.rolegraph.matcher import Span
-from core.routing import custom, explicit, gate, permission
+from core.routing import custom, explicit, gate, permission, sticky
 from core.routing.permission import NOT_ALLOWED
 from core.routing.proposal import Ask, Proposal
 from core.routing.runtime import scenarios
@@ -95,7 +95,7 @@ def decide(
         if isinstance(proposal, Refusal):
             return _refused(deciding, phase, "denied", proposal)
         if proposal is not None:
-            return _decided(deciding, proposal)
+            return _decided(deciding, sticky.settled(deciding, proposal))
     return _refused(deciding, "default", "no_target", _nobody(deciding))
 
 

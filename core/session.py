@@ -1,0 +1,72 @@
+"""What an answer says of its conversation: the state that the next request is decided by. Pure, by the clock given."""
+
+from typing import Final
+
+from core.exchange import Decision, Features, SessionState, Target, Warm
+from core.features import COMPACTION
+from core.messages import Usage
+from core.schema import Price
+
+#: Phases that a session stays at home in: the others are somebody's word for this request alone.
+SOFT: Final = frozenset({"pattern", "default"})
+#: The reason of a decision to stay begins so.
+STICKY: Final = "sticky:"
+#: No provider caches a shorter prompt.
+LEAST_TOKENS: Final = 1024
+#: Caches that are remembered of a conversation.
+CACHES: Final = 4
+
+
+def key_of(features: Features) -> str:
+    """Under which a client's conversation is remembered. No session's id holds a slash."""
+    return f"{features.session_id}/{features.thread}" if features.thread else features.session_id
+
+
+def after(
+    state: SessionState,
+    features: Features,
+    decision: Decision,
+    answered_by: Target,
+    usage: Usage,
+    price: Price | None,
+) -> SessionState | None:
+    """The state after an answer; None if it stays as it was: a compaction is no turn of the conversation that it is
+    about. `price` is the target's, None if it only played an answer.
+    """
+    if features.request_class == COMPACTION:
+        return None
+    read = usage.input + usage.cache_read + usage.cache_write
+    target, warm = str(answered_by), state.warm
+    if price is not None and read:
+        warm = _warmed(state, target, _cached(usage, price), features.now_ms)
+    return SessionState(
+        turns=state.turns + 1,
+        last_target=target,
+        last_input_tokens=read or features.token_count,
+        cached_prefix_tokens=usage.cache_read + usage.cache_write,
+        home=target if _settles(decision, answered_by, features) else state.home,
+        output_tokens=(3 * state.output_tokens + usage.output) // 4 if state.output_tokens else usage.output,
+        warm=warm,
+    )
+
+
+def _settles(decision: Decision, answered_by: Target, features: Features) -> bool:
+    """Whether the conversation is at home at this target from now on: it was decided for, and answered itself."""
+    stayed = decision.reason.startswith(STICKY)
+    return decision.phase in SOFT and not stayed and answered_by == decision.target and features.thread != "side"
+
+
+def _cached(usage: Usage, price: Price) -> int:
+    """Tokens of the prompt that the provider's cache holds now.
+
+    A provider that sells writing to its cache caches what it was asked to, and says how much. One that sells only
+    reading from it caches every prompt, and says afterwards what of it was found.
+    """
+    if price.cache_read is not None and price.cache_write is None:
+        return usage.input + usage.cache_read
+    return usage.cache_read + usage.cache_write
+
+
+def _warmed(state: SessionState, target: str, tokens: int, now_ms: int) -> tuple[Warm, ...]:
+    others = tuple(warm for warm in state.warm if warm.target != target)
+    return others[-CACHES:] if tokens < LEAST_TOKENS else (*others[1 - CACHES :], Warm(target, tokens, now_ms))
