@@ -215,7 +215,8 @@ class Pipeline:
         decision, target = call.exchange.decision, call.exchange.answered_by
         if decision is None or target is None:
             return
-        price = None if call.exchange.simulated else call.snapshot.card(target).price
+        played = call.exchange.simulated or call.exchange.cache == "hit"
+        price = None if played else call.snapshot.card(target).price
         state = session.after(call.session, call.features, decision, target, usage, price)
         if state is not None:
             self._sessions.write(call.features.client_key, session.key_of(call.features), state)

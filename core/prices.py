@@ -27,7 +27,7 @@ def cost(bill: Iterable[Spent], card: Cards) -> Cost:
     """What all of it costs, each part at its own target's price."""
     total, unpriced = 0, False
     for spent in bill:
-        part = _exact(spent.usage, card(spent.target).price)
+        part = exact(spent.usage, card(spent.target).price)
         unpriced |= part is None
         total += part or 0
     return Cost(_rounded_up(total), unpriced)
@@ -39,8 +39,8 @@ def estimate(candidate: Candidate, asked: int | None, card: ModelCard) -> Cost:
     All that is sent may be written to the prompt cache, where that is dearer.
     """
     price, output = card.price, _most_output(candidate, asked, card)
-    read = _exact(Usage(input=candidate.tokens, output=output), price)
-    written = _exact(Usage(cache_write=candidate.tokens, output=output), price)
+    read = exact(Usage(input=candidate.tokens, output=output), price)
+    written = exact(Usage(cache_write=candidate.tokens, output=output), price)
     return Cost(_rounded_up(max(read or 0, written or 0)), read is None or written is None)
 
 
@@ -51,7 +51,7 @@ def _most_output(candidate: Candidate, asked: int | None, card: ModelCard) -> in
     return known or SOME_OUTPUT
 
 
-def _exact(usage: Usage, price: Price) -> int | None:
+def exact(usage: Usage, price: Price) -> int | None:
     """Micro-USD times a million; None if what was used has no price. `reasoning` is a part of `output`.
 
     Reading from a prompt cache and writing to it cost what `input` does, unless the card has a price of their own.

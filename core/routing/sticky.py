@@ -19,8 +19,8 @@ import msgspec
 
 from core.exchange import Candidate, Target
 from core.messages import Usage
+from core.prices import MICRO, exact, micros
 from core.routing.proposal import Proposal
-from core.schema import Price
 from core.session import SOFT, STICKY
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 #: A session is thought to make at most so many further requests.
 MOST_REQUESTS: Final = 20
-MICRO: Final = 1_000_000
 
 
 def settled(deciding: "Deciding", proposal: Proposal) -> Proposal:
@@ -80,7 +79,7 @@ def _weighed(deciding: "Deciding", here: Target, there: Target) -> tuple[str, Ma
         return "price unknown", figures
     if leave < stay:
         return "cheaper to leave", figures
-    worth_it = leave - stay < round(settings.switch_usd * MICRO)
+    worth_it = leave - stay < micros(settings.switch_usd)
     return ("within switch_usd" if worth_it else "cheaper to stay"), figures
 
 
@@ -95,7 +94,8 @@ def _cost(deciding: "Deciding", target: Target, requests: int) -> int | None:
     tokens, session = deciding.tokens(target), deciding.session
     brought = min(max(tokens - session.last_input_tokens, 0), tokens // (session.turns + 1))
     usage = expected(tokens, _cached(deciding, target), brought, session.output_tokens, requests)
-    return price_of(usage, deciding.snapshot.card(target).price)
+    whole = exact(usage, deciding.snapshot.card(target).price)
+    return None if whole is None else whole // MICRO
 
 
 def expected(tokens: int, cached: int, brought: int, output: int, requests: int) -> Usage:
@@ -105,14 +105,3 @@ def expected(tokens: int, cached: int, brought: int, output: int, requests: int)
     more = requests - 1
     read = cached + more * tokens + brought * more * (more - 1) // 2
     return Usage(cache_read=read, cache_write=tokens - cached + more * brought, output=requests * output)
-
-
-def price_of(usage: Usage, price: Price) -> int | None:
-    """Micro-USD; None if a price is unknown. What no price of its own has in the cache costs what input does."""
-    read = price.input if price.cache_read is None else price.cache_read
-    write = price.input if price.cache_write is None else price.cache_write
-    if read is None or write is None or price.output is None:
-        return None
-    # A US dollar a million tokens is a micro-USD a token.
-    parts = ((usage.cache_read, read), (usage.cache_write, write), (usage.output, price.output))
-    return sum(tokens * round(dollars * MICRO) for tokens, dollars in parts) // MICRO

@@ -12,8 +12,8 @@ from core.exchange import Decision, SessionState, TargetState, Warm
 from core.messages import Usage
 from core.routing.decide import decide
 from core.routing.snapshot import Snapshot
-from core.routing.sticky import MOST_REQUESTS, expected, price_of
-from core.schema import Price, Settings
+from core.routing.sticky import MOST_REQUESTS, expected
+from core.schema import Settings
 from core.schema_state import SessionSettings
 
 NOW = 1_763_800_000_000
@@ -95,10 +95,15 @@ def test_the_figures_by_hand() -> None:
     """Three requests: 10 000 tokens, 8000 of them cached, 1000 more each, answers of 200."""
     usage = expected(10_000, 8_000, 1_000, 200, 3)
     assert usage == Usage(cache_read=8_000 + 10_000 + 11_000, cache_write=2_000 + 1_000 + 1_000, output=600)
-    assert price_of(usage, Price(input=3, output=15, cache_read=0.3, cache_write=3.75)) == 8_700 + 15_000 + 9_000
-    assert price_of(usage, Price(input=3, output=15)) == 29_000 * 3 + 4_000 * 3 + 9_000
-    assert price_of(usage, Price(input=3)) is None
-    assert price_of(usage, Price(output=3)) is None
+    figures = line(
+        asked(
+            "think very hard",
+            session(turns=3, last_input_tokens=9_000, output_tokens=200, warm=(Warm(HOME, 8_000, NOW),)),
+            token_count=10_000,
+        )
+    )
+    assert figures["stay_micro_usd"] == 8_700 + 15_000 + 9_000  # 0.30, 3.75 and 15 US dollars a million
+    assert figures["leave_micro_usd"] == 21_000 // 2 + 12_000 * 25 // 4 + 600 * 25  # 0.50, 6.25 and 25
     assert expected(10_000, 8_000, 1_000, 200, 1) == Usage(cache_read=8_000, cache_write=2_000, output=200)
 
 
