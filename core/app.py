@@ -88,6 +88,7 @@ class Proxy:
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
         self._host.read(generation.snapshot.rules.rules)
+        self.keeping.prepare(generation)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server

@@ -253,4 +253,5 @@ _WORDS = {
     "rate_limited": "its provider asked to wait",
     "key_refused": "its provider refused the key",
     "limit": "its limit here is reached",
+    "budget": "it may cost more than is left of the key's budget",
 }

@@ -7,6 +7,7 @@ ProxyError                   status, type (Anthropic's names), message, details
 ├── NotFound                 404 not_found_error
 ├── TooSlow                  408 invalid_request_error
 ├── TooLarge                 413 request_too_large
+├── BudgetSpent              402 billing_error, or 429 insufficient_quota for OpenAI's clients
 ├── RateLimited              429 rate_limit_error
 ├── Overloaded               529 overloaded_error
 ├── Unavailable              the same for a client whose targets are all closed off for now
@@ -103,6 +104,22 @@ class UnsupportedMediaType(ProxyError):
     """The body is not declared as JSON."""
 
     status = 415
+
+
+class BudgetSpent(ProxyError):
+    """The key may spend no more. 402 is Anthropic's for billing; OpenAI says 429 and a code of its own, which tells its
+    clients that waiting is no use (docs, "Error codes").
+    """
+
+    def __init__(self, message: str, dialect: str) -> None:
+        self._anthropic = dialect == "anthropic"
+        super().__init__(message, details=None if self._anthropic else {"error_code": "insufficient_quota"})
+        self.status = 402 if self._anthropic else 429
+        self.headers["x-should-retry"] = "false"
+
+    @property
+    def type(self) -> str:
+        return "billing_error" if self._anthropic else "insufficient_quota"
 
 
 class RateLimited(ProxyError):

@@ -132,6 +132,8 @@ class TargetState(Struct, frozen=True):
 
     healthy: bool = True
     p50_ms: int | None = None
+    #: What the request's key may still spend, in micro-USD.
+    budget_left: int | None = None
 
 
 class Step(Struct, frozen=True):

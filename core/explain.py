@@ -65,5 +65,8 @@ def explanation(
         answer["refusal"] = {"status": decision.refusal.status, "message": decision.refusal.message}
     shown = {"decision": answer, "features": facts, "trace": [msgspec.structs.asdict(step) for step in decision.trace]}
     if states:
-        shown["targets"] = {name: msgspec.structs.asdict(state) for name, state in states.items()}
+        shown["targets"] = {
+            name: {fact: known for fact, known in msgspec.structs.asdict(state).items() if known is not None}
+            for name, state in states.items()
+        }
     return shown

@@ -59,6 +59,8 @@ class Visit:
     settings: Settings
     key: ServerKey | None = None
     address: str = ""
+    #: What the key may still spend in micro-USD, of the smallest of its budgets; None if it has none.
+    budget_left: int | None = None
     #: Each guard's own, by its class's name.
     kept: dict[str, Any] = field(default_factory=dict)
     _entered: list[Guard] = field(default_factory=list)

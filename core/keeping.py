@@ -1,19 +1,28 @@
 """What one process keeps beyond a request, and shares with others: Redis, sessions, and the guards over both."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
+from typing import Final
 
+from core.budgeting import Budgeting
+from core.budgets import has_budgets
 from core.cached_answers import CachedAnswers
 from core.generation import Generation
 from core.guarding import Guard
 from core.recording import Recording
 from core.redis_events import RedisEvents
 from core.state.background import Background
+from core.state.budgets_redis import LEASE_MS, RedisBudgets
 from core.state.cache_redis import RedisAnswers
 from core.state.redis import Redis
 from core.state.sessions import ChosenSessions
 from core.telemetry import Metrics
+
+#: Seconds between two times that what this process holds in Redis is confirmed.
+RENEW_S: Final = LEASE_MS / 3000
 
 
 class Keeping:
@@ -28,9 +37,19 @@ class Keeping:
         metrics.redis_dropped.set_function(lambda: self.background.dropped)
         self.sessions = ChosenSessions(self.redis, self.background)
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
+        self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say)
         #: In the order in which they are asked.
-        self.guards: tuple[Guard, ...] = ()
+        self.guards: tuple[Guard, ...] = (self.budgeting,)
         self.recording = Recording(folder, say, metrics.recorded)
+        #: What keys had spent before this process began, once it is needed.
+        self._spent_before: dict[str, dict[str, int]] | None = None
+        self._restored = False
+        self._renewing: asyncio.Task[None] | None = None
+
+    def prepare(self, generation: Generation) -> None:
+        """Called off the event loop, before this configuration is used."""
+        if not self._restored and has_budgets(generation.loaded.settings):
+            self._spent_before = self.recording.spent(generation.loaded.settings.records, time.time_ns() // 1_000_000)
 
     def use(self, generation: Generation) -> None:
         """This configuration from now on."""
@@ -39,6 +58,10 @@ class Keeping:
         self.sessions.use(settings.sessions)
         self.answers.use(settings.cache, redis=self.redis.configured)
         self.recording.use(settings.records)
+        self.budgeting.use(settings)
+        if self._spent_before is not None and not self._restored:
+            self._restored = True
+            self.budgeting.restore(self._spent_before)
 
     def health(self) -> dict[str, object]:
         """How each part is, for `/health`: none of them is needed to answer."""
@@ -47,9 +70,17 @@ class Keeping:
     async def start(self) -> None:
         """The event loop runs."""
         self.redis.start()
+        self._renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            self.budgeting.renew()
 
     async def close(self) -> None:
         """Everything is written, and nobody is asked any more."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         await self.background.close()
         await asyncio.to_thread(self.recording.close)
         await self.redis.close()

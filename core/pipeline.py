@@ -131,8 +131,13 @@ class Pipeline:
         return decision
 
     def states(self, call: Call) -> dict[str, TargetState]:
-        """What is known of how targets are, by name."""
-        return self._means.standing.states(call.keys)
+        """What is known of how targets are, by name, and what the request's key may spend at them."""
+        states = self._means.standing.states(call.keys)
+        if call.visit is None or call.visit.budget_left is None:
+            return states
+        left, unknown = call.visit.budget_left, TargetState()
+        names = call.snapshot.open_to(call.features.allowed)
+        return {name: msgspec.structs.replace(states.get(name, unknown), budget_left=left) for name in sorted(names)}
 
     def _known(self, call: Call) -> dict[str, TargetState]:
         """What a decision needs of it: all if a rule asked for it, else how the session's own targets are."""

@@ -45,10 +45,9 @@ def estimate(candidate: Candidate, asked: int | None, card: ModelCard) -> Cost:
 
 
 def _most_output(candidate: Candidate, asked: int | None, card: ModelCard) -> int:
-    known = candidate.max_tokens or asked or card.max_output
-    if known is None and card.context_window is not None:
-        return max(1, card.context_window - candidate.tokens)
-    return known or SOME_OUTPUT
+    room = None if card.context_window is None else max(1, card.context_window - candidate.tokens)
+    known = (candidate.max_tokens, asked, card.max_output, room, SOME_OUTPUT)
+    return next(tokens for tokens in known if tokens is not None)
 
 
 def exact(usage: Usage, price: Price) -> int | None:

@@ -1,12 +1,15 @@
 """Which database takes the records now, as configured, and what is said of it."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from core import records
 from core.exchange import Exchange
 from core.records import Recorder, row_of
 from core.schema_state import RecordSettings
+from core.state import sqlite
 
 #: Seconds that a stop waits for what is not written yet.
 PATIENCE_S: Final = 5.0
@@ -42,6 +45,16 @@ class Recording:
         """A request is over. Never waits, never raises."""
         if self._recorder is not None:
             self._recorder.put(row_of(exchange, seconds * 1000))
+
+    def spent(self, settings: RecordSettings, now_ms: int) -> dict[str, dict[str, int]]:
+        """What each client key has spent in micro-USD, by period (this day, this month), as recorded."""
+        path = file_of(settings, self._folder)
+        try:
+            return records.spent(path, now_ms) if path else {}
+        except (sqlite.Unusable, sqlite3.Error) as exc:
+            text = f"{path}: what was spent before cannot be read, and budgets begin with nothing spent: {exc}"
+            self._say({"event": "problem", "problem": text}, "warning")
+            return {}
 
     def health(self) -> str:
         """`off`, `ok`, or why nothing can be written now."""

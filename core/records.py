@@ -8,10 +8,12 @@ wait for it, and what finds no room is lost, counted and said.
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
+from core.budgets import day_of, month_of
 from core.exchange import Exchange
 from core.state import sqlite
 
@@ -99,6 +101,28 @@ def row_of(exchange: Exchange, ms: float) -> Row:
         exchange.simulated,
         exchange.snapshot,
     )
+
+
+#: What keys spent since the first moment given, and of that since the second.
+_SPENT: Final = (
+    "SELECT client, coalesce(sum(cost), 0), coalesce(sum(CASE WHEN time >= ? THEN cost END), 0)"
+    " FROM usage WHERE time >= ? GROUP BY client"
+)
+
+
+def spent(path: Path, now_ms: int) -> dict[str, dict[str, int]]:
+    """What each client key has spent in this day and this month (UTC) until now, in micro-USD, by period."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    moments = [int(moment.timestamp()) * 1000 for moment in (midnight, midnight.replace(day=1))]
+    connection = sqlite.readable(path)
+    if connection is None:
+        return {}
+    try:
+        rows = connection.execute(_SPENT, moments).fetchall()
+    finally:
+        connection.close()
+    return {client: {month_of(now): month, day_of(now): day} for client, month, day in rows}
 
 
 class Recorder:

@@ -69,6 +69,7 @@ SHOWN_ELSEWHERE = {
 ASYNC = {
     "core/app.py",
     "core/asking.py",
+    "core/budgeting.py",
     "core/cached_answers.py",
     "core/cli_explain.py",
     "core/client_body.py",
@@ -88,6 +89,7 @@ ASYNC = {
     "core/state/cache_memory.py",
     "core/state/cache_redis.py",
     "core/state/limits_redis.py",
+    "core/state/budgets_redis.py",
     "core/state/memory.py",
     "core/state/redis.py",
     "core/state/redis_link.py",

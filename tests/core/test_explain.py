@@ -42,5 +42,9 @@ def test_a_refusal_is_shown_as_one() -> None:
 
 def test_what_is_known_of_targets_is_shown_if_there_is_anything() -> None:
     assert "targets" not in explanation(decided(), features(), {})
-    shown = explanation(decided(), features(), {"groq,llama": TargetState(healthy=False, p50_ms=9)})
-    assert shown["targets"] == {"groq,llama": {"healthy": False, "p50_ms": 9}}
+    states = {"groq,llama": TargetState(healthy=False, p50_ms=9), "groq,other": TargetState(budget_left=0)}
+    shown = explanation(decided(), features(), states)
+    assert shown["targets"] == {
+        "groq,llama": {"healthy": False, "p50_ms": 9},
+        "groq,other": {"healthy": True, "budget_left": 0},
+    }

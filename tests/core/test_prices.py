@@ -65,6 +65,7 @@ def test_a_cost_is_the_exact_one_rounded_up(tokens: tuple[int, ...], dollars: tu
     [
         ("full", None, 10, Cost(3750 + 150)),  # all of it may be written to the cache
         ("full", 5, 10, Cost(3750 + 75)),
+        ("full", None, 0, Cost(3750)),  # which only fills the cache
         ("full", None, None, Cost(3750 + 64_000 * 15)),
         ("plain", None, None, Cost(250 + SOME_OUTPUT * 2)),
         ("half", None, 10, Cost(0, unpriced=True)),

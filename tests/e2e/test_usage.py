@@ -173,3 +173,54 @@ def test_a_stop_writes_what_waits(tmp_path: Path, clean_env: dict[str, str], ups
     with serving(tmp_path, clean_env, upstream) as proxy:
         assert [ask(proxy).status_code for _ in range(5)] == [200] * 5
     assert told.lines("key", 5)[""]["requests"] == 5
+
+
+BUDGET = """
+[[server.keys]]
+name = "ci"
+key = { env = "CI_KEY" }
+budget = { day_usd = 0.002 }
+[[server.keys]]
+name = "soft"
+key = { env = "SOFT_KEY" }
+budget = { day_usd = 0.001, mode = "soft" }
+"""
+KEYS = {"CI_KEY": "client-key-of-ci", "SOFT_KEY": "client-key-of-soft"}
+CI, SOFT = ({"x-api-key": key} for key in KEYS.values())
+
+
+def test_a_spent_budget_is_refused_by_the_door_and_after_a_restart(
+    tmp_path: Path, clean_env: dict[str, str], upstream: Upstream, told: Told
+) -> None:
+    env = clean_env | KEYS
+    told.cli.env = env
+    with serving(tmp_path, env, upstream, BUDGET) as proxy:
+        upstream.script(SPENT)
+        first = ask(proxy, headers=CI)
+        assert (first.status_code, first.headers["x-terraphim-budget-left"]) == (200, "0.002000")
+        tight = ask(proxy, headers=CI)
+        assert (tight.status_code, tight.json()["error"]["type"]) == (402, "billing_error")
+        assert "0.001500 of 0.002000 US dollars are spent" in tight.json()["error"]["message"]
+        assert (tight.headers["x-should-retry"], tight.headers["x-terraphim-budget-left"]) == ("false", "0.000500")
+        other = ask(proxy, path="/v1/chat/completions", headers=CI)
+        assert (other.status_code, other.json()["error"]["code"]) == (429, "insufficient_quota")
+        assert ask(proxy, "one,free", headers=CI).status_code == 200
+        shown = ask(proxy, path="/v1/route", headers=CI).json()
+        assert {target["budget_left"] for target in shown["targets"].values()} == {500}
+        upstream.script(SPENT)
+        assert ask(proxy, "two,cheap", headers=CI, max_tokens=10).status_code == 200
+        assert ask(proxy, "one,free", headers=CI).status_code == 402, "nothing is left"
+        assert proxy.wait_for(event="budget_spent")["client"] == "ci"
+        told.lines("key", 5)  # who was refused at the door has no row
+    with serving(tmp_path, env, upstream, BUDGET) as proxy:
+        again = ask(proxy, "one,free", headers=CI)
+        assert (again.status_code, "2026" in again.json()["error"]["message"]) == (402, True)
+
+
+def test_a_soft_budget_is_only_told(tmp_path: Path, clean_env: dict[str, str], upstream: Upstream, told: Told) -> None:
+    with serving(tmp_path, clean_env | KEYS, upstream, BUDGET) as proxy:
+        upstream.script(SPENT, SPENT)
+        left = [ask(proxy, headers=SOFT).headers["x-terraphim-budget-left"] for _ in range(3)]
+        assert left == ["0.001000", "-0.000500", "-0.002000"]
+        assert proxy.wait_for(event="budget_spent")["hard"] is False
+        assert len(proxy.log(event="budget_spent")) == 1

@@ -69,6 +69,13 @@ def test_a_fault_asks_the_next_phase_and_is_named(ruled: Snapshot, code: str) ->
     assert [step.outcome for step in decision.trace if step.phase == "custom"] == [code] * 3
 
 
+def test_rules_that_want_facts_see_what_is_left_of_the_keys_budget(ruled: Snapshot) -> None:
+    wants = msgspec.structs.replace(ruled.rules, wants=frozenset({"targets", "targets.facts"}))
+    states = {TARGET: TargetState(budget_left=0)}
+    view = view_of(Deciding(replace(ruled, rules=wants), features(), SessionState(), (), states))
+    assert {target["name"]: target.get("budget_left") for target in view["targets"]}[TARGET] == 0
+
+
 def test_rules_that_want_facts_see_how_targets_are(ruled: Snapshot) -> None:
     states = {TARGET: TargetState(healthy=False), "openai,gpt-5": TargetState(p50_ms=900)}
     wants = msgspec.structs.replace(ruled.rules, wants=frozenset({"targets", "targets.facts"}))
