@@ -57,7 +57,7 @@ class Proxy:
         self._upstream = Upstream()
         self.metrics.pools(self._upstream.counts)
         self._standing = Standing(TargetEvents(self.metrics, log.log))
-        self.keeping = Keeping(state_dir(env), log.log, self.metrics)
+        self.keeping = Keeping(state_dir(env), log.log, self.metrics, self._standing)
         self.metrics.watch_cache(self.keeping.answers)
         self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
         pipeline = Pipeline(

@@ -14,11 +14,13 @@ from core.generation import Generation
 from core.guarding import Guard
 from core.recording import Recording
 from core.redis_events import RedisEvents
+from core.standing import Standing
 from core.state.background import Background
 from core.state.budgets_redis import LEASE_MS, RedisBudgets
 from core.state.cache_redis import RedisAnswers
 from core.state.redis import Redis
 from core.state.sessions import ChosenSessions
+from core.state.standing_redis import SharedStanding
 from core.telemetry import Metrics
 
 #: Seconds between two times that what this process holds in Redis is confirmed.
@@ -30,12 +32,15 @@ class Keeping:
     folder; `say` takes log lines.
     """
 
-    def __init__(self, folder: Path, say: Callable[[dict[str, object], str], None], metrics: Metrics) -> None:
+    def __init__(
+        self, folder: Path, say: Callable[[dict[str, object], str], None], metrics: Metrics, standing: Standing
+    ) -> None:
         self.redis = Redis(RedisEvents(metrics, say))
         #: What is written to Redis after an answer.
         self.background = Background()
         metrics.redis_dropped.set_function(lambda: self.background.dropped)
         self.sessions = ChosenSessions(self.redis, self.background)
+        self.standing = SharedStanding(self.redis, standing)
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
         self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say)
         #: In the order in which they are asked.
@@ -56,6 +61,8 @@ class Keeping:
         settings, secrets = generation.loaded.settings, generation.loaded.secrets
         self.redis.use(settings.redis, secrets.redis)
         self.sessions.use(settings.sessions)
+        shared = "resilience" in settings.shared
+        self.standing.use(generation.snapshot.addresses, secrets.providers, shared=shared)
         self.answers.use(settings.cache, redis=self.redis.configured)
         self.recording.use(settings.records)
         self.budgeting.use(settings)
@@ -70,6 +77,7 @@ class Keeping:
     async def start(self) -> None:
         """The event loop runs."""
         self.redis.start()
+        self.standing.start()
         self._renewing = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
@@ -81,6 +89,7 @@ class Keeping:
         """Everything is written, and nobody is asked any more."""
         if self._renewing is not None:
             self._renewing.cancel()
+        await self.standing.close()
         await self.background.close()
         await asyncio.to_thread(self.recording.close)
         await self.redis.close()

@@ -13,7 +13,7 @@ from typing import Final
 
 from core.exchange import ProviderKey, Target, TargetState
 from core.key_pool import Closed, KeyPool
-from wasm_host.breaker import CLOSED, Breaker
+from wasm_host.breaker import CLOSED, OPEN, Breaker
 
 #: A target's breaker opens after so many failures in a row, or when half of the last `LAST` failed.
 IN_A_ROW: Final = 5
@@ -30,6 +30,8 @@ IN_SPITE: Final = 3
 #: A key rests so long after a 429 that names no time, and after its provider refused it, in seconds.
 LIMITED_REST_S: Final = 5.0
 REFUSED_REST_S: Final = 300.0
+#: Why a key rests.
+RESTS: Final = ("rate_limited", "key_refused")
 #: The median is that of so many times.
 TIMES: Final = 32
 
@@ -51,6 +53,19 @@ class Observer:
 
     def exhausted(self) -> None:
         """A retry was not made, because too many are under way."""
+
+
+class Others:
+    """Proxies that share what they see of targets; here are none."""
+
+    def opened(self, target: Target, open_s: float) -> None:
+        """The target's breaker opened here, for so long."""
+
+    def closed(self, target: Target) -> None:
+        """It closed again here: a request was answered."""
+
+    def rests(self, scope: Target | str, key: ProviderKey, why: str, rest_s: float) -> None:
+        """The key was told to wait, or refused, at a target or at all targets of a provider."""
 
 
 class Tally:
@@ -117,6 +132,7 @@ class Standing:
 
     def __init__(self, observer: Observer | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.observer = observer or Observer()
+        self.others = Others()
         self.keys = KeyPool()
         self._clock = clock
         self._records: dict[Target, _Record] = {}
@@ -227,8 +243,35 @@ class Standing:
         elif self._breakers and (permit.probe or before == CLOSED):
             # What was asked before it opened says nothing about now.
             breaker.record(fault=fault, now=now)
-        if breaker.state != before:
-            self.observer.breaker(permit.target, breaker.state)
+        if breaker.state == before:
+            return
+        self.observer.breaker(permit.target, breaker.state)
+        if breaker.state == OPEN and fault:
+            self.others.opened(permit.target, breaker.wait_s(now))
+        elif breaker.state == CLOSED:
+            self.others.closed(permit.target)
+
+    def opened_elsewhere(self, target: Target, open_s: float) -> None:
+        """Another proxy saw the target fail too often: it is left alone here as well, for so long."""
+        record = self._records.get(target)
+        if record is None or not self._breakers:
+            return
+        before = record.breaker.state
+        record.breaker.open_for(min(open_s, LONGEST_OPEN_S), self._clock())
+        if record.breaker.state != before:
+            self.observer.breaker(target, record.breaker.state)
+
+    def closed_elsewhere(self, target: Target) -> None:
+        """Another proxy was answered."""
+        record = self._records.get(target)
+        if record is not None and record.breaker.state != CLOSED:
+            record.breaker.close()
+            self.observer.breaker(target, CLOSED)
+
+    def rests_elsewhere(self, scope: Target | str, key: ProviderKey, why: str, rest_s: float) -> None:
+        """Another proxy's key, which is ours as well, was told to wait or refused."""
+        if why in RESTS and (isinstance(scope, str) or scope in self._records):
+            self.keys.lay_off(scope, key, min(rest_s, REFUSED_REST_S), why, self._clock())
 
     def limited(self, permit: Permit, rest_s: float | None) -> None:
         """The provider wants to be left alone by this key at this target for a while (429)."""
@@ -244,3 +287,4 @@ class Standing:
     def _lay_off(self, scope: Target | str, permit: Permit, rest_s: float, why: str) -> None:
         if self.keys.lay_off(scope, permit.key, rest_s, why, self._clock()):
             self.observer.key_rests(permit.target, permit.key.position, why, rest_s)
+        self.others.rests(scope, permit.key, why, rest_s)

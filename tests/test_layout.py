@@ -95,6 +95,7 @@ ASYNC = {
     "core/state/redis_link.py",
     "core/state/redis_sessions.py",
     "core/state/sessions.py",
+    "core/state/standing_redis.py",
     "core/streaming.py",
     "core/upstream/client.py",
     "core/upstream/connections.py",

@@ -86,6 +86,13 @@ class Breaker:
         elif self.state == CLOSED and self._tally.add(fault=fault, now=now):
             self._open(now)
 
+    def open_for(self, seconds: float, now: float) -> None:
+        """Others saw too many faults: it stays open for so long at least. A probe that is under way is not joined."""
+        if self.state == CLOSED:
+            self.state, self._until = OPEN, now + seconds
+        elif self.state == OPEN:
+            self._until = max(self._until, now + seconds)
+
     def close(self) -> None:
         """What it guards was seen to work."""
         self.state, self._open_s = CLOSED, self._first_s

@@ -17,6 +17,7 @@ from core.standing import (
     OPEN_S,
     REFUSED_REST_S,
     Observer,
+    Others,
     Permit,
     Standing,
     Tally,
@@ -329,3 +330,69 @@ def test_there_is_never_more_than_one_probe_nor_a_place_lost(moves: list[tuple[s
     book.now += LONGEST_OPEN_S
     assert isinstance(book.ask(ONE, RING), Permit)
     assert book._records[ONE].in_spite == 0
+
+
+class Told(Others):
+    """What the other proxies are told."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def opened(self, target: Target, open_s: float) -> None:
+        self.said.append(("opened", target.model, open_s))
+
+    def closed(self, target: Target) -> None:
+        self.said.append(("closed", target.model))
+
+    def rests(self, scope: Target | str, key: ProviderKey, why: str, rest_s: float) -> None:
+        self.said.append(("rests", str(scope), key.position, why, rest_s))
+
+
+def test_the_others_are_told_what_changes_here() -> None:
+    book = Book()
+    book.others = told = Told()
+    for _ in range(IN_A_ROW):
+        book.permit().done(fault=True)
+    book.now = OPEN_S
+    book.permit().withdraw()  # nobody knows: that is no news
+    book.permit().done(fault=True)
+    book.now = 3 * OPEN_S
+    book.permit().done(fault=False)
+    assert told.said == [("opened", "one", OPEN_S), ("opened", "one", 2 * OPEN_S), ("closed", "one")]
+    told.said.clear()
+    book.limited(book.permit(), 7.0)
+    book.now += 7
+    book.refused(book.permit(), everywhere=True)
+    assert told.said == [("rests", "p,one", 1, "rate_limited", 7.0), ("rests", "p", 1, "key_refused", REFUSED_REST_S)]
+
+
+def test_what_others_tell_holds_here_and_is_not_told_again() -> None:
+    book = Book()
+    book.others = told = Told()
+    book.opened_elsewhere(ONE, 4.0)
+    assert book.refuses() == Closed("breaker", 4.0)
+    book.closed_elsewhere(ONE)
+    book.closed_elsewhere(TWO)
+    book.permit().withdraw()
+    book.rests_elsewhere(ONE, RING[0], "rate_limited", 3.0)
+    assert book.refuses() == Closed("rate_limited", 3.0)
+    assert not book.closed(TWO, RING)
+    book.rests_elsewhere("p", RING[0], "key_refused", 1.0)
+    assert book.refuses(TWO) == Closed("key_refused", 1.0)
+    assert (told.said, book.seen.states) == ([], [("one", "open"), ("one", "closed")])
+
+
+def test_nonsense_from_others_does_not_last() -> None:
+    book = Book()
+    book.opened_elsewhere(ONE, 1e12)
+    assert book.refuses() == Closed("breaker", LONGEST_OPEN_S)
+    book.rests_elsewhere("p", RING[0], "because", 9.0)
+    book.rests_elsewhere(MADE_UP, RING[0], "rate_limited", 9.0)
+    book.opened_elsewhere(MADE_UP, 9.0)
+    book.closed_elsewhere(MADE_UP)
+    assert not book.closed(TWO, RING)
+    book.rests_elsewhere("p", RING[0], "key_refused", 1e12)
+    assert book.refuses(TWO) == Closed("key_refused", REFUSED_REST_S)
+    book.keep(ADDRESSES, breakers=False)
+    book.opened_elsewhere(ONE, 9.0)
+    assert not book.broken(ONE)

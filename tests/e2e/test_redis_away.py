@@ -44,6 +44,20 @@ def wait_for_health(proxy: RunningProxy, wanted: str) -> None:
     raise AssertionError(f"Redis never was {wanted!r}:\n" + "".join(proxy.lines))
 
 
+def test_a_server_that_goes_and_comes_back(tmp_path: Path, clean_env: dict[str, str], upstream: Upstream) -> None:
+    with redis_running(tmp_path) as server, proxy_on(tmp_path, clean_env, upstream, server.url) as proxy:
+        assert (ask(proxy), health(proxy)) == (200, "ok")
+        server.process.kill()
+        server.process.wait()
+        assert [ask(proxy) for _ in range(5)] == [200] * 5
+        wait_for_health(proxy, "down")
+        assert [line["why"] in {"closed", "unreachable"} for line in proxy.log(event="redis_down")] == [True]
+        with redis_running(tmp_path, port=server.port):
+            wait_for_health(proxy, "ok")
+            assert ask(proxy) == 200
+        assert len(proxy.log(event="redis_up")) == 1
+
+
 def test_a_password_file_that_changes_is_read(tmp_path: Path, clean_env: dict[str, str], upstream: Upstream) -> None:
     secret = tmp_path / "redis.password"
     secret.write_text("canary-old")

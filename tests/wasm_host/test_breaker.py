@@ -116,3 +116,18 @@ def test_waiting_is_asked_about_without_becoming_the_probe() -> None:
     assert breaker.state == OPEN
     assert breaker.admits(OPEN_S)
     assert breaker.wait_s(OPEN_S) == OPEN_S
+
+
+def test_what_others_saw_opens_it_for_so_long_at_least() -> None:
+    breaker = Breaker()
+    breaker.open_for(20, now=0)
+    assert (breaker.state, breaker.wait_s(0)) == (OPEN, 20)
+    breaker.open_for(5, now=1)
+    assert breaker.wait_s(1) == 19
+    breaker.open_for(30, now=1)
+    assert breaker.wait_s(1) == 30
+    assert breaker.admits(31)
+    breaker.open_for(60, now=31)
+    assert breaker.state == PROBING
+    breaker.record(fault=False, now=32)
+    assert breaker.state == CLOSED
