@@ -89,8 +89,8 @@ class SessionSettings(Section):
     """What is remembered of sessions, how long after their last request (seconds), and how many of them.
 
     `sticky`: a session stays with the target whose prompt cache it has filled, unless leaving pays. A provider is taken
-    to keep such a cache for `prompt_cache_s` seconds. `switch_usd`: by so many US dollars the rest of a session may
-    become dearer because a concept, or the default, names another target.
+    to keep such a cache for `prompt_cache_s` seconds. A concept of at least `follow_priority` is an order, and followed
+    at any price; 101 is none.
     """
 
     store: Store = "auto"
@@ -98,7 +98,7 @@ class SessionSettings(Section):
     max: int = Field(default=10_000, ge=1)
     sticky: bool = True
     prompt_cache_s: float = Field(default=300.0, ge=0, allow_inf_nan=False)
-    switch_usd: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    follow_priority: int = Field(default=80, ge=0, le=101)
 
 
 class CacheSettings(Section):

@@ -171,7 +171,8 @@ def _pattern(deciding: Deciding) -> Proposal | None:
         candidates = tuple(candidate for candidate in admitted if candidate is not None)
         if candidates:
             deciding.note("pattern", "decided", target=str(candidates[0].target), **found)
-            return Proposal("pattern", f"concept:{match.concept}", candidates, score=match.score_1000)
+            reason = f"concept:{match.concept}"
+            return Proposal("pattern", reason, candidates, score=match.score_1000, priority=match.priority)
         deciding.note("pattern", "passed", why="no route of this concept can serve", **found)
     if not matches:
         deciding.note("pattern", "passed", why="no concept matches")

@@ -25,3 +25,5 @@ class Proposal(Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     score: int | None = None
     tags: Mapping[str, str] = {}
+    #: Of the concept that proposes it.
+    priority: int = 0

@@ -197,7 +197,7 @@ def _view(target: Target, card: ModelCard) -> dict[str, Any]:
 def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue) -> str:
     """Only what changes decisions: not where the proxy listens, not where folders are, not where keys come from."""
     sections = {"providers": True, "routing": True, "rules": True, "taxonomy": True}
-    sticky = {"sessions": {"sticky", "prompt_cache_s", "switch_usd"}}
+    sticky = {"sessions": {"sticky", "prompt_cache_s", "follow_priority"}}
     dump = settings.model_dump(mode="json", include={**sections, **sticky}, exclude={"taxonomy": {"dir"}})
     for provider in dump["providers"].values():
         del provider["api_key"], provider["api_keys"]

@@ -9,7 +9,8 @@ Both ways are priced for the rest of the conversation, in whole micro-USD:
     answers    are as long as the last ones were
 
 The session leaves if that is cheaper. A way back is not part of it: when it is proposed it is weighed like this one,
-with whatever the cache there still holds. Hard needs are not weighed, and within a tool loop nothing else counts.
+with whatever the cache there still holds. Hard needs are not weighed, and within a tool loop nothing else counts. A
+concept of high priority ("switch to opus") is an order: what a user asks for by name has no price.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ import msgspec
 
 from core.exchange import Candidate, Target
 from core.messages import Usage
-from core.prices import MICRO, exact, micros
+from core.prices import MICRO, exact
 from core.routing.proposal import Proposal
 from core.session import SOFT, STICKY
 
@@ -38,7 +39,7 @@ def settled(deciding: "Deciding", proposal: Proposal) -> Proposal:
         return proposal
     if anchor == str(proposed):
         return proposal
-    why, figures = _verdict(deciding, anchor, proposed)
+    why, figures = _verdict(deciding, anchor, proposal)
     candidate = deciding.admit("sticky", Target.parse(anchor)) if why in STAYS else None
     if why in STAYS and candidate is None:
         why = "cannot serve"
@@ -57,18 +58,21 @@ def _staying(proposal: Proposal, candidate: Candidate) -> Proposal:
     return msgspec.structs.replace(proposal, reason=reason, candidates=(candidate, *others))
 
 
-def _verdict(deciding: "Deciding", anchor: str, proposed: Target) -> tuple[str, Mapping[str, Any]]:
+def _verdict(deciding: "Deciding", anchor: str, proposal: Proposal) -> tuple[str, Mapping[str, Any]]:
     """Why the session stays or leaves, and what was weighed."""
     if anchor not in deciding.snapshot.target_names:
         return "not configured", {}
     state = deciding.states.get(anchor)
     if state is not None and not state.healthy:
         return "not well", {}
-    return ("tool loop", {}) if deciding.features.tool_loop else _weighed(deciding, Target.parse(anchor), proposed)
+    if deciding.features.tool_loop:
+        return "tool loop", {}
+    if proposal.phase == "pattern" and proposal.priority >= deciding.snapshot.settings.sessions.follow_priority:
+        return "an order", {}
+    return _weighed(deciding, Target.parse(anchor), proposal.candidates[0].target)
 
 
 def _weighed(deciding: "Deciding", here: Target, there: Target) -> tuple[str, Mapping[str, Any]]:
-    settings = deciding.snapshot.settings.sessions
     cached = _cached(deciding, here)
     if not cached:
         return "nothing cached", {}
@@ -77,10 +81,7 @@ def _weighed(deciding: "Deciding", here: Target, there: Target) -> tuple[str, Ma
     figures = {"cached_tokens": cached, "requests": requests, "stay_micro_usd": stay, "leave_micro_usd": leave}
     if stay is None or leave is None:
         return "price unknown", figures
-    if leave < stay:
-        return "cheaper to leave", figures
-    worth_it = leave - stay < micros(settings.switch_usd)
-    return ("within switch_usd" if worth_it else "cheaper to stay"), figures
+    return ("cheaper to leave" if leave < stay else "cheaper to stay"), figures
 
 
 def _cached(deciding: "Deciding", target: Target) -> int:

@@ -177,15 +177,18 @@ def test_in_a_tool_loop_whoever_called_the_tools_gets_their_results() -> None:
     assert str(asked("go on", eyes).target) == HOME
 
 
-def test_money_may_be_spent_on_following() -> None:
-    figures = line(asked("think very hard"))
-    loss = figures["leave_micro_usd"] - figures["stay_micro_usd"]
-    generous = snapshot(configured(switch_usd=(loss + 1) / 1e6), CONCEPTS)
-    decision = asked("think very hard", shot=generous)
-    assert (decision.reason, line(decision)["why"]) == ("concept:strong", "within switch_usd")
-    assert (
-        asked("think very hard", shot=snapshot(configured(switch_usd=loss / 1e6), CONCEPTS)).reason == "sticky:strong"
-    )
+ORDER = {"a/strong.md": "# Strong\npriority:: 80\nroute:: anthropic, claude-opus-4-8\nsynonyms:: think very hard\n"}
+
+
+def test_a_concept_of_high_priority_is_an_order_that_only_a_tool_loop_delays() -> None:
+    shot = snapshot(concepts=ORDER)
+    decision = asked("think very hard", shot=shot)
+    assert (decision.reason, line(decision)["why"]) == ("concept:strong", "an order")
+    assert asked("think very hard", shot=shot, tool_loop=True).reason == "sticky:strong"
+    assert asked("think very hard", shot=snapshot(configured(follow_priority=81), ORDER)).reason == "sticky:strong"
+    assert asked("think very hard", shot=snapshot(configured(follow_priority=50), CONCEPTS)).reason == "concept:strong"
+    # The default is nobody's order.
+    assert asked("go on", session(CHEAP), snapshot(configured(follow_priority=0))).reason == "sticky:default"
 
 
 @pytest.mark.parametrize(
