@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from core import resilience, retry_after
-from core.errors import ProxyError, RateLimited, Unavailable, UpstreamFailed
+from core.errors import BadRequest, ProxyError, RateLimited, Unavailable, UpstreamFailed
 from core.exchange import Candidate, ProviderKey, Target
 from core.guarding import TargetFull
 from core.key_pool import Closed
@@ -241,9 +241,10 @@ class Course:
         why = {why for _, why in self.passed_over}
         each = "; ".join(f"{target} ({_WORDS[why]})" for target, why in self.passed_over)
         message = f"no target can be asked now: {each}; retry-after says when the first may be"
-        error: ProxyError = (
-            RateLimited(message) if why <= {"rate_limited", "limit"} else Unavailable(message, self._dialect)
-        )
+        if why == {"too_large"}:
+            return BadRequest(f"no target can be asked: {each}; send less, or lower max_tokens")
+        limited = why <= {"rate_limited", "limit", "too_large"}
+        error: ProxyError = RateLimited(message) if limited else Unavailable(message, self._dialect)
         error.headers["retry-after"] = retry_after.whole_seconds(self._shortest_s)
         return error
 
@@ -254,4 +255,5 @@ _WORDS = {
     "key_refused": "its provider refused the key",
     "limit": "its limit here is reached",
     "budget": "it may cost more than is left of the key's budget",
+    "too_large": "the request is larger than its limit here",
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core import prices, telemetry
+from core import client_address, prices, telemetry
 from core.admission import Admission
 from core.call import Answer, Call
 from core.client_body import ClientGoneError, whole_body
@@ -123,7 +123,7 @@ class DataPlane:
             generation = self._check(scope, headers, exchange)
             key = generation.client_keys.key_of(headers)
             exchange.client_key = key.name if key else ""
-            address = scope["client"][0] if scope.get("client") else ""
+            address = _address(scope, headers, generation)
             visit = Visit(self._guards, exchange, generation.loaded.settings, key, address)
             with self.under_way.request(exchange):
                 self._admission.check()
@@ -217,6 +217,13 @@ class DataPlane:
             states = {**self._pipeline.states(call), **call.states}
             return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features, states)))
         return await self._pipeline.answer(call, body)
+
+
+def _address(scope: Scope, headers: dict[str, str], generation: Generation) -> str:
+    """Where the request comes from; empty for a local socket."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    trusted = generation.loaded.settings.server.trusted_proxies
+    return client_address.client(peer, headers, trusted) if trusted else peer
 
 
 @asynccontextmanager

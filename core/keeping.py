@@ -12,6 +12,7 @@ from core.budgets import has_budgets
 from core.cached_answers import CachedAnswers
 from core.generation import Generation
 from core.guarding import Guard
+from core.limiting import Limiting
 from core.recording import Recording
 from core.redis_events import RedisEvents
 from core.standing import Standing
@@ -44,7 +45,9 @@ class Keeping:
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
         self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say)
         #: In the order in which they are asked.
-        self.guards: tuple[Guard, ...] = (self.budgeting,)
+        self.limiting = Limiting(self.redis, self.background, metrics.limited)
+        self.guards: tuple[Guard, ...] = (self.limiting, self.budgeting)
+        metrics.reservations.set_function(lambda: self.limiting.open)
         self.recording = Recording(folder, say, metrics.recorded)
         #: What keys had spent before this process began, once it is needed.
         self._spent_before: dict[str, dict[str, int]] | None = None
@@ -69,6 +72,7 @@ class Keeping:
         if self._spent_before is not None and not self._restored:
             self._restored = True
             self.budgeting.restore(self._spent_before)
+        self.limiting.use(settings)
 
     def health(self) -> dict[str, object]:
         """How each part is, for `/health`: none of them is needed to answer."""
@@ -78,6 +82,7 @@ class Keeping:
         """The event loop runs."""
         self.redis.start()
         self.standing.start()
+        self.limiting.start()
         self._renewing = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
@@ -90,6 +95,7 @@ class Keeping:
         if self._renewing is not None:
             self._renewing.cancel()
         await self.standing.close()
+        await self.limiting.close()
         await self.background.close()
         await asyncio.to_thread(self.recording.close)
         await self.redis.close()

@@ -5,6 +5,7 @@ The docstring of a table and the default of a key are the user's documentation o
 
 import re
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -70,6 +71,8 @@ class ServerSettings(Section):
     port: int = Field(default=3456, ge=0, le=65535)
     keys: tuple[ServerKey, ...] = ()
     hosts: tuple[str, ...] = ()
+    #: Networks of proxies that may say for whom they ask (X-Forwarded-For, Forwarded).
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     #: When it is told to stop, in seconds: how long it still takes new connections, and how long what is under way may
     #: take after that.

@@ -64,7 +64,8 @@ class Rates(Section):
 
 
 class LimitSettings(Rates):
-    """Limits of each client key (its own `limits` go first), of each client address, and of targets by name.
+    """Limits of each client key (its own `limits` go first), of each client address, and of targets: a provider's name,
+    or a glob over `provider,model`. All entries that fit a target count, and targets that fit one entry share it.
 
     `without_redis`: what counts while Redis cannot be reached: each proxy's own count, or nobody is let through.
     """

@@ -183,9 +183,19 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._limited = Counter(
+            "terraphim_limited", "Requests that a limit refused.", ["limit", "scope"], registry=self.registry
+        )
+        self.reservations = Gauge(
+            "terraphim_reservations", "Requests under way that hold something of a limit.", registry=self.registry
+        )
         self.clients = Gauge("terraphim_connections", "Open connections.", ["phase"], registry=self.registry)
         self.tasks = Gauge("terraphim_tasks", "Tasks of the event loop.", registry=self.registry)
         self.in_flight = Gauge("terraphim_in_flight", "Requests under way.", registry=self.registry)
+
+    def limited(self, limit: str, scope: str) -> None:
+        """This kind of limit, of a key, an address or a target, refused a request."""
+        self._limited.labels(limit, scope).inc()
 
     def watch(self, connections: Callable[[Phase], Callable[[], float]], admission: Admission, log: LogWriter) -> None:
         """Gauges of what is there: looked up when somebody asks."""

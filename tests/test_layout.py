@@ -78,6 +78,7 @@ ASYNC = {
     "core/guarding.py",
     "core/http_server.py",
     "core/keeping.py",
+    "core/limiting.py",
     "core/patience.py",
     "core/image_rounds.py",
     "core/pictures.py",

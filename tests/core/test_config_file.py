@@ -152,6 +152,12 @@ def test_an_address_that_is_no_url(url: str) -> None:
     assert "base_url" in found[0]
 
 
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "10.0.0.0/33", "localhost", ""])
+def test_a_network_that_is_none(network: str) -> None:
+    [problem, *_] = problems(f'[server]\ntrusted_proxies = ["{network}"]\n{GOOD}')
+    assert problem.startswith("/etc/c.toml:2: server.trusted_proxies")
+
+
 @pytest.mark.parametrize("path", ["a\\u0000b", "~no-such-user/x"])
 def test_a_path_that_the_system_does_not_know(path: str) -> None:
     assert "not a usable path" in problems(f'{GOOD}\n[taxonomy]\ndir = "{path}"\n')[0]
