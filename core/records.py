@@ -179,8 +179,9 @@ class Recorder:
                     if not self._written(rows):
                         self._lose(len(rows))
                     break
-        if self._connection is not None:
-            self._connection.close()
+        self._close()
+        if self._lost:
+            self._say({"event": "records_lost", "file": str(self.path), "lost": self._lost}, "warning")
 
     def _taken(self) -> tuple[list[Row], bool]:
         """The rows of the next commit, and whether more may come."""

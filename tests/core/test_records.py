@@ -185,6 +185,8 @@ def test_a_stop_loses_what_cannot_be_written_and_says_so(path: Path, heard: Hear
     recorder.stop()
     assert recorder.join(10)
     assert heard.counts == {"lost": BATCH + 5}
+    assert [line["event"] for line in heard.lines] == ["records_failing", "records_lost"]
+    assert heard.lines[1]["lost"] == BATCH + 5
 
 
 def test_a_file_that_was_moved_away_is_made_anew(path: Path, heard: Heard) -> None:

@@ -36,6 +36,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     outage: int = 5_000
     drained: int = 200
     restarts: int = 50
+    writers: int = 200
+    unrecorded: int = 12_000
+    spenders: int = 200
     every_body: int = 1
     cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
@@ -67,6 +70,9 @@ PROFILES: Final = {
         outage=300,
         drained=40,
         restarts=5,
+        writers=10,
+        unrecorded=600,
+        spenders=40,
         every_body=5,
         cut_every=100,
     ),

@@ -8,6 +8,7 @@ from prove import (
     addresses,
     answers,
     attacks,
+    budgets,
     corpus,
     draining,
     drips,
@@ -18,6 +19,7 @@ from prove import (
     never_read,
     outage,
     overload,
+    records,
     restart,
     sdks,
     smuggling,
@@ -57,6 +59,9 @@ PROMISES: Final[dict[str, Proof]] = {
     # What clients can send.
     "corpus": lambda folder, much: corpus.section(folder, much.every_body),
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
+    # What is kept.
+    "records": lambda folder, much: records.section(folder, much.writers, much.unrecorded),
+    "budgets": lambda folder, much: budgets.section(folder, much.spenders),
     # How it ends, and begins again.
     "drain": lambda folder, much: draining.section(folder, much.drained),
     "restart": lambda folder, much: restart.section(folder, much.restarts),
