@@ -45,7 +45,7 @@ test-plugins: plugins $(VENV)/.dev ## Build the samples and run their vectors
 test-model: $(VENV)/.model ## Answers of a real small model through both fronts
 	@sh tools/clean_env.sh $(BIN)/python -m pytest -m model
 
-bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, translation, requests/s, start-up, memory
+bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, translation, sessions, requests/s, start-up, memory
 	@sh tools/clean_env.sh $(BIN)/python -m bench
 
 conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modules, and what came of them

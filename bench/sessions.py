@@ -1,0 +1,153 @@
+"""What staying with a warm prompt cache is worth: target switches, cache hits and cost of whole sessions.
+
+First one session of a coding agent (`agent_session`), decided from its bytes on by the pipeline with the bundled
+taxonomy, with and without stickiness, and with the bundled rule `plan_mode`. Then random sessions (`random_sessions`),
+also searched for those where staying costs more than following.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bench import agent_session, random_sessions
+from bench.agent_session import TURNS, Ask
+from bench.decisions import ROOT
+from bench.prompt_caches import PromptCaches
+from bench.row import Row
+from core import presets, session
+from core.call import Call
+from core.exchange import Exchange, Spent, Target
+from core.messages import Usage
+from core.pipeline import Pipeline
+from core.prices import cost
+from core.rolegraph import load_taxonomy
+from core.routing.driver import HostDriver
+from core.routing.snapshot import Snapshot, build
+from core.state.memory import MemorySessions
+from core.tokens import TokenCounter
+from core.upstream import Upstream
+from wasm_host.host import Host, Observer
+from wasm_host.registry import load_rules
+from wasm_host.rule import RuleSet
+
+#: Images and long prompts go elsewhere, so that what they do to a session is seen; all else is the embedded default.
+ROUTES = {"runtime": {"image": "gemini,gemini-2.5-pro", "long_context": "gemini,gemini-2.5-flash"}}
+RULE = {"plan_mode": {"config": {"planner": "anthropic,claude-opus-4-5"}}}
+SUITE = f"An agent's session of {TURNS} turns, one with an image, one long (simulated prompt caches)"
+
+
+class Played(Struct, frozen=True):
+    """What a session used: of its main conversation the targets, why, the usage, and how many tokens that had been sent
+    before no cache held; of all requests the micro-USD.
+    """
+
+    targets: tuple[Target, ...]
+    reasons: tuple[str, ...]
+    usage: Usage
+    again: int
+    micros: int
+
+    @property
+    def switches(self) -> int:
+        return sum(one != other for one, other in pairwise(self.targets))
+
+    @property
+    def hits(self) -> float:
+        """Percent of what was sent that came from a cache."""
+        usage = self.usage
+        return 100 * usage.cache_read / (usage.input + usage.cache_read + usage.cache_write)
+
+
+def rows(sessions: int, rounds: int) -> Iterator[Row]:
+    """The agent's session in four ways, then so many random ones, of which the worst are made worse so often."""
+    asked = agent_session.session()
+    with TemporaryDirectory() as folder:
+        rules = plan_mode(Path(folder))
+        for name, ruled in (("", RuleSet()), (", with a rule (plan_mode)", rules)):
+            followed = play(asked, snapshot(ruled, sticky=False))
+            yield _row(f"phases alone{name}", followed, None)
+            yield _row(f"with stickiness{name}", play(asked, snapshot(ruled, sticky=True)), followed.micros / 1e6)
+    yield from random_sessions.rows(sessions, rounds)
+
+
+def _row(name: str, played: Played, bound: float | None) -> Row:
+    note = f"{played.switches} switches, cache hits {played.hits:.0f} %, {played.again:,} tokens sent again in full"
+    figures = {"switches": float(played.switches), "hits_percent": played.hits, "again": float(played.again)}
+    return Row(
+        suite=SUITE, name=name, value=played.micros / 1e6, unit="US dollars", bound=bound, note=note, figures=figures
+    )
+
+
+def plan_mode(folder: Path) -> RuleSet:
+    """The bundled rule: it is text, so it needs no toolchain."""
+    plugins, cache = folder / "plugins", folder / "cache"
+    cache.mkdir(mode=0o700)
+    command = [sys.executable, str(ROOT / "plugins" / "build.py"), "--strict", "--into", str(plugins), "plan_mode"]
+    subprocess.run(command, check=True, capture_output=True)
+    rules = load_rules(plugins, RULE, cache=cache)
+    if len(rules.rules) != 1:
+        raise RuntimeError(f"plan_mode does not load: {rules.problems}")
+    trusted = [msgspec.structs.replace(rule, trust="locked") for rule in rules.rules]
+    return msgspec.structs.replace(rules, rules=tuple(trusted))
+
+
+def snapshot(rules: RuleSet, *, sticky: bool) -> Snapshot:
+    """The embedded settings and the bundled taxonomy, with the routes of this bench."""
+    settings = presets.embedded(set(), {"routing": ROUTES, "sessions": {"sticky": sticky}, "rules": RULE})
+    return build(settings, load_taxonomy(ROOT / "taxonomy"), rules)
+
+
+def play(asked: list[Ask], shot: Snapshot) -> Played:
+    """The session, decided request by request by what the caches said of the ones before."""
+    return asyncio.run(_play(asked, shot))
+
+
+async def _play(asked: list[Ask], shot: Snapshot) -> Played:
+    host = Host(Observer(), workers=1)
+    host.use(shot.rules.rules, isolation="inline")
+    sessions, caches, seen = MemorySessions(), PromptCaches(), dict[str, int]()
+    pipeline = Pipeline(upstream=Upstream(), counter=TokenCounter(), sessions=sessions, driver=HostDriver(host))
+    targets, reasons, bill, main, again = list[Target](), list[str](), list[Spent](), Usage(), 0
+    for ask in asked:
+        call = _call(ask, shot)
+        decision = await pipeline.explain(call, ask.body)
+        target = decision.target
+        if target is None:
+            raise RuntimeError(f"nobody may answer: {decision.refusal}")
+        price = shot.card(target).price
+        before = sum(seen.get(part, 0) for part in ask.parts)
+        usage = caches.ask(target, price, _pieces(ask, call.features.counted, seen), ask.output, ask.at_ms)
+        state = session.after(call.session, call.features, decision, target, usage, price)
+        if state is not None:
+            sessions.write("", session.key_of(call.features), state)
+        bill.append(Spent(target, usage))
+        if ask.main:
+            targets.append(target)
+            reasons.append(decision.reason)
+            main, again = main.plus(usage), again + before - usage.cache_read
+    await host.close()
+    return Played(tuple(targets), tuple(reasons), main, again, cost(bill, shot.card).micros)
+
+
+def _call(ask: Ask, shot: Snapshot) -> Call:
+    exchange = Exchange("req_" + "0" * 32, "bench", "anthropic")
+    more: dict[str, Any] = {"keys": {}, "query": "", "now_ms": ask.at_ms, "tz_offset_min": 0}
+    return Call(exchange=exchange, snapshot=shot, headers=ask.headers, **more)
+
+
+def _pieces(ask: Ask, tokens: int, seen: dict[str, int]) -> list[tuple[str, int]]:
+    """The prompt's parts with their tokens: those of the newest are what is more than before."""
+    known = [(part, seen[part]) for part in ask.parts if part in seen]
+    new = [part for part in ask.parts if part not in seen]
+    rest = tokens - sum(count for _, count in known)
+    for place, part in enumerate(new):
+        seen[part] = rest if place == len(new) - 1 else 0
+    return [(part, seen[part]) for part in ask.parts]
