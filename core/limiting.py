@@ -73,11 +73,12 @@ class Limiting(Guard):
         background: Background,
         refused: Callable[[str, str], None] = lambda *_: None,
         *,
+        shared: RedisLimits | None = None,
         memory: MemoryLimits | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._redis = redis
-        self._shared = RedisLimits(redis)
+        self._shared = shared or RedisLimits(redis)
         self._memory = memory or MemoryLimits()
         self._background = background
         self._refused = refused

@@ -10,7 +10,7 @@ clock either: buckets that were idle for a minute are removed by later calls.
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from core.limits import UNIT, WINDOW_MS, Ask, Level, Said, Taken
 from core.state.limits_memory import BUSY_MS
@@ -23,7 +23,7 @@ LEASE_MS: Final = 30_000
 
 # KEYS: buckets, their idle ends, then sets of leases. ARGV: surely now, lease; then what each script says.
 _CLOCK: Final = f"""
-local time = redis.call('TIME')
+local time = {{TIME}}
 local wall = time[1] * 1000 + math.floor(time[2] / 1000)
 local seen = redis.call('HMGET', KEYS[1], '@wall', '@now')
 local now = tonumber(seen[2] or '') or 0
@@ -108,7 +108,22 @@ _HOLD: Final = f"""
 for set = 3, #KEYS do redis.call('ZADD', KEYS[set], now + {LEASE_MS}, ARGV[set]) end
 return {{now}}
 """
-TAKE, SETTLE, HOLD = (Script(_CLOCK + body) for body in (_TAKE, _SETTLE, _HOLD))
+
+
+class Scripts(NamedTuple):
+    """What Redis runs."""
+
+    take: Script
+    settle: Script
+    hold: Script
+
+
+def scripts(time: str = "redis.call('TIME')") -> Scripts:
+    """The scripts by a clock: an expression that gives seconds and microseconds."""
+    return Scripts(*(Script(_CLOCK.replace("{TIME}", time) + body) for body in (_TAKE, _SETTLE, _HOLD)))
+
+
+SCRIPTS: Final = scripts()
 #: Leases that are said to be there in one step.
 _AT_ONCE: Final = 500
 
@@ -119,8 +134,9 @@ class RedisLimits:
     `mono` gives seconds of a clock that no one can set.
     """
 
-    def __init__(self, redis: Redis, mono: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redis: Redis, mono: Callable[[], float] = time.monotonic, *, scripts: Scripts = SCRIPTS) -> None:
         self._redis = redis
+        self._scripts = scripts
         self._mono = mono
         #: What Redis' sure time is ahead of `mono`, at least (ms); None: nothing was told yet.
         self._ahead: float | None = None
@@ -133,7 +149,7 @@ class RedisLimits:
         for ask in asks:
             once = ask.kind == "concurrent"
             args += [ask.name, ask.limit, 0 if once else ask.rate.burst, ask.rate.refill, ask.units]
-        answer = await self._run(TAKE, self._sets(asks), lease, args)
+        answer = await self._run(self._scripts.take, self._sets(asks), lease, args)
         now, rows = answer[0], zip(answer[1::3], answer[2::3], answer[3::3], strict=True)
         said = tuple(_said(ask, now, *row) for ask, row in zip(asks, rows, strict=True))
         one = Taken(tuple(asks), said, lease, shared=True)
@@ -149,7 +165,7 @@ class RedisLimits:
                 args += [ask.name, ask.limit, ask.rate.refill, (ask.units - units) * UNIT]
                 args += [each.mark.at, each.mark.ticks, each.mark.returned]
         if args or self._sets(one.asks):
-            await self._run(SETTLE, self._sets(one.asks), one.lease, args)
+            await self._run(self._scripts.settle, self._sets(one.asks), one.lease, args)
 
     def gone(self, one: Taken) -> None:
         """This request is no longer there; without a `settle` others learn it when its lease ends."""
@@ -158,14 +174,14 @@ class RedisLimits:
     async def abandon(self, asks: Sequence[Ask], lease: str) -> None:
         """Nobody heard the answer to this `take`: should it have been let in, it is not there."""
         if sets := self._sets(asks):
-            await self._run(SETTLE, sets, lease, ())
+            await self._run(self._scripts.settle, sets, lease, ())
 
     async def hold(self) -> None:
         """Say which requests are still there, and that this proxy is."""
         pairs = [(one, lease) for lease, sets in self._held.items() for one in sets]
         for at in range(0, max(1, len(pairs)), _AT_ONCE):
             some = pairs[at : at + _AT_ONCE]
-            await self._run(HOLD, [key for key, _ in some], "", [lease for _, lease in some])
+            await self._run(self._scripts.hold, [key for key, _ in some], "", [lease for _, lease in some])
 
     def forget(self) -> None:
         """This is another Redis."""

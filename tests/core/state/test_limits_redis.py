@@ -8,10 +8,9 @@ from redis_server import RedisServer
 
 from core.limits import UNIT, WINDOW_MS, Ask, Taken
 from core.schema_state import RedisSettings
-from core.state import limits_redis
 from core.state.limits_memory import BUSY_MS, MemoryLimits
-from core.state.limits_redis import GAP_MS, LEASE_MS, RedisLimits
-from core.state.redis import Redis, Script, StoreDown
+from core.state.limits_redis import GAP_MS, LEASE_MS, RedisLimits, scripts
+from core.state.redis import Redis, StoreDown
 
 DAY_MS = 86_400_000
 MORNING = 1_790_000_000_000
@@ -35,14 +34,12 @@ class Clocks:
         await self.redis.command("SET", "clock", f"[{wall // 1000}, {wall % 1000 * 1000}]")
 
 
-@pytest.fixture
-def stepping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis' clock is what a test says."""
-    for name in ("TAKE", "SETTLE", "HOLD"):
-        lua = getattr(limits_redis, name).lua
-        assert "redis.call('TIME')" in lua
-        given = lua.replace("redis.call('TIME')", "cjson.decode(redis.call('GET', 'clock'))")
-        monkeypatch.setattr(limits_redis, name, Script(given))
+#: By a clock that is what a test says.
+STEPPING = scripts("cjson.decode(redis.call('GET', 'clock'))")
+
+
+def stepping(redis: Redis, clocks: Clocks) -> RedisLimits:
+    return RedisLimits(redis, clocks.mono, scripts=STEPPING)
 
 
 def run(server: RedisServer, scenario: Callable[[Redis], Awaitable[None]]) -> None:
@@ -77,11 +74,11 @@ STEP = st.tuples(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEP, max_size=25), st.sampled_from([1, 2, 10, 11, 100]))
 def test_redis_says_what_memory_says(
-    redis_server: RedisServer, stepping: None, steps: list[tuple[int, str, int, int]], limit: int
+    redis_server: RedisServer, steps: list[tuple[int, str, int, int]], limit: int
 ) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
-        shared, memory = RedisLimits(redis, clocks.mono), MemoryLimits(clocks.ms)
+        shared, memory = stepping(redis, clocks), MemoryLimits(clocks.ms)
         there: list[tuple[Taken, Taken]] = []
         for number, (pause, kind, units, used) in enumerate(steps):
             await clocks.set(clocks.now + pause)
@@ -113,17 +110,17 @@ CLOCK_STEPS = st.lists(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CLOCK_STEPS, st.booleans())
 def test_no_60_seconds_hold_more_than_the_limit_whatever_is_done_to_redis_clock(
-    redis_server: RedisServer, stepping: None, steps: list[tuple[int, int]], newcomers: bool
+    redis_server: RedisServer, steps: list[tuple[int, int]], newcomers: bool
 ) -> None:
     """Two proxies, or a new one for every request, ask all the time; true time is what the windows are made of."""
 
     async def scenario(redis: Redis) -> None:
         clocks, let_in, step = Clocks(redis), list[int](), 0
-        proxies = [RedisLimits(redis, clocks.mono), RedisLimits(redis, clocks.mono)]
+        proxies = [stepping(redis, clocks), stepping(redis, clocks)]
         for number, (pause, change) in enumerate(steps):
             step += change
             await clocks.set(clocks.now + pause, step)
-            proxy = RedisLimits(redis, clocks.mono) if newcomers else proxies[number % 2]
+            proxy = stepping(redis, clocks) if newcomers else proxies[number % 2]
             let_in += [clocks.now for _ in range(3) if not (await proxy.take([ask(limit=20)], f"{number}")).refused]
         for start in let_in:
             assert sum(start <= at < start + WINDOW_MS for at in let_in) <= 20
@@ -131,10 +128,10 @@ def test_no_60_seconds_hold_more_than_the_limit_whatever_is_done_to_redis_clock(
     run(redis_server, scenario)
 
 
-def test_time_goes_on_in_spite_of_steps_and_silence(redis_server: RedisServer, stepping: None) -> None:
+def test_time_goes_on_in_spite_of_steps_and_silence(redis_server: RedisServer) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
-        limits = RedisLimits(redis, clocks.mono)
+        limits = stepping(redis, clocks)
         await clocks.set(0)
         assert waits(await limits.take([ask(limit=10)], "a")) == [0]
         assert waits(await limits.take([ask(limit=10)], "b")) == [-(-UNIT // 9)]
@@ -143,18 +140,16 @@ def test_time_goes_on_in_spite_of_steps_and_silence(redis_server: RedisServer, s
             assert waits(await limits.take([ask(limit=10)], "c")) == [0]
         for _ in range(8):  # nobody was silent for longer than is believed
             await clocks.set(clocks.now + GAP_MS)
-            await RedisLimits(redis, clocks.mono).hold()
+            await stepping(redis, clocks).hold()
         assert waits(await limits.take([ask(limit=10)], "d")) == [0]
 
     run(redis_server, scenario)
 
 
-def test_requests_at_once_end_with_their_lease_unless_somebody_holds_it(
-    redis_server: RedisServer, stepping: None
-) -> None:
+def test_requests_at_once_end_with_their_lease_unless_somebody_holds_it(redis_server: RedisServer) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
-        alive, dead = RedisLimits(redis, clocks.mono), RedisLimits(redis, clocks.mono)
+        alive, dead = stepping(redis, clocks), stepping(redis, clocks)
         await clocks.set(0)
         held = await alive.take([ask("concurrent", 2)], "alive")
         await dead.take([ask("concurrent", 2)], "dead")
@@ -184,10 +179,10 @@ def test_leases_come_back_to_a_redis_that_lost_them(redis_server: RedisServer) -
     run(redis_server, scenario)
 
 
-def test_buckets_that_were_idle_for_a_minute_are_forgotten(redis_server: RedisServer, stepping: None) -> None:
+def test_buckets_that_were_idle_for_a_minute_are_forgotten(redis_server: RedisServer) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
-        limits = RedisLimits(redis, clocks.mono)
+        limits = stepping(redis, clocks)
         await clocks.set(0)
         for number in range(10):
             await limits.take([ask(whose=f"address{number}")], f"{number}")
