@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -159,15 +160,17 @@ class Model:
     async def run(self, steps: int) -> None:
         """All of it; `findings` are broken promises."""
         self._redis.use(self._config.redis, "")
-        await self._redis.command("FLUSHALL")
-        self._proxies = [self._proxy() for _ in range(PROXIES)]
-        for _ in range(steps):
-            await self._pass(self._rng.choice((0, 0, 0, 20, 100, 500, 2000)))
-            await self._act(self._rng.choice(self._proxies))
-            self._at_once()
-        await self._end()
-        self._judge()
-        await self._redis.close()
+        try:
+            await self._redis.command("FLUSHALL")
+            self._proxies = [self._proxy() for _ in range(PROXIES)]
+            for _ in range(steps):
+                await self._pass(self._rng.choice((0, 0, 0, 20, 100, 500, 2000)))
+                await self._act(self._rng.choice(self._proxies))
+                self._at_once()
+            await self._end()
+            self._judge()
+        finally:
+            await self._redis.close()
 
     def _proxy(self) -> Proxy:
         shared = Watched(self._redis, lambda: self.ledger.now / 1000, scripts=scripts(CLOCK))
@@ -293,20 +296,25 @@ class Model:
         for _ in range(2 * LEASE_MS // 1000 + 1):
             await self._pass(1000)
             await self._proxies[0].shared.hold()
-        limits = {**BUCKETS, **AT_ONCE}
-        last = Client(self._proxies[0].guard, self._config, self._shot, 0)
-        async with last:
-            await last.reserve(1, 1)
-            await last.at_target()
-            kept = last.visit.kept["limiting"]
-            told = [
-                pair for one in (kept.door, kept.tokens, kept.attempt) for pair in zip(one.asks, one.said, strict=True)
-            ]
-            left = {ask.name: said.left for ask, said in told}
+        left = await self._left()
         await self._proxies[0].background.close()
-        for name, limit in limits.items():
-            if left[name] < limit - 2:
-                self.findings.append(f"{name}: in the end {left[name]} of {limit} are left, although nobody is there")
+        for name, limit in {**BUCKETS, **AT_ONCE}.items():
+            if left.get(name, 0) < limit - 2:
+                self.findings.append(
+                    f"{name}: in the end {left.get(name, 0)} of {limit} are left, although nobody is there"
+                )
+
+    async def _left(self) -> dict[str, int]:
+        """What a last request is told is left; nothing if it is refused."""
+        last = Client(self._proxies[0].guard, self._config, self._shot, 0)
+        with suppress(ProxyError, TargetFull):
+            async with last:
+                await last.reserve(1, 1)
+                await last.at_target()
+                kept = last.visit.kept["limiting"]
+                told = [(one.asks, one.said) for one in (kept.door, kept.tokens, kept.attempt)]
+                return {ask.name: said.left for asks, saids in told for ask, said in zip(asks, saids, strict=True)}
+        return {}
 
     def _judge(self) -> None:
         for name, limit in BUCKETS.items():

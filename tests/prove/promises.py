@@ -16,6 +16,7 @@ from prove import (
     kills,
     leaks,
     leaving,
+    limits,
     never_read,
     outage,
     overload,
@@ -61,6 +62,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
     # What is kept.
     "records": lambda folder, much: records.section(folder, much.writers, much.unrecorded),
+    "limits": lambda folder, much: limits.section(folder, much.limited, much.limited_s, much.limit_steps),
     "budgets": lambda folder, much: budgets.section(folder, much.spenders),
     # How it ends, and begins again.
     "drain": lambda folder, much: draining.section(folder, much.drained),
