@@ -37,6 +37,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     limited_s: int = 100
     limit_steps: int = 10_000
     outage: int = 5_000
+    redis_s: float = 10.0  # of each fault
     drained: int = 200
     restarts: int = 50
     writers: int = 200
@@ -74,6 +75,7 @@ PROFILES: Final = {
         limited_s=10,
         limit_steps=1_000,
         outage=300,
+        redis_s=1.0,
         drained=40,
         restarts=5,
         writers=10,

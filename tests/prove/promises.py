@@ -21,6 +21,7 @@ from prove import (
     outage,
     overload,
     records,
+    redis_faults,
     restart,
     sdks,
     smuggling,
@@ -57,6 +58,8 @@ PROMISES: Final[dict[str, Proof]] = {
     "translation": lambda folder, much: translation.section(folder, much.streams),
     "sdks": lambda folder, much: sdks.section(folder, much.sdk_calls),
     "outage": lambda folder, much: outage.section(folder, much.outage),
+    # What proxies share.
+    "redis": lambda folder, much: redis_faults.section(folder, much.redis_s),
     # What clients can send.
     "corpus": lambda folder, much: corpus.section(folder, much.every_body),
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
