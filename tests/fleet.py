@@ -13,29 +13,39 @@ from nginx_server import nginx_running
 from proxy import RunningProxy, running
 from redis_server import RedisServer, free_port, redis_running
 
-KEYS = {"team": "client-key-team-0123456789", "other": "client-key-other-0123456789"}
+KEYS = {name: f"client-key-{name}-0123456789" for name in ("team", "other", "limited", "poor")}
 CONFIG = """\
 [server]
 drain_delay_s = {drain_delay_s}
+trusted_proxies = ["127.0.0.1"]
 [[server.keys]]
 name = "team"
 key = {{ env = "KEY_TEAM" }}
 [[server.keys]]
 name = "other"
 key = {{ env = "KEY_OTHER" }}
+[[server.keys]]
+name = "limited"
+key = {{ env = "KEY_LIMITED" }}
+limits = {{ requests_per_minute = 60 }}
+[[server.keys]]
+name = "poor"
+key = {{ env = "KEY_POOR" }}
+budget = {{ day_usd = 0.005 }}
 [providers.one]
 dialect = "anthropic"
 base_url = "{url}"
 allow_private = true
 [providers.one.models]
-main = {{}}
+main = {{ price = {{ input = 3.0, output = 15.0, cache_read = 0.3, cache_write = 3.75 }} }}
 kept = {{}}
+ill = {{}}
 [providers.two]
 dialect = "openai"
 base_url = "{url}"
 allow_private = true
 [providers.two.models]
-spare = {{}}
+spare = {{ price = {{ input = 4.0, output = 20.0 }} }}
 [routing]
 default = "one,main"
 fallback = ["two,spare"]
@@ -65,14 +75,14 @@ class Fleet:
         home = self.folder / f"home-{number}"
         home.mkdir(exist_ok=True)
         env = {"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
-        env |= {"KEY_TEAM": KEYS["team"], "KEY_OTHER": KEYS["other"]}
+        env |= {f"KEY_{name.upper()}": secret for name, secret in KEYS.items()}
         arguments = ("--config", str(self.folder / "config.toml"), "--port", str(self.ports[number]))
         return running(env, *arguments)
 
-    def ask(self, where: str = "", *, who: str = "team", **more: Any) -> httpx.Response:
+    def ask(self, where: str = "", *, who: str = "team", path: str = "/v1/messages", **more: Any) -> httpx.Response:
         """One request, through nginx unless `where` says otherwise."""
         headers = {"x-api-key": KEYS[who], "x-claude-code-session-id": more.pop("session", "")}
-        return httpx.post(f"{where or self.url}/v1/messages", json=body(**more), headers=headers)
+        return httpx.post(f"{where or self.url}{path}", json=body(**more), headers=headers)
 
 
 def body(text: str = "hello", **more: Any) -> dict[str, Any]:
@@ -85,6 +95,7 @@ def fleet(folder: Path, upstream: str, more: str = "", *, count: int = 3, drain_
     """So many proxies; `more` is more configuration."""
     for name in ("plugins", "taxonomy"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "taxonomy" / "clever.md").write_text("# Clever\nroute:: two, spare\nsynonyms:: be clever\n")
     with ExitStack() as stack:
         redis = stack.enter_context(redis_running(folder))
         config = CONFIG.format(url=upstream, redis=redis.url, drain_delay_s=drain_delay_s)

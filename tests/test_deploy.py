@@ -19,6 +19,7 @@ CLUSTER = [part for part in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read
 NGINX = (DEPLOY / "nginx.conf").read_text()
 #: Variables that are no settings: docs/configuration.md lists them.
 OTHERS = {"TERRAPHIM_CONFIG", "TERRAPHIM_DISCOVERY"}
+TRUSTED = "TERRAPHIM_SERVER__TRUSTED_PROXIES"
 #: What a stop takes beside its two settings, in seconds (docs/operations.md, "Stopping").
 BESIDE_S = 5
 
@@ -67,6 +68,7 @@ def test_every_variable_is_a_setting_and_the_configuration_is_sound() -> None:
         found = configured({name: environment[name] for name in named - OTHERS})
         assert found.redis.url
         assert found.server.keys
+        assert found.server.trusted_proxies
 
 
 def test_a_name_that_is_no_setting_would_be_seen() -> None:
@@ -84,6 +86,15 @@ def test_there_are_several_proxies_and_nginx_knows_each() -> None:
     assert COMPOSE["services"]["nginx"]["ports"] == [f"8080:{listened}"]
 
 
+def test_the_proxies_trust_the_nginx_that_asks_them() -> None:
+    address = COMPOSE["services"]["nginx"]["networks"]["inside"]["ipv4_address"]
+    for service in proxies().values():
+        trusted = configured({TRUSTED: service["environment"][TRUSTED]}).server.trusted_proxies
+        assert [str(network) for network in trusted] == [f"{address}/32"]
+    addresses = [each["networks"]["inside"]["ipv4_address"] for each in COMPOSE["services"].values()]
+    assert len(set(addresses)) == len(addresses)
+
+
 def test_nobody_is_killed_before_the_proxy_has_stopped() -> None:
     server = configured({}).server
     needed = server.drain_delay_s + server.drain_s + BESIDE_S
@@ -91,18 +102,13 @@ def test_nobody_is_killed_before_the_proxy_has_stopped() -> None:
     assert all(seconds(service["stop_grace_period"]) > needed for service in proxies().values())
 
 
-def test_nginx_leaves_idle_connections_before_a_proxy_closes_them() -> None:
-    [upstream] = re.findall(r"upstream proxies \{(.*?)\n    \}", NGINX, re.DOTALL)
-    [kept] = re.findall(r"keepalive_timeout (\d+)s;", upstream)
-    server = configured({}).server
-    assert float(kept) < min(server.drain_delay_s, server.idle_s)
-
-
 def test_nginx_outlasts_the_proxies_clocks_and_repeats_no_post() -> None:
     [read] = re.findall(r"proxy_read_timeout (\d+)s;", NGINX)
     assert float(read) > configured({}).upstream.total_s
     words = re.sub("#.*", "", NGINX)
     assert re.findall(r"proxy_next_upstream ([^;]+);", words) == ["error timeout"]
+    assert "keepalive" not in words
+    assert "proxy_set_header Connection close;" in words
     assert "proxy_buffering off;" in words
     assert "proxy_request_buffering off;" in words
 

@@ -43,6 +43,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     writers: int = 200
     unrecorded: int = 12_000
     spenders: int = 200
+    rolls: int = 10
     every_body: int = 1
     cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
@@ -81,6 +82,7 @@ PROFILES: Final = {
         writers=10,
         unrecorded=600,
         spenders=40,
+        rolls=1,
         every_body=5,
         cut_every=100,
     ),

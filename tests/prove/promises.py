@@ -22,6 +22,7 @@ from prove import (
     overload,
     records,
     redis_faults,
+    replicas,
     restart,
     sdks,
     smuggling,
@@ -70,4 +71,6 @@ PROMISES: Final[dict[str, Proof]] = {
     # How it ends, and begins again.
     "drain": lambda folder, much: draining.section(folder, much.drained),
     "restart": lambda folder, much: restart.section(folder, much.restarts),
+    # How several are one.
+    "replicas": lambda folder, much: replicas.section(folder, much.rolls),
 }
