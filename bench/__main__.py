@@ -13,6 +13,7 @@ import msgspec
 from bench import (
     decisions,
     memory,
+    records,
     rule_workers,
     rules,
     sessions,
@@ -54,6 +55,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "workers": lambda: rule_workers.rows(500 if quick else 5000),
         "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
         "translation": lambda: translation.rows(50 if quick else 400),
+        "records": lambda: records.rows(1000 if quick else 10_000),
         "tokens": token_errors.rows,
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),
         "starting": lambda: starting.rows(2 if quick else 7),

@@ -7,11 +7,14 @@ held together never exceeds a hard budget: requests at the same time cannot over
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from core.prices import micros
 from core.schema import Settings
 from core.schema_state import Budget
+
+DAY_MS: Final = 86_400_000
 
 
 class Limit(NamedTuple):
@@ -41,28 +44,35 @@ class Over(NamedTuple):
 
 def limits_at(own: Budget | None, default: Budget, now_ms: int) -> Limits | None:
     """The limits of a key with a budget of its own (or None); what it leaves out is the default's. None: no limit."""
-    own = own or Budget()
-    day, month = (getattr(own, name) is not None for name in ("day_usd", "month_usd"))
-    of_day, of_month = own.day_usd if day else default.day_usd, own.month_usd if month else default.month_usd
-    if of_day is None and of_month is None:
+    own = own or _NONE
+    if own is _NONE and default.day_usd is None and default.month_usd is None:
         return None
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    mode = own.mode or default.mode
+    return _limits((own.day_usd, own.month_usd), (default.day_usd, default.month_usd), mode != "soft", now_ms // DAY_MS)
+
+
+#: What nobody has set.
+_NONE: Final = Budget()
+_NAMES: Final = ("day_usd", "month_usd")
+
+
+@lru_cache(maxsize=1024)  # the same for all requests of a key in a day
+def _limits(own: tuple[float | None, ...], default: tuple[float | None, ...], hard: bool, day: int) -> Limits | None:  # noqa: FBT001
+    now = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    periods = ((day_of(now), now + timedelta(days=1)), (month_of(now), _next_month(now)))
     each = []
-    if of_day is not None:
-        each.append(Limit(day_of(now), micros(of_day), _setting("day_usd", own=day), _midnight(now)))
-    if of_month is not None:
-        each.append(Limit(month_of(now), micros(of_month), _setting("month_usd", own=month), _next_month(now)))
-    return Limits(tuple(each), (own.mode or default.mode) != "soft")
+    for name, mine, others, (period, resets) in zip(_NAMES, own, default, periods, strict=True):
+        amount = others if mine is None else mine
+        if amount is not None:
+            setting = f"budget.{name}" if mine is None else f"server.keys[].budget.{name}"
+            each.append(Limit(period, micros(amount), setting, resets))
+    return Limits(tuple(each), hard) if each else None
 
 
 def has_budgets(settings: Settings) -> bool:
     """Whether anybody has one."""
     each = (settings.budget, *(key.budget for key in settings.server.keys))
     return any(budget.day_usd is not None or budget.month_usd is not None for budget in each)
-
-
-def _setting(name: str, *, own: bool) -> str:
-    return f"server.keys[].budget.{name}" if own else f"budget.{name}"
 
 
 def day_of(now: datetime) -> str:
@@ -75,12 +85,8 @@ def month_of(now: datetime) -> str:
     return f"{now:%Y-%m}"
 
 
-def _midnight(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def _next_month(now: datetime) -> datetime:
-    return (_midnight(now.replace(day=1)) + timedelta(days=31)).replace(day=1)
+def _next_month(midnight: datetime) -> datetime:
+    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 @dataclass

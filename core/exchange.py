@@ -8,6 +8,9 @@ from msgspec import Meta, Struct
 
 from core.messages import Usage
 
+#: No tokens.
+NOTHING = Usage()
+
 
 class Target(NamedTuple):
     """A `provider,model`."""
@@ -243,8 +246,8 @@ class Exchange:
     #: Targets that were not asked although it was their turn, and why (`standing.Closed`).
     passed_over: list[tuple[Target, str]] = field(default_factory=list)
     #: Of the attempt that answered, as far as it got, and of those that failed after they had said what they used.
-    usage: Usage = field(default_factory=Usage)
-    lost: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING
+    lost: Usage = NOTHING
     #: What failed attempts and looks at images used, each at its own target; looks are a part of `usage` or `lost` too.
     spent: list[Spent] = field(default_factory=list)
     #: Pieces of content of an answer: it has at least so many tokens.
@@ -261,7 +264,7 @@ class Exchange:
     error: str = ""
     began_ms: int = 0
     #: Of the present attempt's usage, what its looks at images used.
-    _looks: Usage = field(default_factory=Usage)
+    _looks: Usage = NOTHING
 
     def looked(self, target: Target, usage: Usage) -> None:
         """`target` has looked at an image for the present attempt."""
@@ -271,15 +274,15 @@ class Exchange:
     def lose(self, target: Target, usage: Usage) -> None:
         """The present attempt has failed after it said what it used."""
         self.spent.append(Spent(target, usage.minus(self._looks)))
-        self.lost, self._looks = self.lost.plus(usage), Usage()
+        self.lost, self._looks = self.lost.plus(usage), NOTHING
 
     def bill(self) -> list[Spent]:
         """What the request used, at each target that used it; what was simulated used nothing."""
         last = self.attempts[-1] if self.attempts else None
         if last is None or self.simulated or (last.target != self.answered_by and last.outcome != CANCELLED):
             return self.spent
-        own = self.usage.minus(self._looks)
-        estimated = own == Usage()
+        own = self.usage if self._looks is NOTHING else self.usage.minus(self._looks)
+        estimated = own == NOTHING
         return [*self.spent, Spent(last.target, self._least() if estimated else own, estimated)]
 
     def _least(self) -> Usage:

@@ -55,15 +55,18 @@ def exact(usage: Usage, price: Price) -> int | None:
 
     Reading from a prompt cache and writing to it cost what `input` does, unless the card has a price of their own.
     """
-    parts = (
+    total = 0
+    for tokens, dollars in (
         (usage.input, price.input),
         (usage.output, price.output),
         (usage.cache_read, price.input if price.cache_read is None else price.cache_read),
         (usage.cache_write, price.input if price.cache_write is None else price.cache_write),
-    )
-    if any(tokens and dollars is None for tokens, dollars in parts):
-        return None
-    return sum(tokens * micros(dollars or 0) for tokens, dollars in parts)
+    ):
+        if tokens:
+            if dollars is None:
+                return None
+            total += tokens * micros(dollars)
+    return total
 
 
 def _rounded_up(exact: int) -> int:

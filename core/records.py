@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 from core.budgets import day_of, month_of
-from core.exchange import Exchange
+from core.exchange import NOTHING, Exchange
 from core.state import sqlite
 
 #: Rows that may wait, and rows of one commit.
@@ -68,7 +68,7 @@ INSERT: Final = (
 def row_of(exchange: Exchange, ms: float) -> Row:
     """The row of a request that has been decided and is over, `exchange.cost` included."""
     decision, answered, lost, cost = exchange.decision, exchange.answered_by, exchange.lost, exchange.cost
-    used = exchange.usage.plus(lost)
+    used = exchange.usage if lost is NOTHING else exchange.usage.plus(lost)
     bill = exchange.bill()
     if estimated := bool(bill and bill[-1].estimated):
         used = used.plus(bill[-1].usage)
