@@ -268,6 +268,7 @@ def test_two_proxies_share_a_budget(tmp_path: Any, redis_server: RedisServer) ->
         at_the_door = two.visit()
         assert isinstance(await refused(at_the_door.__aenter__()), BudgetSpent)
         assert at_the_door.headers() == {HEADER: "0.000000"}
+        await two.background.close()
         await redis.close()
 
     run(test)
