@@ -31,8 +31,8 @@ from prove.stopping_clients import WHOLE, Kept, request
 LATEST_S: Final = 0.25
 #: Bytes that a file grows to before the write that kills: into the first commits, and over the first checkpoint.
 LARGEST: Final = 6_000_000
-#: Bytes of the disk that is filled.
-DISK: Final = 2_000_000
+#: Bytes of the disk that is filled: room for all rows, when it is empty again.
+DISK: Final = 16_000_000
 CLIENTS: Final = 20
 
 
