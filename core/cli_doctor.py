@@ -39,6 +39,7 @@ class Report(Struct, frozen=True, kw_only=True):
     engine: str
     isolation: str
     settings: tuple[Finding, ...]
+    keys: tuple[Finding, ...] = ()
     layers: tuple[Finding, ...]
     promised: bool
     promise: str
@@ -46,11 +47,19 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def examine(config: Path | None, env: Mapping[str, str], *, plugins: Path | None = None) -> Report:
     """Look at everything; a broken configuration is a finding like any other."""
-    found, isolation = _configuration(config, env, plugins)
-    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env)), _path()))
+    try:
+        loaded = settings.load(config, env, plugins=plugins)
+    except ConfigError as exc:
+        found = tuple(Finding("configuration", ok=False, state=str(problem)) for problem in exc.problems)
+        isolation, keys = "unknown", tuple[Finding, ...]()
+    else:
+        found, isolation, keys = _configuration(loaded), loaded.settings.plugins.isolation, keys_of(loaded)
+    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env)), _path()), keys)
 
 
-def assemble(layers: Mapping[str, str], isolation: str, found: tuple[Finding, ...]) -> Report:
+def assemble(
+    layers: Mapping[str, str], isolation: str, found: tuple[Finding, ...], keys: tuple[Finding, ...] = ()
+) -> Report:
     """The report on these layers and findings. Pure but for the names of what runs here."""
     promised = isolation == APART and hardening.promised(layers)
     return Report(
@@ -59,6 +68,7 @@ def assemble(layers: Mapping[str, str], isolation: str, found: tuple[Finding, ..
         engine=f"wasmtime {version('wasmtime')}",
         isolation=isolation,
         settings=found,
+        keys=keys,
         layers=tuple(
             Finding(name, state == hardening.ON, state, "" if state == hardening.ON else hardening.LACKS[name])
             for name, state in layers.items()
@@ -72,7 +82,7 @@ def exit_code(report: Report) -> int:
     """0 if everything holds, 78 if the configuration cannot be used, else 1."""
     if any(finding.name == "configuration" and not finding.ok for finding in report.settings):
         return EXIT_CONFIG
-    good = report.promised and all(finding.ok for finding in (*report.settings, *report.layers))
+    good = report.promised and all(finding.ok for finding in (*report.settings, *report.keys, *report.layers))
     return 0 if good else EXIT_FAILURE
 
 
@@ -80,6 +90,7 @@ def text(report: Report) -> str:
     """The report for people."""
     lines = [f"python {report.python}, {report.system}, {report.engine}", "", "settings"]
     lines += map(_line, report.settings)
+    lines += ["", "keys", *map(_line, report.keys)] if report.keys else []
     lines += ["", "layers around a worker"]
     lines += map(_line, report.layers)
     return "\n".join([*lines, "", report.promise])
@@ -98,14 +109,8 @@ def _why_not(layers: Mapping[str, str], isolation: str) -> str:
     return f"these layers are missing: {', '.join(missing)}"
 
 
-def _configuration(
-    config: Path | None, env: Mapping[str, str], plugins: Path | None
-) -> tuple[tuple[Finding, ...], str]:
-    """Whether configuration and plugins folder may be used (others must not be able to write them); the isolation."""
-    try:
-        loaded = settings.load(config, env, plugins=plugins)
-    except ConfigError as exc:
-        return tuple(Finding("configuration", ok=False, state=str(problem)) for problem in exc.problems), "unknown"
+def _configuration(loaded: settings.Loaded) -> tuple[Finding, ...]:
+    """Where configuration and rules are, and where rules run."""
     chosen = loaded.settings.plugins
     folder = chosen.dir or Path()
     rules = (
@@ -118,7 +123,7 @@ def _configuration(
     kept = Finding(
         "isolation", ok=apart, state=chosen.isolation, hint="" if apart else f'set plugins.isolation = "{APART}"'
     )
-    return (Finding("configuration", ok=True, state=source), rules, kept, *_redis(loaded)), chosen.isolation
+    return Finding("configuration", ok=True, state=source), rules, kept, *_redis(loaded)
 
 
 def _redis(loaded: settings.Loaded) -> tuple[Finding, ...]:
@@ -132,6 +137,25 @@ def _redis(loaded: settings.Loaded) -> tuple[Finding, ...]:
         hint = "each proxy keeps its own meanwhile; operations.md#redis says what each reason means"
         return (Finding("redis", ok=False, state=f"does not serve: {exc.kind}", hint=hint),)
     return (Finding("redis", ok=True, state=f"{found}, for {', '.join(loaded.settings.shared) or 'nothing'}"),)
+
+
+def keys_of(loaded: settings.Loaded) -> tuple[Finding, ...]:
+    """Who may ask, which providers have keys, and what is doubtful about them: names and places, never a key. Pure."""
+    server = loaded.settings.server
+    whom = "clients with a key" if server.keys else "everybody on this machine"
+    found = [Finding("listens on", ok=True, state=f"{server.host} port {server.port}, for {whom}")]
+    for key in server.keys:
+        secrets = f"{len(key.refs)} key{'s' * (len(key.refs) > 1)}"
+        found.append(
+            Finding(f"client {key.name}", ok=True, state=f"{secrets}; {', '.join(key.targets) or 'all targets'}")
+        )
+    for name, provider in {} if loaded.settings.simulated else loaded.settings.providers.items():
+        positions = [key.position for key in loaded.secrets.providers.get(name, ())]
+        wanted = len(provider.key_refs)
+        state = f"key {', '.join(map(str, positions))} of {max(wanted, len(positions))}" if positions else "no key"
+        found.append(Finding(f"provider {name}", ok=len(positions) >= wanted, state=state))
+    found += [Finding("warning", ok=False, state=str(problem)) for problem in loaded.warnings]
+    return tuple(found)
 
 
 def _path() -> Finding:

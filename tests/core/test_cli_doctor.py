@@ -61,6 +61,50 @@ def test_a_bad_folder_does_not_touch_the_promise() -> None:
     assert "make it" in text(report)
 
 
+KEYS = """\
+[[server.keys]]
+name = "laptop"
+key = { env = "LAPTOP" }
+[[server.keys]]
+name = "ci"
+keys = [{ file = "ci.key" }, { env = "CI" }]
+targets = ["one,*", "two,b"]
+[providers.one]
+dialect = "openai"
+base_url = "https://one.test"
+api_keys = [{ env = "ONE_A" }, { env = "ONE_B" }]
+[providers.two]
+dialect = "ollama"
+base_url = "http://127.0.0.1:9"
+allow_private = true
+[routing]
+default = "one,m"
+"""
+
+
+def test_keys_are_told_by_name_and_place_only(tmp_path: Path, clean_env: dict[str, str]) -> None:
+    (tmp_path / "c.toml").write_text(KEYS)
+    (tmp_path / "ci.key").write_text("secret-of-ci-012345")
+    (tmp_path / "ci.key").chmod(0o644)
+    env = clean_env | {"LAPTOP": "secret-of-laptop-01", "CI": "secret-too-of-ci-01", "ONE_B": "sk-one-b"}
+    code, out = command(env, "--config", tmp_path / "c.toml")
+    keys = out.partition("\nkeys\n")[2].partition("\n\n")[0]
+    lines = [" ".join(line.split()) for line in keys.splitlines()]
+    assert lines == [
+        "ok listens on 127.0.0.1 port 3456, for clients with a key",
+        "ok client laptop 1 key; all targets",
+        "ok client ci 2 keys; one,*, two,b",
+        "MISSING provider one key 2 of 2",
+        "ok provider two no key",
+        f"MISSING warning {tmp_path}/c.toml:8: provider 'one' goes without its key 1: ONE_A is empty or not there",
+        f"MISSING warning {tmp_path}/ci.key: holds a secret and may be read by other users "
+        f"(run: chmod 600 {tmp_path}/ci.key)",
+    ]
+    assert code == 1
+    assert "secret-" not in out
+    assert "sk-one" not in out
+
+
 def test_the_command_says_what_is_here(clean_env: dict[str, str]) -> None:
     code, out = command(clean_env, "--json")
     report = msgspec.json.decode(out, type=Report)
