@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -83,14 +83,17 @@ def proxy(
     home: Path,
     cache: Path | None = None,
     variables: Mapping[str, str] = MappingProxyType({}),
+    program: Sequence[str] = ("-c", PROGRAM),
 ) -> Iterator[Server]:
-    """`terraphim-proxy serve` on a free port, when it has answered /health. Its log goes to a file, as in service."""
+    """`terraphim-proxy serve` on a free port, when it has answered /health. Its log goes to a file, as in service.
+    `program` is what the interpreter runs.
+    """
     env = {**environment(home), **variables}
     with ExitStack() as stack:
         log = stack.enter_context((home / "log").open("wb"))
         if core is not None:
             stack.enter_context(pinned(core))
-        command = python("-c", PROGRAM, "serve", "--port", "0", *args, cache=cache)
+        command = python(*program, "serve", "--port", "0", *args, cache=cache)
         process = subprocess.Popen(command, env=env, cwd=home, stderr=log)
     with _stopped(process):
         port = _announced(process, home / "log")

@@ -25,6 +25,7 @@ from core.keeping import Keeping
 from core.logs import LogWriter
 from core.open_connections import Connections
 from core.pipeline import Pipeline
+from core.redaction import Redactor
 from core.refusals import Tally
 from core.routing import explicit, permission
 from core.routing.driver import HostDriver
@@ -176,7 +177,7 @@ def _web(proxy: Proxy) -> FastAPI:
         return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
 
     _models(web, current)
-    _errors(web)
+    _errors(web, current)
     return web
 
 
@@ -206,20 +207,25 @@ def _models(web: FastAPI, current: Generations) -> None:
         if key and found and not permission.permitted(str(found), allowed):
             raise Forbidden(permission.refusal(found, key.name, allowed))
         shown = str(found or name)
+        shown = generation.loaded.secrets.redactor.text(shown)  # any name is a model's here
         return JSONResponse(models.entry(snapshot, shown, anthropic="anthropic-version" in request.headers))
 
 
-def _errors(web: FastAPI) -> None:
-    """Errors in the client's shape here, too."""
+def _errors(web: FastAPI, current: Generations) -> None:
+    """Errors in the client's shape here, too; they quote what was asked for, and no key."""
+
+    def known() -> Redactor:
+        return current.current.loaded.secrets.redactor
 
     @web.exception_handler(HTTPException)
     def http_error(request: Request, exc: HTTPException) -> Response:
         message = f"{request.method} {request.url.path}: {exc.detail}"
-        return _error(request, exc.status_code, type_of_status(exc.status_code), message)
+        return _error(request, exc.status_code, type_of_status(exc.status_code), known().text(message))
 
     @web.exception_handler(ProxyError)
     def proxy_error(request: Request, exc: ProxyError) -> Response:
-        return _error(request, *public_error(exc), headers=exc.headers)
+        status, kind, message = public_error(exc)
+        return _error(request, status, kind, known().text(message), headers=exc.headers)
 
 
 def _key_of(request: Request, generation: Generation) -> ServerKey | None:

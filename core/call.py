@@ -10,6 +10,7 @@ from core.errors import ProxyError
 from core.exchange import Exchange, Features, ProviderKey, SessionState, TargetState
 from core.guarding import Visit
 from core.messages import Request, StreamError
+from core.redaction import NOTHING, Redactor
 from core.routing.snapshot import Snapshot
 
 
@@ -39,6 +40,8 @@ class Call:
     tz_offset_min: int
     #: What its guards keep of it; None if nobody guards it.
     visit: Visit | None = None
+    #: Knows every secret: none may travel on as a name.
+    redactor: Redactor = NOTHING
     #: Targets that its client may ask, as globs; all if there are none.
     allowed: tuple[str, ...] = ()
     request: Request = field(init=False)

@@ -9,11 +9,14 @@ import os
 import pwd
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from core.errors import Problem
 from core.exchange import ProviderKey
+from core.redaction import Redactor
 from core.schema import ServerKey, Settings
 from core.sections import SecretRef
 from core.toml_lines import line_of
@@ -32,6 +35,12 @@ class Secrets:
     #: Secret to the name of its client.
     clients: Mapping[str, str] = field(default_factory=dict, repr=False)
     redis: str = field(default="", repr=False)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows all of them."""
+        providers = (key.secret for keys in self.providers.values() for key in keys)
+        return Redactor(filter(None, (*providers, *self.clients, self.redis)))
 
 
 def placed(ref: SecretRef, base: Path) -> Path | None:
@@ -79,7 +88,27 @@ class Reader:
                     self._warn(("server", "keys"), told, "a client that has it can do without the proxy")
         for path in files_of(settings, self.base):
             self._judge_mode(path)
-        return Secrets(providers, clients, self._redis(settings.redis.password))
+        secrets = Secrets(providers, clients, self._redis(settings.redis.password))
+        self._look_for(secrets.redactor, settings.model_dump(mode="json"), ())
+        return secrets
+
+    def _look_for(self, known: Redactor, value: Any, place: tuple[str | int, ...]) -> None:
+        """A key that stands in the configuration itself, where `config show`, logs and rules would see it."""
+        if isinstance(value, dict):
+            for name, below in value.items():
+                self._look_for(known, str(name), (*place, "?"))
+                self._look_for(known, below, (*place, name))
+        elif isinstance(value, list):
+            for number, below in enumerate(value):
+                self._look_for(known, below, (*place, number))
+        elif isinstance(value, str) and known.holds(value):
+            where = known.text(".".join(map(str, place)))
+            self.problems.append(self._problem(place, f"{where}: a key stands here", "write where it is, as { env = }"))
+
+    def told(self, problems: list[Problem], secrets: Secrets) -> list[Problem]:
+        """The problems without any secret that was written into a wrong place."""
+        known = secrets.redactor
+        return [replace(each, message=known.text(each.message), hint=known.text(each.hint)) for each in problems]
 
     def _clients(self, entries: Sequence[ServerKey]) -> dict[str, str]:
         found: dict[str, tuple[int, str]] = {}
@@ -134,15 +163,15 @@ class Reader:
         """The secret, or nothing and why there is none. White space around it is not part of it."""
         if ref.env is not None:
             secret = self.env.get(ref.env, "").strip()
-            return secret, "" if secret else f"{ref.env} is empty or not there"
+            return secret, "" if secret else f"{_shown(ref.env, 'the variable')} is empty or not there"
         try:
             secret = _text_of(placed(ref, self.base) or Path())
         except OSError as exc:
-            return "", f"{ref.file} cannot be read: {exc.strerror}"
+            return "", f"{_shown(str(ref.file), 'the file')} cannot be read: {exc.strerror}"
         except ValueError as exc:  # no text, or a path that no system has
             why = "it holds no text" if isinstance(exc, UnicodeDecodeError) else str(exc)
-            return "", f"{ref.file} cannot be used: {why}"
-        return secret, "" if secret else f"{ref.file} is empty"
+            return "", f"{_shown(str(ref.file), 'the file')} cannot be used: {why}"
+        return secret, "" if secret else f"{_shown(str(ref.file), 'the file')} is empty"
 
     def _judge_mode(self, path: Path) -> None:
         """Who can write a secret's file lets himself in, so nobody else may; who can read it is a warning: secrets that
@@ -169,6 +198,13 @@ class Reader:
 
     def _problem(self, place: tuple[str | int, ...], message: str, hint: str = "") -> Problem:
         return Problem(self.where, line_of(self.lines, place), message, hint)
+
+
+def _shown(name: str, otherwise: str) -> str:
+    """A variable's or a file's name; not if it may be the secret itself, which many write there at first."""
+    long = len(name) >= SHORT and not name.isupper() and not name.startswith(("/", "~", "."))
+    mixed = any(map(str.isdigit, name)) or not name.isascii()
+    return f"{otherwise} that is named there" if long and mixed else name
 
 
 def _text_of(path: Path) -> str:

@@ -35,6 +35,7 @@ from core.guarding import Guard, Visit
 from core.http1 import CUT
 from core.logs import LogWriter
 from core.pipeline import Pipeline
+from core.redaction import Redactor
 from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
@@ -105,7 +106,7 @@ class DataPlane:
             try:
                 check_host(headers, self._generations.current.hosts)
             except ProxyError as exc:
-                await _send_error(send, exchange, exc)
+                await _send_error(send, exchange, exc, self._known)
             else:
                 await self._others(scope, receive, send)
             return
@@ -152,7 +153,7 @@ class DataPlane:
                     await send({"type": "http.response.body", "body": last_words(exc), "more_body": True})
                 _cut(scope)
             else:
-                await _send_error(send, exchange, exc, visit)
+                await _send_error(send, exchange, exc, self._known, visit)
         finally:
             seconds = time.monotonic() - started
             if exchange.decision is not None and exchange.endpoint != ROUTE:
@@ -161,6 +162,11 @@ class DataPlane:
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
                 self._log.log(telemetry.log_fields(exchange, seconds))
+
+    @property
+    def _known(self) -> Redactor:
+        """Every secret of now: no error may carry one on, be it a client that wrote it into a wrong place."""
+        return self._generations.current.loaded.secrets.redactor
 
     def _log_bug(self, exchange: Exchange, exc: Exception) -> None:
         """Where it happened and of which type; not its message, which may hold the user's words."""
@@ -204,6 +210,7 @@ class DataPlane:
             now_ms=time.time_ns() // 1_000_000,
             tz_offset_min=time.localtime().tm_gmtoff // 60,
             visit=visit,
+            redactor=generation.loaded.secrets.redactor,
             allowed=visit.key.targets if visit.key else (),
         )
         return call, body
@@ -215,7 +222,8 @@ class DataPlane:
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)
             states = {**self._pipeline.states(call), **call.states}
-            return Answer(200, {}, msgspec.json.encode(explanation(decision, call.features, states)))
+            shown = msgspec.json.encode(explanation(decision, call.features, states))
+            return Answer(200, {}, call.redactor.data(shown))
         return await self._pipeline.answer(call, body)
 
 
@@ -322,7 +330,9 @@ async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) ->
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_error(send: Send, exchange: Exchange, exc: Exception, visit: Visit | None = None) -> None:
+async def _send_error(
+    send: Send, exchange: Exchange, exc: Exception, known: Redactor, visit: Visit | None = None
+) -> None:
     """The error in the client's dialect; a provider's own error in the same dialect goes through as it came."""
     status, kind, message = public_error(exc)
     if isinstance(exc, Overloaded) and exchange.dialect != "anthropic":
@@ -332,7 +342,8 @@ async def _send_error(send: Send, exchange: Exchange, exc: Exception, visit: Vis
     headers = visit.headers() if visit else {}
     headers |= exc.headers if isinstance(exc, ProxyError) else {}
     headers["content-type"] = "application/json"
-    body = exc.body if isinstance(exc, UpstreamFailed) else b""
+    body = known.data(exc.body) if isinstance(exc, UpstreamFailed) else b""
     if not body:
+        message = known.text(message)
         body = CLIENTS[exchange.dialect].error_body(status, kind, message, exchange.request_id, details)
     await _send_whole(send, status, _headers(headers, exchange), body)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import FileIO
 from queue import SimpleQueue
+from types import TracebackType
 from typing import Protocol
 
 import msgspec
@@ -127,5 +128,16 @@ class _Library(logging.Handler):
 
 
 def take_over(log: LogWriter) -> None:
-    """Send the warnings and errors of all libraries to `log`: theirs would be plain text between its lines."""
-    logging.getLogger().handlers[:] = [_Library(log)]
+    """Send the warnings and errors of all libraries to `log`, and what nobody caught: they would be plain text between
+    its lines, with messages that may hold anything.
+    """
+    logging.getLogger().handlers = [_Library(log)]
+    threading.excepthook = lambda failed: _unhandled(log, failed.exc_type, failed.exc_traceback)
+    sys.unraisablehook = lambda failed: _unhandled(log, failed.exc_type, failed.exc_traceback)
+
+
+def _unhandled(log: LogWriter, kind: type[BaseException], trace: TracebackType | None) -> None:
+    """What nobody caught, in a thread or while something was taken down."""
+    if kind is not SystemExit:
+        where = "".join(traceback.format_tb(trace, limit=-4))
+        log.log({"event": "bug", "type": kind.__name__, "where": where}, "error")

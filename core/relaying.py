@@ -1,6 +1,7 @@
 """Between a provider's answer and the client: headers by allow-list, errors, and whole answers."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -11,13 +12,16 @@ from core.dialects.provider_errors import retry_delay
 from core.errors import UpstreamFailed
 from core.exchange import ProviderKey
 from core.patience import Patience
+from core.redaction import REDACTED, SHORTEST
 from core.upstream import MAX_ANSWER, Reply
 
 #: The largest error body that is read, in bytes, and how long it may take, in seconds: its status is known already.
 MAX_ERROR = 64 * 1024
 ERROR_S = 5.0
-#: A shorter key is a word like "none" for a server that wants no real one; words are not redacted.
-SHORTEST_SECRET = 8
+#: JSON's escapes of visible ASCII (RFC 8259, section 7), in pairs where a backslash itself is escaped.
+_ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|.)", re.DOTALL)
+#: What must stay escaped, or is no visible character.
+_NEED_ESCAPES = (b'"', b"\\", b"\x7f")
 #: Media types of a page or a whole answer, where a stream was asked for. Servers label streams in many other ways.
 _NO_STREAM = ("application/json", "text/html")
 
@@ -119,9 +123,16 @@ def headers_without_keys(headers: Mapping[str, str], keys: Sequence[ProviderKey]
 
 
 def without_keys(data: bytes, keys: Sequence[ProviderKey]) -> bytes:
-    """`data` without the keys in it."""
+    """`data` without the keys in it, be they written with JSON's escapes."""
     # The longest first: a key may begin with another.
+    plain = _ESCAPE.sub(_unescaped, data) if b"\\" in data else data
     for key in sorted(keys, key=lambda key: -len(key.secret)):
-        if len(key.secret) >= SHORTEST_SECRET:
-            data = data.replace(key.secret.encode(), b"[redacted]")
+        if len(key.secret) >= SHORTEST and (secret := key.secret.encode()) in plain:
+            data = plain = plain.replace(secret, REDACTED.encode())
     return data
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    """The character that a JSON escape stands for, if it needs none: the text means the same."""
+    plain = bytes((int(escape[1], 16),)) if escape[1] else escape[0].replace(b"\\/", b"/")
+    return escape[0] if plain in _NEED_ESCAPES else plain

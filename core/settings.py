@@ -102,8 +102,8 @@ def load(
     with _collecting(problems):
         settings = _with_public_keys(settings, base, path)
     if problems:
-        raise ConfigError(problems, awaited=tuple(reader.awaited))
-    return Loaded(settings, secrets, path, tuple(reader.warnings), key_files)
+        raise ConfigError(reader.told(problems, secrets), awaited=tuple(reader.awaited))
+    return Loaded(settings, secrets, path, tuple(reader.told(reader.warnings, secrets)), key_files)
 
 
 def _text(path: Path) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from core.config_file import read
 from core.credentials import MOST, Reader, Secrets, files_of
+from core.errors import Problem
 
 CONFIG = """\
 [server]
@@ -178,3 +179,52 @@ def test_a_link_is_followed_when_it_is_read_not_when_it_is_named(tmp_path: Path)
 def test_a_file_of_an_unknown_user(tmp_path: Path) -> None:
     reader, _, _ = read_from(tmp_path, '{ file = "~nobody-of-this-name/key" }')
     assert [problem.message.endswith("No such file or directory") for problem in reader.problems] == [True]
+
+
+# A key in a wrong place of the configuration
+
+LOST = "sk-ant-lost-key-0123456789"
+
+
+@pytest.mark.parametrize(
+    "key", [f'{{ env = "{LOST}" }}', f'{{ file = "{LOST}" }}', '{ env = "gsk_lost_key_0123456789abc" }']
+)
+def test_a_key_in_place_of_its_variables_name_is_not_repeated(tmp_path: Path, key: str) -> None:
+    reader, _, _ = read_from(tmp_path, key)
+    [told] = map(str, reader.problems)
+    assert told.startswith("c.toml:3: server key 'laptop' cannot be used: the ")
+    assert "lost" not in str(reader.problems)
+
+
+@pytest.mark.parametrize(
+    "key", ['{ env = "MY_VERY_LONG_VARIABLE_2" }', '{ file = "/run/secrets/client2.key" }', '{ file = "laptop.key" }']
+)
+def test_the_names_of_variables_and_files_are_told(tmp_path: Path, key: str) -> None:
+    reader, _, _ = read_from(tmp_path, key)
+    assert key.split('"')[1] in str(reader.problems)
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ('[rules.mine]\nconfig = { "a" = ["x", { b = "KEY" }] }\n', "rules.mine.config.a.1.b"),
+        ('[rules.mine]\nconfig = { "KEY" = 1 }\n', "rules.mine.config.?"),
+        ('[providers.two]\ndialect = "openai"\nbase_url = "https://two.test/KEY/v1"\n', "providers.two.base_url"),
+        ("[cache]\ntargets = ['KEY']\n", "cache.targets.0"),
+    ],
+)
+def test_a_known_key_that_stands_elsewhere_is_refused(tmp_path: Path, more: str, place: str) -> None:
+    reader, secrets, _ = read_from(tmp_path, more=more.replace("KEY", ENV["CI_B"]))
+    told = reader.told(reader.problems, secrets)
+    assert [problem.message for problem in told] == [f"{place}: a key stands here"]
+    assert ENV["CI_B"] not in str(told)
+
+
+def test_what_is_told_holds_no_known_key(tmp_path: Path) -> None:
+    reader, secrets, _ = read_from(tmp_path)
+    problem = Problem(
+        "c.toml", 1, f"provider {ENV['LAPTOP']!r} is not configured", f"known: {ENV['UP']}, {ENV['CI_A']}"
+    )
+    assert str(reader.told([problem], secrets)[0]) == (
+        f"c.toml:1: provider '[redacted]' is not configured (known: {ENV['UP']}, [redacted])"
+    )

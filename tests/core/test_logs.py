@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from core.logs import LogWriter, take_over
 
@@ -143,20 +144,53 @@ def test_one_line_that_cannot_be_written_takes_no_other_with_it() -> None:
     assert [(line.get("number"), line.get("lines")) for line in lines] == [(1, None), (None, 1)]
 
 
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `take_over` replaces is there again after the test."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+
+
+@pytest.mark.usefixtures("hooks")
+def test_what_nobody_caught_becomes_a_line_without_its_words() -> None:
+    stream, words = io.BytesIO(), "the user's words"
+    log = LogWriter(stream, now=lambda: NOW)
+    take_over(log)
+
+    class Unlucky:
+        def __del__(self) -> None:
+            raise ValueError(words)
+
+    def fail(kind: type[BaseException]) -> None:
+        raise kind(words)
+
+    for kind in (RuntimeError, SystemExit):
+        thread = threading.Thread(target=fail, args=(kind,))
+        thread.start()
+        thread.join()
+    Unlucky()
+    log.close()
+    lines = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line["level"], line["type"]) for line in lines] == [
+        ("bug", "error", "RuntimeError"),
+        ("bug", "error", "ValueError"),
+    ]
+    assert all("test_logs.py" in line["where"] for line in lines)
+    assert words.encode() not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("hooks")
 def test_what_libraries_say_becomes_a_line_without_an_exceptions_words() -> None:
     stream, words = io.BytesIO(), "the user's words"
     log = LogWriter(stream, now=lambda: NOW)
-    root = logging.getLogger()
-    before = root.handlers[:]
+    take_over(log)
     try:
-        take_over(log)
-        try:
-            raise ValueError(words)
-        except ValueError:
-            logging.getLogger("some.library").exception("Exception in %s\nfuture: " + words, words)
-        logging.getLogger("some.library").info("not worth a line")
-    finally:
-        root.handlers[:] = before
+        raise ValueError(words)
+    except ValueError:
+        logging.getLogger("some.library").exception("Exception in %s\nfuture: " + words, words)
+    logging.getLogger("some.library").info("not worth a line")
     log.close()
     (line,) = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
     assert (line["event"], line["level"], line["logger"]) == ("library", "error", "some.library")

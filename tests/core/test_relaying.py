@@ -91,6 +91,23 @@ def test_our_key_is_taken_out_of_all_that_a_provider_says() -> None:
     assert failed.headers == {"retry-after": "1"}
 
 
+@pytest.mark.parametrize(
+    ("data", "left"),
+    [
+        (b'{"m": "key sk-a\\/b+c-0123456789"}', b'{"m": "key [redacted]"}'),
+        (
+            b'{"m": "sk-\\u0061\\u002fb\\u002Bc-0123456789", "n": "\\n\\u0022\\u00e9"}',
+            b'{"m": "[redacted]", "n": "\\n\\u0022\\u00e9"}',
+        ),
+        (b'{"m": "a\\/b", "n": "sk-a/b+c"}', None),
+        (b'{"m": "sk-a\\\\/b+c-0123456789"}', None),
+        (b"sk-a\\", None),
+    ],
+)
+def test_a_key_is_found_behind_the_escapes_of_json(data: bytes, left: bytes | None) -> None:
+    assert relaying.without_keys(data, (ProviderKey(1, "sk-a/b+c-0123456789"),)) == (data if left is None else left)
+
+
 def test_a_placeholder_key_is_a_word_that_stays() -> None:
     failed = failure(400, b'{"type":"error","error":{"type":"invalid_request_error","message":"none of them"}}')
     relaying.redact(failed, (ProviderKey(1, "none"),))

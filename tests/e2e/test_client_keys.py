@@ -139,6 +139,38 @@ def removed(shown: dict[str, Any]) -> list[dict[str, Any]]:
     return [step["detail"] for step in shown["trace"] if step["outcome"] == "removed"]
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions", "/v1/route"])
+@pytest.mark.parametrize("model", ["{},m", "a,{}", "a:{}", "{}:x"])
+def test_a_key_in_a_models_place_is_refused_and_not_repeated(guarded: RunningProxy, path: str, model: str) -> None:
+    for key in (ALL, CI_B):
+        response = ask(guarded, model=model.format(key), path=path)
+        assert "a key stands here" in message_of(response, 400)
+        assert key not in response.text + str(response.headers)
+
+
+def test_a_key_in_a_path_or_a_query_is_not_repeated(guarded: RunningProxy) -> None:
+    headers = {"x-api-key": CI_A}
+    for path in (f"/{ALL}", f"/v1/models/{ALL}", f"/v1/models/{ALL},x", f"/v1/models?after_id={ALL}"):
+        response = httpx.get(guarded.url + path, headers=headers | {"anthropic-version": "1"})
+        assert ALL not in response.text
+        assert "[redacted]" in response.text
+    response = httpx.post(f"{guarded.url}/v1/route?dialect={ALL}", json={}, headers=headers)
+    assert "dialect: '[redacted]' is not one of" in message_of(response, 400)
+    shown = httpx.post(f"{guarded.url}/v1/route", json={"model": ALL, "messages": []}, headers=headers)
+    assert ALL not in shown.text
+
+
+def test_a_key_as_a_sessions_name_is_hashed(guarded: RunningProxy) -> None:
+    body = {"model": "auto", "max_tokens": 1, "messages": [{"role": "user", "content": "hello"}]}
+    for name in ("x-claude-code-session-id", "session_id", "x-claude-code-agent-id"):
+        shown = httpx.post(
+            f"{guarded.url}/v1/route?dialect=anthropic", json=body, headers={"x-api-key": CI_A, name: ALL}
+        ).json()
+        ids = shown["features"]["session_id"] + shown["features"]["thread"]
+        assert ALL not in ids
+        assert "[redacted]" not in ids  # it went no further than to a hash
+
+
 def test_keys_are_exchanged_without_a_restart_and_bad_ones_change_nothing(
     clean_env: dict[str, str], folder: Path, tmp_path: Path
 ) -> None:

@@ -122,6 +122,14 @@ async def redirect(play: Play) -> None:
     await play.peer.send(play.head(where, "content-length: 0", status=status))
 
 
+#: Ways to write a key in JSON: as it is, as PHP does, and in escapes only.
+_SPELLINGS: Final = (
+    str,
+    lambda key: key.replace("/", "\\/"),
+    lambda key: "".join(f"\\u{ord(char):04x}" for char in key),
+)
+
+
 @PLAYS("key_echo")
 async def key_echo(play: Play) -> None:
     said = f"Incorrect API key provided: {play.key}. authorization: Bearer {play.key}"
@@ -130,7 +138,7 @@ async def key_echo(play: Play) -> None:
     )
     headers = (f"www-authenticate: Bearer {play.key}", f"x-request-id: {play.key}", f"retry-after: {play.key}")
     if status[:3] != "200":
-        await play.refuse(status, *headers, message=said)
+        await play.refuse(status, *headers, message=said, spelled=play.rng.choice(_SPELLINGS))
     elif play.streamed:
         frames = play.frames
         frames.insert(play.rng.randrange(len(frames) - 1), Frame(play.dialect.wire.error_frame("api_error", said)))

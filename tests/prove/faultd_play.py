@@ -108,9 +108,17 @@ class Play:
             await self.chunk(part)
         await self.end()
 
-    async def refuse(self, status: str, *headers: str, message: str = "scripted failure", type: str = "") -> None:
-        """An error answer in the provider's dialect."""
+    async def refuse(
+        self,
+        status: str,
+        *headers: str,
+        message: str = "scripted failure",
+        type: str = "",
+        spelled: Callable[[str], str] = str,
+    ) -> None:
+        """An error answer in the provider's dialect, in which a key is spelled so."""
         body = msgspec.json.encode(self.dialect.wire.error(int(status[:3]), type, message))
+        body = body.replace(self.key.encode(), spelled(self.key).encode()) if self.key else body
         head = self.head(f"content-length: {len(body)}", *headers, status=status, type="application/json")
         await self.peer.send(head + body)
 

@@ -44,6 +44,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     unrecorded: int = 12_000
     spenders: int = 200
     rolls: int = 10
+    canary_exchanges: int = 10_000
+    every_place: int = 1
     every_body: int = 1
     cut_every: int = 3  # bytes between two cuts of a smuggling probe
 
@@ -83,6 +85,8 @@ PROFILES: Final = {
         unrecorded=600,
         spenders=40,
         rolls=1,
+        canary_exchanges=120,
+        every_place=8,
         every_body=5,
         cut_every=100,
     ),

@@ -9,6 +9,7 @@ from prove import (
     answers,
     attacks,
     budgets,
+    canaries,
     corpus,
     draining,
     drips,
@@ -68,6 +69,8 @@ PROMISES: Final[dict[str, Proof]] = {
     "records": lambda folder, much: records.section(folder, much.writers, much.unrecorded),
     "limits": lambda folder, much: limits.section(folder, much.limited, much.limited_s, much.limit_steps),
     "budgets": lambda folder, much: budgets.section(folder, much.spenders),
+    # What is kept secret.
+    "canaries": lambda folder, much: canaries.section(folder, much.canary_exchanges, much.every_place),
     # How it ends, and begins again.
     "drain": lambda folder, much: draining.section(folder, much.drained),
     "restart": lambda folder, much: restart.section(folder, much.restarts),

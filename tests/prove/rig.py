@@ -15,6 +15,7 @@ import msgspec
 
 from bench import children
 from prove import chain
+from prove.canary_search import Search
 from prove.faultd_table import ENDLESS, FAULTS, Directive
 from prove.oracle import Case
 from prove.oracle_reading import CLIENTS, Client
@@ -79,9 +80,9 @@ class Rig(NamedTuple):
             yield f"the proxy ended with status {status}: {self.log()[-500:]}"
             return
         log = self.log()
+        search = Search({"the provider's key": KEY})
         for where, text in (("the log", log), ("the metrics", self.metrics())):
-            if KEY in text:
-                yield f"{where} holds the provider's key"
+            yield from search.told(where, text.encode())
         bugs = [line for line in log.splitlines() if '"event":"bug"' in line or "Traceback" in line]
         if bugs:
             yield f"{len(bugs)} bugs in the log, the first: {bugs[0][:600]}"
