@@ -24,7 +24,7 @@ from prove.section import Section
 #: The first requests of a proxy load what it needs.
 WARM: Final = 100
 #: Who has no core for more than this share of the time shows nothing of latencies; the fault is tried again so often.
-STARVED, TRIES = 0.1, 3
+STARVED, TRIES = 0.25, 3
 PAUSE_MS: Final = 10.0
 #: `redis.timeout_ms`, and how much longer an answer may take for it, once (ms).
 TIMEOUT_MS, ONCE_MS = 50, 60.0
