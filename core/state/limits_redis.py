@@ -3,7 +3,8 @@
 The clock is Redis' own (`TIME`), but only as far as it can be believed: somebody may set it. Kept beside the buckets is
 the time that has surely passed (`@now`). It goes on by what `TIME` went on since the last call, unless that is negative
 or more than `GAP_MS`; and it is never behind what a proxy knows by its own monotonic clock since it was last told. So a
-step of a day, forward or back, grants nothing, and no proxy's own wall clock is asked. Nothing here expires by Redis'
+step of a day, forward or back, grants nothing, and no proxy's own wall clock is asked. It is never ahead of what has
+passed, not even by a rounding, which would add up: each proxy hears of the others'. Nothing here expires by Redis'
 clock either: buckets that were idle for a minute are removed by later calls.
 """
 
@@ -21,16 +22,18 @@ GAP_MS: Final = 1000
 #: A request is taken for gone when nobody has said for so long (ms) that it is still there.
 LEASE_MS: Final = 30_000
 
-# KEYS: buckets, their idle ends, then sets of leases. ARGV: surely now, lease; then what each script says.
+# KEYS: buckets, their idle ends, then sets of leases. ARGV: surely now (µs), lease; then what each script says. What is
+# kept of `wall` is the end of its microsecond, so that what lies between two of them is never more than it was.
 _CLOCK: Final = f"""
 local time = {{TIME}}
-local wall = time[1] * 1000 + math.floor(time[2] / 1000)
+local wall = time[1] * 1000000 + time[2]
 local seen = redis.call('HMGET', KEYS[1], '@wall', '@now')
-local now = tonumber(seen[2] or '') or 0
+local sure = tonumber(seen[2] or '') or 0
 local gap = wall - (tonumber(seen[1] or '') or wall)
-if gap > 0 and gap <= {GAP_MS} then now = now + gap end
-now = math.max(now, tonumber(ARGV[1]))
-redis.call('HSET', KEYS[1], '@wall', wall, '@now', now)
+if gap > 0 and gap <= {GAP_MS * 1000} then sure = sure + gap end
+sure = math.max(sure, tonumber(ARGV[1]))
+redis.call('HSET', KEYS[1], '@wall', string.format('%.0f', wall + 1), '@now', string.format('%.0f', sure))
+local now = math.floor(sure / 1000)
 local function level(name, refill, limit)
   local at, ticks, returned = string.match(redis.call('HGET', KEYS[1], name) or '', '^(%d+) (-?%d+) (%d+)$')
   if not at then return -{WINDOW_MS} * refill, 0, false end
@@ -68,7 +71,7 @@ for i = 3, #ARGV, 5 do
   refused = refused or row.wait ~= 0
   rows[#rows + 1] = row
 end
-local answer = {{now}}
+local answer = {{sure}}
 for _, row in ipairs(rows) do
   if not refused then
     if row.set then
@@ -101,12 +104,12 @@ for i = 3, #ARGV, 7 do
     keep(ARGV[i], refill, ticks - back, returned + back)
   end
 end
-return {{now}}
+return {{sure}}
 """
 # ARGV from 3 on: the lease of each further key.
 _HOLD: Final = f"""
 for set = 3, #KEYS do redis.call('ZADD', KEYS[set], now + {LEASE_MS}, ARGV[set]) end
-return {{now}}
+return {{sure}}
 """
 
 
@@ -138,7 +141,7 @@ class RedisLimits:
         self._redis = redis
         self._scripts = scripts
         self._mono = mono
-        #: What Redis' sure time is ahead of `mono`, at least (ms); None: nothing was told yet.
+        #: What Redis' sure time is ahead of `mono`, at least (µs); None: nothing was told yet.
         self._ahead: float | None = None
         #: Leases that are held, and the sets that they are in.
         self._held: dict[str, list[str]] = {}
@@ -150,7 +153,7 @@ class RedisLimits:
             once = ask.kind == "concurrent"
             args += [ask.name, ask.limit, 0 if once else ask.rate.burst, ask.rate.refill, ask.units]
         answer = await self._run(self._scripts.take, self._sets(asks), lease, args)
-        now, rows = answer[0], zip(answer[1::3], answer[2::3], answer[3::3], strict=True)
+        now, rows = answer[0] // 1000, zip(answer[1::3], answer[2::3], answer[3::3], strict=True)
         said = tuple(_said(ask, now, *row) for ask, row in zip(asks, rows, strict=True))
         one = Taken(tuple(asks), said, lease, shared=True)
         if not one.refused and (sets := self._sets(asks)):
@@ -193,10 +196,10 @@ class RedisLimits:
 
     async def _run(self, script: Script, sets: list[str], lease: str, args: Sequence[str | int]) -> Any:
         """What the script says; its first number is the sure time, at some moment before this returns."""
-        surely = 0 if self._ahead is None else max(0, math.floor(self._mono() * 1000 + self._ahead))
+        surely = 0 if self._ahead is None else max(0, math.floor(self._mono() * 1_000_000 + self._ahead))
         keys = [self._redis.key("limits"), self._redis.key("limits", "@idle"), *sets]
         answer = await self._redis.run(script, keys, [surely, lease, *args])
-        ahead = answer[0] - self._mono() * 1000
+        ahead = answer[0] - self._mono() * 1_000_000
         self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
         return answer
 

@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -79,6 +80,7 @@ def test_redis_says_what_memory_says(
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
         shared, memory = stepping(redis, clocks), MemoryLimits(clocks.ms)
+        await redis.command("HSET", redis.key("limits"), "@now", 500)  # a microsecond or so is lost with each call
         there: list[tuple[Taken, Taken]] = []
         for number, (pause, kind, units, used) in enumerate(steps):
             await clocks.set(clocks.now + pause)
@@ -146,6 +148,23 @@ def test_time_goes_on_in_spite_of_steps_and_silence(redis_server: RedisServer) -
     run(redis_server, scenario)
 
 
+def test_the_sure_time_never_runs_ahead(redis_server: RedisServer) -> None:
+    """Roundings would add up, for each proxy hears of the others'."""
+
+    async def scenario(redis: Redis) -> None:
+        rng, passed = random.Random(7), 0  # noqa: S311
+        limits = [RedisLimits(redis, lambda: passed / 1_000_000_000, scripts=STEPPING) for _ in range(3)]
+        for number in range(400):
+            wall = MORNING * 1000 + (777 + passed) // 1000
+            await redis.command("SET", "clock", f"[{wall // 1_000_000}, {wall % 1_000_000}]")
+            await limits[number % 3].hold()
+            sure = int(await redis.command("HGET", redis.key("limits"), "@now"))
+            assert passed - 5_000_000 <= sure * 1000 <= passed
+            passed += rng.randint(0, 3_000_000)  # nanoseconds
+
+    run(redis_server, scenario)
+
+
 def test_requests_at_once_end_with_their_lease_unless_somebody_holds_it(redis_server: RedisServer) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
@@ -203,7 +222,7 @@ def test_redis_own_clock_is_asked(redis_server: RedisServer) -> None:
         await limits.take([ask()], "a")
         wall = int(await redis.command("HGET", redis.key("limits"), "@wall"))
         seconds, _ = await redis.command("TIME")
-        assert abs(wall // 1000 - int(seconds)) <= 10
+        assert abs(wall // 1_000_000 - int(seconds)) <= 10
 
     run(redis_server, scenario)
 
