@@ -1,13 +1,13 @@
 """Which limits hold for whom, by the configuration. Pure."""
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec import Struct
 
 from core.exchange import Candidate, Target
 from core.limits import Ask, Kind, Scope
+from core.routing.permission import permitted, whole
 from core.schema import ServerKey, Settings
 from core.schema_state import Rates
 
@@ -54,8 +54,10 @@ class Plan:
             for name, rates in limits.targets.items()
             if (found := _limits(rates, f'limits.targets."{name}"'))
         )
-        holders = [self._anonymous, *self._keys.values(), *self._targets]
-        self.anything = bool(self._address or any(holder.limits for holder in holders))
+        clients = [*self._address, *(each for one in (self._anonymous, *self._keys.values()) for each in one.limits)]
+        self.anything = bool(clients or self._targets)
+        #: Whether tokens of clients count.
+        self.tokens = any(kind not in DOOR for kind, _, _ in clients)
 
     def holders(self, key: ServerKey | None, address: str) -> tuple[Holder, ...]:
         """Who asks: the client's key (all who need none are one), and its address."""
@@ -79,8 +81,7 @@ class Plan:
 
 def fits(pattern: str, target: Target) -> bool:
     """Whether a glob over `provider,model`, or a provider's name, means this target."""
-    pattern = pattern.lower()
-    return fnmatchcase(str(target).lower() if "," in pattern else target.provider, pattern)
+    return permitted(str(target), (whole(pattern),))
 
 
 def _of_key(name: str, own: Rates, everybodys: Rates) -> Holder:

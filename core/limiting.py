@@ -127,7 +127,7 @@ class Limiting(Guard):
         """The tokens that the decided target may need."""
         kept: Kept | None = visit.kept.get("limiting")
         decision = visit.exchange.decision
-        if kept is None or decision is None or not decision.candidates:
+        if kept is None or decision is None or not decision.candidates or not kept.plan.tokens:
             return
         units = self._tokens(call, decision.candidates[0])
         kept.tokens = await self._take(kept, limit_plan.asks(kept.holders, units), visit.exchange)

@@ -43,15 +43,25 @@ def _setting(allowed: tuple[str, ...]) -> str:
 
 
 def idle(settings: Settings, targets: Mapping[Target, object], where: str) -> list[Problem]:
-    """Globs that fit no target, each a problem: a name that was misspelt lets nobody in."""
+    """Globs that fit no target, each a problem: a name that was misspelt lets nobody in, or limits nothing."""
     names = [str(target) for target in targets]
     free = [name for name, provider in settings.providers.items() if provider.any_model]
-    return [
-        Problem(where, 0, f"server key {key.name!r}: targets: {glob!r} fits no target", _advice(glob))
+    globs = [
+        (f"server key {key.name!r}: targets: {glob!r}", glob, _advice(glob))
         for key in settings.server.keys
         for glob in key.targets
+    ]
+    globs += [(f"limits.targets: {name!r}", whole(name), "") for name in settings.limits.targets]
+    return [
+        Problem(where, 0, f"{what} fits no target", advice)
+        for what, glob, advice in globs
         if not (any(permitted(name, (glob,)) for name in names) or _fits_unlisted(glob, free))
     ]
+
+
+def whole(name: str) -> str:
+    """A glob as it is, and a provider's name as all of its targets."""
+    return name if "," in name else f"{name},*"
 
 
 def _fits_unlisted(glob: str, providers: Iterable[str]) -> bool:

@@ -62,7 +62,7 @@ def test_without_keys_all_clients_are_one() -> None:
 
 
 FITTING = ("one", "on*", "one,*", "one,main/x", "ONE,Main/*", "*,*x")
-OTHERS = ("main/x", "one,main", "two,*", "*x")
+OTHERS = ("main/x", "one,main", "two,*", "*x", "one*,main")
 
 
 def test_an_entry_is_a_provider_or_a_glob_over_targets() -> None:

@@ -74,6 +74,15 @@ def test_globs_that_let_nobody_in_are_problems(targets: str, said: list[str]) ->
     assert list(map(str, idle(settings, listed, "c.toml"))) == said
 
 
+def test_limits_of_no_target_are_problems() -> None:
+    named = "".join(f'[limits.targets."{name}"]\n' for name in ("a", "A,*", "free,x", "b", "a,c"))
+    settings = parse(CONFIG.replace("TARGETS", '"a,*"') + named, Path("/etc/c.toml"))
+    assert list(map(str, idle(settings, {Target("a", "b"): None}, "c.toml"))) == [
+        "c.toml: limits.targets: 'b' fits no target",
+        "c.toml: limits.targets: 'a,c' fits no target",
+    ]
+
+
 def test_what_a_client_is_told_names_its_key_the_setting_and_what_to_do() -> None:
     assert refusal(Target("a", "c"), "ci", ("a,b",)) == (
         "key 'ci' may not ask a,c: its server.keys[].targets are a,b. GET /v1/models lists what it may ask."
