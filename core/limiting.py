@@ -91,7 +91,8 @@ class Limiting(Guard):
 
     def use(self, settings: Settings) -> None:
         """This configuration from now on."""
-        if self._settings is not None and self._settings.redis != settings.redis:
+        before = self._settings.redis if self._settings else settings.redis
+        if (before.url, before.prefix) != (settings.redis.url, settings.redis.prefix):
             self._shared.forget()
         self._settings, self._plan = settings, Plan(settings)
 

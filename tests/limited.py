@@ -50,8 +50,9 @@ class Passage:
         assert self.exchange.decision is not None
         await self.visit.at_target(self.call, self.exchange.decision.candidates[place])
 
-    def answered(self, sent: int, answer: int, target: Target = ONE) -> None:
-        """The whole answer is there."""
+    def answered(self, sent: int, answer: int, target: Target = ONE, pieces: int = 0) -> None:
+        """The whole answer is there, in so many pieces."""
+        self.exchange.contents = pieces
         self.exchange.attempts.append(Attempt(target, "ok", 1.0))
         self.exchange.answered_by, self.exchange.whole = target, True
         self.exchange.usage = Usage(input=sent, output=answer)

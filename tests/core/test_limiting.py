@@ -20,6 +20,7 @@ from core.retry_after import LONGEST_S
 from core.schema import Settings
 from core.state.background import Background
 from core.state.limits_memory import MemoryLimits
+from core.state.limits_redis import RedisLimits
 from core.state.redis import Redis
 
 NUMBERS = count(1)
@@ -28,7 +29,9 @@ NUMBERS = count(1)
 class Scene:
     """A guard with a clock of its own, and requests that go through it."""
 
-    def __init__(self, limits: dict[str, Any], redis: Redis | None = None, url: str = "") -> None:
+    def __init__(
+        self, limits: dict[str, Any], redis: Redis | None = None, url: str = "", shared: RedisLimits | None = None
+    ) -> None:
         self.now = 0
         self.refused: Counter[tuple[str, str]] = Counter()
         self.config: Settings = configured(limits, url)
@@ -39,6 +42,7 @@ class Scene:
             redis or Redis(),
             self.background,
             lambda kind, scope: self.refused.update([(kind, scope)]),
+            shared=shared,
             memory=self.memory,
             wall=lambda: 1_767_225_600.0,
         )
@@ -105,7 +109,9 @@ async def test_what_can_never_pass_is_no_matter_of_waiting() -> None:
     [
         (lambda one: one.answered(100, 50), 150),
         (lambda one: one.answered(100, 700), 800),
+        (lambda one: one.answered(100, 50, pieces=70), 150),
         (lambda one: one.broke_off(30), 130),
+        (lambda one: one.broke_off(30, Usage(input=100, output=40)), 140),
         (lambda one: one.broke_off(30, Usage(input=90, output=1, cache_read=10)), 130),
         (lambda one: one.failed(CANCELLED), 100),
         (lambda one: one.failed("429"), 0),
@@ -294,5 +300,43 @@ async def test_who_is_there_is_told_to_redis_all_the_time(
         while not await redis.command("ZCARD", redis.key("limits", "key::concurrent")):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await scene.guard.close()
+    await settled(scene)
+    await redis.close()
+
+
+@on_a_loop
+async def test_an_attempt_that_is_over_is_not_held(redis_server: RedisServer) -> None:
+    redis = Redis()
+    redis.use(configured({}, redis_server.url).redis, "")
+    shared = RedisLimits(redis)
+    scene = Scene({"targets": {"openai": {"concurrent": 3}}}, redis, redis_server.url, shared)
+    async with scene.request() as one:
+        await one.reserve(1, 1)
+        for _ in range(3):
+            await one.at_target()
+            one.failed("500")
+        await shared.hold()
+        assert await redis.command("ZCARD", redis.key("limits", "target:openai:concurrent")) == 1
+    await settled(scene)
+    await shared.hold()
+    assert await redis.command("ZCARD", redis.key("limits", "target:openai:concurrent")) == 0
+    await redis.close()
+
+
+@on_a_loop
+async def test_another_redis_has_its_own_time(redis_server: RedisServer) -> None:
+    url = redis_server.url
+    other = url.removesuffix("0") + "1"
+    redis = Redis()
+    redis.use(configured({}, url).redis, "")
+    await redis.command("HSET", redis.key("limits"), "@now", 10**12)
+    scene = Scene({"requests_per_minute": 100}, redis, url)
+    await scene.whole(1, 1)
+    there = configured({"requests_per_minute": 100}, other)
+    redis.use(there.redis, "")
+    scene.guard.use(there)
+    scene.config = there
+    await scene.whole(1, 1)
+    assert int(await redis.command("HGET", redis.key("limits"), "@now")) < 10**12
     await settled(scene)
     await redis.close()

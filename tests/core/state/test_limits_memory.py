@@ -53,6 +53,17 @@ def test_too_large_is_never() -> None:
     assert waits(MemoryLimits(Clock()).take([ask("tokens", 1000, 1001)])) == [NEVER]
 
 
+def test_who_was_there_last_makes_room_last() -> None:
+    clock = Clock()
+    limits = MemoryLimits(clock, addresses=2)
+    for now, whose in ((0, "a"), (1, "b"), (WINDOW_MS, "a")):
+        clock.now = now
+        assert waits(limits.take([ask(limit=10, scope="address", whose=whose)])) == [0]
+    clock.now = 2 * WINDOW_MS
+    assert limits.take([ask(limit=10, scope="address", whose="c")]).asks[0].whose == "c"
+    assert limits.take([ask(limit=10, scope="address", whose="a")]).asks[0].whose == "a"
+
+
 def test_nobodys_bucket_is_taken_from_him_to_make_room() -> None:
     clock = Clock()
     limits = MemoryLimits(clock, addresses=2)
