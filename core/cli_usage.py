@@ -19,7 +19,7 @@ from core.state import sqlite
 #: What rows are summed by, as SQL.
 BY: Final = {
     "key": "client",
-    "model": "provider || ',' || model",
+    "model": "CASE provider WHEN '' THEN '' ELSE provider || ',' || model END",
     "provider": "provider",
     "day": "date(time / 1000, 'unixepoch')",
 }
@@ -131,7 +131,7 @@ def text(found: Report) -> str:
     if not found.recorded:
         return f"no requests were recorded yet: {found.file} is not there"
     head = [found.by, "requests", "failed", "input", "cache read", "cache write", "output", "cost USD"]
-    rows = [head, *(_cells(line) for line in (*found.lines, found.total))]
+    rows = [head, *(_cells(line, found.by) for line in (*found.lines, found.total))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [f"{found.since} to {found.until} (UTC)"]
     lines += [
@@ -144,9 +144,9 @@ def text(found: Report) -> str:
     return "\n".join([*lines, *_notes(found.total)])
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, by: str) -> list[str]:
     counts = (line.requests, line.failed, line.input, line.cache_read, line.cache_write, line.output)
-    return [line.name or "(no key)", *map(str, counts), money(line)]
+    return [line.name or ("(no key)" if by == "key" else "(nobody)"), *map(str, counts), money(line)]
 
 
 def money(line: Line) -> str:

@@ -86,6 +86,12 @@ def test_the_table(cli: Cli, rows: Path) -> None:
     assert [line.partition(" requests ")[0] for line in lines[6:]] == ["1 of 4"] * 3
 
 
+def test_a_request_that_nobody_could_answer_has_no_model(cli: Cli, tmp_path: Path) -> None:
+    recorded(tmp_path / "home", [row(1, time=NEXT, provider="", model="", cost=0)])
+    code, out, _ = cli("usage", "--by", "model", *RANGE)
+    assert (code, out.splitlines()[2].split()[:2]) == (0, ["(nobody)", "1"])
+
+
 def test_nothing_recorded_yet(cli: Cli) -> None:
     code, out, _ = cli("usage")
     assert (code, "no requests were recorded yet" in out) == (0, True)

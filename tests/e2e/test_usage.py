@@ -113,7 +113,7 @@ def test_every_request_is_recorded_once_with_its_cost(
         assert (found["two,unknown"]["cost_micro_usd"], found["two,unknown"]["unpriced"]) == (0, 1)
         assert (found["two,unknown"]["input"], found["two,unknown"]["output"]) == (7, 9)
         assert found["two,cheap"]["cost_micro_usd"] == 1000 + 100 + 200 + 20
-        assert found[","]["failed"] == 1
+        assert found[""]["failed"] == 1
         metrics = httpx.get(f"{proxy.url}/metrics").text
         for line in ('terraphim_records_total{outcome="written"} 6.0', f"cost_micro_usd_total {2 * COST + 1320}.0"):
             assert line in metrics
