@@ -38,7 +38,8 @@ def test_a_keys_own_budget_goes_first_field_by_field() -> None:
     ]
     assert not found.hard
     assert limits(Budget(mode="hard"), Budget(day_usd=1, mode="soft")).hard
-    assert limits(None, Budget(day_usd=0)).each[0].micros == 0
+    unsaid = limits(None, Budget(day_usd=0))
+    assert (unsaid.each[0].micros, unsaid.hard) == (0, True)
 
 
 @pytest.mark.parametrize(
