@@ -29,10 +29,10 @@ class Redactor:
 
     def holds(self, name: str) -> bool:
         """Whether a whole secret, not a short one, stands in a name. Quick: every request's names are asked about."""
-        if not self._runs:
+        if not self._runs or len(name) < RUN:
             return False
         lowered = name.lower()
-        return any(lowered[at : at + RUN] in self._runs for at in range(0, len(lowered) - RUN + 1, _STEP))
+        return not self._runs.isdisjoint([lowered[at : at + RUN] for at in range(0, len(lowered) - RUN + 1, _STEP)])
 
     def text(self, said: str) -> str:
         """What may be told of it."""
