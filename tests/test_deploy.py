@@ -187,8 +187,8 @@ def test_a_rendered_nginx_differs_in_addresses_alone(tmp_path: Path) -> None:
     changed = sorted(set(after) - set(before))
     assert [line for line in changed if "nginx" not in line] == [
         "listen 127.0.0.1:1234;",
-        "server 127.0.0.1:1 max_fails=1 fail_timeout=5s;",
-        "server 127.0.0.1:2 max_fails=1 fail_timeout=5s;",
+        "server 127.0.0.1:1 max_fails=0;",
+        "server 127.0.0.1:2 max_fails=0;",
     ]
     assert {line.split()[0] for line in changed if "nginx" in line} == {
         "pid", *(f"{name}_temp_path" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
