@@ -253,6 +253,10 @@ def test_two_proxies_share_a_budget(tmp_path: Any, redis_server: RedisServer) ->
         redis = redis_of(redis_server)
         snapshot = shot(tmp_path, more=SHARED.format("local"))
         one, two = World(snapshot, redis, "a"), World(snapshot, redis, "b")
+        await one.request(None)
+        await one.background.close()
+        held = await redis.command("HKEYS", redis.key("budget", "ci", "held"))
+        assert held == [b"@a"], "who got no answer gives back what it held"
         await one.request(200)
         await one.request(200)
         await one.background.close()

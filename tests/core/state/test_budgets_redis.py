@@ -82,12 +82,12 @@ def test_what_one_holds_or_spends_is_room_that_another_lacks(redis_server: Redis
 def test_a_request_may_hold_more_in_place_of_what_it_held(redis_server: RedisServer) -> None:
     async def test(_: Redis, one: Proxy, two: Proxy) -> None:
         assert await one.hold("a", 300)
-        assert await one.hold("a", 700)
-        assert not await two.hold("b", 301)
+        assert await one.hold("a", 800)
+        assert not await two.hold("b", 201)
         shared = await one.budgets.hold("ci", one.account, limits(), "a", 1001)
         assert not shared.room
-        assert not await two.hold("b", 301), "a refusal leaves what was held before"
-        assert await two.hold("b", 300)
+        assert not await two.hold("b", 201), "a refusal leaves what was held before"
+        assert await two.hold("b", 200)
 
     run(redis_server, test)
 
@@ -100,6 +100,7 @@ def test_every_write_may_be_done_again_late_or_never(redis_server: RedisServer) 
         one.account.held["b"] = 0
         assert await one.hold("b", 10)
         await one.budgets.report("ci", earlier, PERIODS)  # an old one comes late
+        assert (await two.budgets.report("ci", two.account, PERIODS)).spent == dict.fromkeys(PERIODS, 200)
         for _again in range(3):
             await one.settle("b", 0)
         shared = await two.budgets.report("ci", two.account, PERIODS)
