@@ -1,18 +1,20 @@
 """Breakers and rests of several proxies, each with a book of its own, over one real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from loops import on_a_loop, until
+from loops import PATIENCE_S, on_a_loop, until
 from redis_server import RedisServer
 
 from core.exchange import ProviderKey, Target
 from core.key_pool import Closed
 from core.schema_state import RedisSettings
 from core.standing import IN_A_ROW, OPEN_S, REFUSED_REST_S, Permit, Standing
+from core.state import standing_redis
 from core.state.redis import Redis
 from core.state.standing_redis import SharedStanding
 
@@ -102,6 +104,35 @@ async def test_what_was_heard_once_is_no_news(redis_server: RedisServer) -> None
 
 
 @on_a_loop
+async def test_what_was_told_a_moment_ago_is_not_heard_again(redis_server: RedisServer) -> None:
+    """It closes while Redis is being told that it is open."""
+    async with proxies(redis_server, (KEY,)) as (first,):
+        first.fail()
+        telling = asyncio.create_task(first.shared.exchange())
+        await asyncio.sleep(0)
+        first.book.closed_elsewhere(ONE)
+        first.shared.closed(ONE)
+        await telling
+        assert (first.why(), first.book.broken(ONE)) == ("", False)
+
+
+def test_news_is_told_at_once(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing_redis, "LOOK_S", 1e6)
+
+    async def run() -> None:
+        async with proxies(redis_server, (KEY,)) as (first,):
+            first.shared.start()
+            await asyncio.sleep(0)
+            first.fail()
+            async with asyncio.timeout(PATIENCE_S):
+                while not await first.redis.command("EXISTS", "terraphim:standing"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await first.shared.close()
+
+    asyncio.run(run())
+
+
+@on_a_loop
 async def test_who_comes_later_hears_what_still_counts(redis_server: RedisServer) -> None:
     async with proxies(redis_server, (KEY,), (KEY,), (KEY,)) as (first, second, third):
         first.fail()
@@ -174,6 +205,7 @@ async def test_the_task_tells_at_once_and_goes_on_after_an_outage(redis_server: 
         (b'["rest","p","0"]', b"key_refused 99999999999999"),
         (b'["other","p","0"]', b"key_refused 99999999999999"),
         (None, b"open"),
+        (None, b"open 1000"),
         (None, b"open -1"),
         (None, b"\xff 99999999999999"),
         (None, b"open 9999999999999999999999999999"),
@@ -187,7 +219,7 @@ async def test_what_another_program_wrote_is_passed_over(
         own = msgspec.json.encode(first.shared._breaker(ONE))
         await first.redis.command("HSET", "terraphim:standing", name or own, value)
         await exchange(first)
-        assert first.why() == ""
+        assert (first.why(), first.book.broken(ONE)) == ("", False)
         second.fail()
         await exchange(second, first)
         assert first.why() == "breaker"
