@@ -63,7 +63,7 @@ class Keeping:
         """This configuration from now on."""
         settings, secrets = generation.loaded.settings, generation.loaded.secrets
         self.redis.use(settings.redis, secrets.redis)
-        self.sessions.use(settings.sessions)
+        self.sessions.use(settings.sessions, shared="sessions" in settings.shared)
         shared = "resilience" in settings.shared
         self.standing.use(generation.snapshot.addresses, secrets.providers, shared=shared)
         self.answers.use(settings.cache, redis=self.redis.configured)

@@ -148,8 +148,8 @@ class Pipeline:
             return self.states(call)
         own = {call.session.last_target, call.session.home} & call.snapshot.target_names
         named = ((name, Target.parse(name)) for name in own)
-        found = {name: self._means.standing.state(at, call.keys.get(at.provider, ())) for name, at in named}
-        return {name: state for name, state in found.items() if state != TargetState()}
+        unwell = (name for name, at in named if not self._means.standing.well(at, call.keys.get(at.provider, ())))
+        return {name: TargetState(healthy=False) for name in unwell}
 
     async def count_tokens(self, call: Call, request: Request) -> int:
         """Tokens of the request as the model that it names counts them, or else the one that answers by default."""

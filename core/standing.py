@@ -163,12 +163,12 @@ class Standing:
     def state(self, target: Target, ring: Sequence[ProviderKey]) -> TargetState:
         """What is known of one target."""
         record = self._records.get(target)
-        if record is None:
-            return TargetState()
-        return TargetState(
-            healthy=record.breaker.state == CLOSED and not self.closed(target, ring),
-            p50_ms=round(median_low(record.first_ms)) if record.first_ms else None,
-        )
+        times = record.first_ms if record else ()
+        return TargetState(healthy=self.well(target, ring), p50_ms=round(median_low(times)) if times else None)
+
+    def well(self, target: Target, ring: Sequence[ProviderKey]) -> bool:
+        """Whether it is asked like any other."""
+        return not self.broken(target) and self.closed(target, ring) is None
 
     def closed(self, target: Target, ring: Sequence[ProviderKey]) -> Closed | None:
         """Why the target would be passed over now. Asking changes nothing."""

@@ -24,16 +24,14 @@ class ChosenSessions:
     """The store that the configuration names. One that is left keeps what it holds, until that is too old."""
 
     def __init__(self, redis: Redis, background: Background) -> None:
-        self._redis = redis
         self._memory = MemorySessions()
         self._shared = RedisSessions(redis, background)
         self._chosen: Sessions = self._memory
 
-    def use(self, settings: SessionSettings) -> None:
-        """This configuration from now on; `redis` uses its own first."""
+    def use(self, settings: SessionSettings, *, shared: bool) -> None:
+        """This configuration from now on. `shared`: they are in Redis."""
         self._memory.use(settings.max, settings.ttl_s)
         self._shared.use(settings.ttl_s)
-        shared = settings.store == "redis" or (settings.store == "auto" and self._redis.configured)
         self._chosen = self._shared if shared else self._memory
 
     async def read(self, client_key: str, session_id: str) -> SessionState:

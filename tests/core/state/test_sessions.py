@@ -15,21 +15,17 @@ from core.state.sessions import ChosenSessions
 STATE = SessionState(turns=1, last_target="one,main")
 
 
-CASES = [("auto", True, True), ("redis", True, True), ("memory", True, False), ("auto", False, False)]
-
-
-@pytest.mark.parametrize(("store", "url", "shared"), CASES)
-def test_auto_is_redis_where_it_is_configured(redis_server: RedisServer, store: str, url: bool, shared: bool) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_they_are_where_they_should_be(redis_server: RedisServer, shared: bool) -> None:
     async def play() -> None:
         redis, background = Redis(), Background()
-        redis.use(RedisSettings(url=redis_server.url if url else "", timeout_ms=5000), "")
+        redis.use(RedisSettings(url=redis_server.url, timeout_ms=5000), "")
         sessions = ChosenSessions(redis, background)
-        sessions.use(SessionSettings(store=store))
+        sessions.use(SessionSettings(), shared=shared)
         sessions.write("", "s", STATE)
         await background.close()
         assert await sessions.read("", "s") == STATE
-        kept = url and await redis.command("EXISTS", redis.key("session", "", "s"))
-        assert bool(kept) is shared
+        assert bool(await redis.command("EXISTS", redis.key("session", "", "s"))) is shared
         await redis.close()
 
     asyncio.run(play())
@@ -40,7 +36,7 @@ def test_a_reload_changes_the_bounds_and_keeps_what_is_remembered() -> None:
         sessions = ChosenSessions(Redis(), Background())
         for name in "abc":
             sessions.write("", name, STATE)
-        sessions.use(SessionSettings(max=2))
+        sessions.use(SessionSettings(max=2), shared=False)
         assert [await sessions.read("", name) for name in "abc"] == [EMPTY, STATE, STATE]
 
     asyncio.run(play())
