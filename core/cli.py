@@ -1,6 +1,7 @@
 """The command line. Heavy imports wait until a command needs them, so that `--help` is quick."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,6 +141,9 @@ def explain(
     taxonomy: Taxonomy = None,
     dialect: Annotated[str, typer.Option(help="anthropic, openai or openai-responses; found out when left out.")] = "",
     key: Annotated[str, typer.Option(help="Name of the client's key that the request would carry.")] = "",
+    session: Annotated[
+        str, typer.Option(help="The session so far: the `session` of the rules' request, as JSON.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Show where a request would go, and why; calls nobody."""
@@ -150,7 +154,12 @@ def explain(
     if key and key not in (names := [each.name for each in loaded.settings.server.keys]):
         print(f"error: no client's key is named {key!r}; there are: {', '.join(names) or 'none'}", file=sys.stderr)
         raise typer.Exit(EXIT_USAGE)
-    answer = cli_explain.explain(build_generation(loaded), body, dialect, key)
+    try:
+        remembered = cli_explain.session_of(session, time.time_ns() // 1_000_000)
+    except ValueError as exc:
+        print(f"error: --session: {exc}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    answer = cli_explain.explain(build_generation(loaded), body, dialect, key, remembered)
     if as_json:
         print_json(answer)
     else:

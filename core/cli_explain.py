@@ -4,26 +4,52 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
+
 from core import settings
 from core.call import Call
 from core.dialects import CLIENTS
 from core.errors import ProxyError, public_error
-from core.exchange import Decision, Exchange
+from core.exchange import Decision, Exchange, SessionState, Warm
 from core.explain import dialect_of, explanation
 from core.generation import Generation
 from core.pipeline import Pipeline
 from core.routing.driver import HostDriver
 from core.routing.permission import key_named
-from core.state.memory import MemorySessions
 from core.state.token_ratios import TokenRatios
 from core.tokens import TokenCounter
 from core.upstream import Upstream
 from wasm_host.host import Host, Observer
 
 
-def explain(generation: Generation, body: bytes, dialect: str, key: str = "") -> dict[str, Any]:
-    """The same answer as `POST /v1/route` gives to the client whose key has this name; `{"error": …}` for a body that
-    cannot be read.
+class _Remembered:
+    """The one conversation that the request belongs to."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+
+    async def read(self, client_key: str, session_id: str) -> SessionState:  # noqa: ARG002  # whichever it is
+        return self._state
+
+    def write(self, client_key: str, session_id: str, state: SessionState) -> None:
+        """Explaining changes nothing."""
+
+
+def session_of(text: str, now_ms: int) -> SessionState:
+    """A conversation by the contract's words: it is at home at `last_target`, whose cache was used now (Unix time).
+    ValueError, with the path of what is wrong, if it is none.
+    """
+    state = msgspec.json.decode(text or "{}", type=SessionState)
+    warm = Warm(state.last_target, state.cached_prefix_tokens, now_ms)
+    home, caches = state.home or state.last_target, state.warm or (warm,)
+    return msgspec.structs.replace(state, home=home, warm=caches)
+
+
+def explain(
+    generation: Generation, body: bytes, dialect: str, key: str = "", session: SessionState | None = None
+) -> dict[str, Any]:
+    """The same answer as `POST /v1/route` gives to the client whose key has this name, in this session; `{"error": …}`
+    for a body that cannot be read.
     """
     try:
         exchange = Exchange("req_" + "0" * 32, "explain", dialect or dialect_of("", {}, body), client_key=key)
@@ -40,14 +66,14 @@ def explain(generation: Generation, body: bytes, dialect: str, key: str = "") ->
             tz_offset_min=time.localtime().tm_gmtoff // 60,
             allowed=client.targets if client else (),
         )
-        decision = asyncio.run(_decide(generation, call, body))
+        decision = asyncio.run(_decide(generation, call, body, session or SessionState()))
         return explanation(decision, call.features)
     except ProxyError as exc:
         status, kind, message = public_error(exc)
         return {"error": {"status": status, "type": kind, "message": message}}
 
 
-async def _decide(generation: Generation, call: Call, body: bytes) -> Decision:
+async def _decide(generation: Generation, call: Call, body: bytes, session: SessionState) -> Decision:
     """A decision with a worker of its own: no guest runs in the process of a command."""
     host = Host(Observer(), workers=1)
     host.use(generation.snapshot.rules.rules, isolation="process")
@@ -55,7 +81,7 @@ async def _decide(generation: Generation, call: Call, body: bytes) -> Decision:
         pipeline = Pipeline(
             upstream=Upstream(),
             counter=TokenCounter(),
-            sessions=MemorySessions(),
+            sessions=_Remembered(session),
             driver=HostDriver(host),
             calibration=TokenRatios(settings.state_dir(settings.environ()), lambda _: None).calibration,
         )

@@ -146,6 +146,8 @@ class Pipeline:
         """What a decision needs of it: all if a rule asked for it, else how the session's own targets are."""
         if "targets.facts" in call.snapshot.rules.wants:
             return self.states(call)
+        if not call.session.last_target:
+            return {}
         own = {call.session.last_target, call.session.home} & call.snapshot.target_names
         named = ((name, Target.parse(name)) for name in own)
         unwell = (name for name, at in named if not self._means.standing.well(at, call.keys.get(at.provider, ())))

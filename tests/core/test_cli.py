@@ -152,6 +152,26 @@ def test_explain_a_file_and_standard_input(cli: Cli, folder: Path) -> None:
     assert [step["phase"] for step in found["trace"]] == ["runtime", "custom", "pattern"]
 
 
+def test_explain_a_request_of_a_session(cli: Cli) -> None:
+    words = b"word " * 9000 + b"review this thoroughly"
+    said = '{"turns": 12, "last_target": "anthropic,claude-sonnet-4-6", "cached_prefix_tokens": 8000}'
+    code, found = cli.json("explain", "-", "--session", said, stdin=ASK.replace(b"hello", words))
+    assert (code, found["decision"]["phase"], found["decision"]["reason"]) == (
+        0,
+        "pattern",
+        "sticky:thorough_code_review",
+    )
+    [line] = [step for step in found["trace"] if step["phase"] == "sticky"]
+    figures = line["detail"]
+    assert (line["outcome"], figures["why"], figures["cached_tokens"]) == ("stayed", "cheaper to stay", 8000)
+    assert 0 < figures["stay_micro_usd"] < figures["leave_micro_usd"]
+    code, out, _ = cli("explain", "-", "--session", said, stdin=ASK.replace(b"hello", words))
+    assert f"stay_micro_usd={figures['stay_micro_usd']}" in out
+    for wrong in ("{", "[]", '{"turns": -1}', '{"turns": "many"}'):
+        code, _, err = cli("explain", "-", "--session", wrong, stdin=ASK)
+        assert (code, err.startswith("error: --session: ")) == (2, True), wrong
+
+
 def test_explain_refuses_with_the_reason(cli: Cli) -> None:
     code, out, _ = cli("explain", "-", "--config", "config.toml", stdin=ASK.replace(b"auto", b"nobody,m"))
     assert code == 1
