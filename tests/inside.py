@@ -114,6 +114,7 @@ async def inside(folder: Path, url: str, more: str = "", *, attempts: int = 2) -
     """A proxy whose only provider is at `url`; `more` is more configuration."""
     path = write_config(folder, url)
     text = path.read_text().replace('fallback = ["two,spare"]\n', "")
+    more += '\n[records]\nstore = "none"\n'  # or the first request opens a database, which then stays open
     path.write_text(text.replace("[resilience]", f"[resilience]\nattempts = {attempts}") + more)
     env = {"HOME": str(folder), "ONE_KEY": "sk-canary", "TERRAPHIM_DISCOVERY": "off"}
     log = Log()
@@ -129,6 +130,7 @@ async def inside(folder: Path, url: str, more: str = "", *, attempts: int = 2) -
     finally:
         await proxy._upstream.close()
         await proxy._host.close()
+        await proxy.keeping.close()
         writer.close()
 
 

@@ -111,4 +111,4 @@ def test_simulated_answers_teach_nothing(clean_env: dict[str, str]) -> None:
             assert ask(proxy).headers["x-terraphim-simulated"] == "1"
         assert count(proxy) == counted
     state = Path(clean_env["HOME"]) / ".local" / "state" / "terraphim-proxy"
-    assert not state.exists()
+    assert not (state / "token-ratios.json").exists()
