@@ -1,5 +1,6 @@
 """What travels with a request: its features, the decision, and what happened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta, Struct
 
 from core.messages import Usage
+from wasm_host.answer import Outcome
 
 #: No tokens.
 NOTHING = Usage()
@@ -147,6 +149,19 @@ class Step(Struct, frozen=True):
     detail: dict[str, Any]
 
 
+class Found(Struct, frozen=True, omit_defaults=True):
+    """A concept that the human's words name. `path` is its file in the taxonomy, `how` as in `ConceptMatch`, `score`
+    0-1000; `spans` are start, end (characters of the whole text) and the pattern that stands there.
+    """
+
+    path: str
+    concept: str
+    how: str
+    score: int
+    priority: int
+    spans: tuple[tuple[int, int, str], ...] = ()
+
+
 class Candidate(Struct, frozen=True):
     """A target that may be asked, and what the gate changed for it.
 
@@ -171,6 +186,18 @@ class Candidate(Struct, frozen=True):
     thinks: bool | None = None
 
 
+class Inputs(Struct, frozen=True):
+    """All that a decision depends on beside its snapshot and its rules' answers.
+
+    `states` is what is known of targets by name, `factors` what was learned of models' tokens (`calibration`).
+    """
+
+    features: Features
+    session: SessionState = SessionState()
+    states: Mapping[str, TargetState] = {}
+    factors: Mapping[str, float] = {}
+
+
 class Refusal(Struct, frozen=True):
     """Why nobody is asked: the HTTP status and a message for the client."""
 
@@ -181,7 +208,8 @@ class Refusal(Struct, frozen=True):
 class Decision(Struct, frozen=True):
     """Who should answer, and why. `reason` is a code; `score` is 0–1000, or None where it means nothing.
 
-    A decision has candidates or a refusal.
+    A decision has candidates or a refusal. `asked` is what rules answered, in the order in which they were asked, and
+    `matches` what patterns found, the best first; None if nobody looked. Both may carry the user's words.
     """
 
     phase: str
@@ -193,6 +221,8 @@ class Decision(Struct, frozen=True):
     scenarios: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
     refusal: Refusal | None = None
+    asked: tuple[Outcome, ...] = ()
+    matches: tuple[Found, ...] | None = None
 
     @property
     def target(self) -> Target | None:
@@ -263,6 +293,8 @@ class Exchange:
     status: int = 0
     error: str = ""
     began_ms: int = 0
+    #: What the decision was made from.
+    inputs: Inputs | None = None
     #: Of the present attempt's usage, what its looks at images used.
     _looks: Usage = NOTHING
 

@@ -18,7 +18,7 @@ from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.errors import BadRequest, Denied, Forbidden, NotFound, ProxyError, UpstreamFailed
-from core.exchange import CANCELLED, Attempt, Decision, Features, Target, TargetState
+from core.exchange import CANCELLED, Attempt, Decision, Features, Inputs, Target, TargetState
 from core.features import FeatureSettings, extract
 from core.guarding import TargetFull
 from core.messages import Request, Usage
@@ -130,6 +130,7 @@ class Pipeline:
         call.states = self._known(call)
         deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
         decision = await self._driver.drive(deciding)
+        call.exchange.inputs = Inputs(call.features, call.session, call.states, call.factors)
         call.exchange.decision = decision
         return decision
 

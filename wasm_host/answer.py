@@ -43,6 +43,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     log: str = ""
     saw_text: bool = False
     shadow: bool = False
+    #: SHA-256 of the module, and the first 16 hex digits of that of what it was shown; empty if it was shown nothing.
+    module: str = ""
+    seen: str = ""
 
     @property
     def decides(self) -> bool:

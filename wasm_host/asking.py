@@ -1,6 +1,7 @@
 """From a rule and a request to a call, and from its result to an outcome: what all runners share. Pure."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -80,8 +81,8 @@ def ends(call: Call, result: Result) -> bool:
     return said or (call.ends == AT_FAULT and answer.error is not UNSET)
 
 
-def outcome(rule: Rule, result: Result, targets: frozenset[str]) -> Outcome:
-    """The judged outcome of a call; never raises, whatever the guest said."""
+def outcome(rule: Rule, result: Result, targets: frozenset[str], seen: str = "") -> Outcome:
+    """The judged outcome of a call; never raises, whatever the guest said. `seen` is `digest` of what it was shown."""
     fields: dict[str, Any] = {"code": result.fault, "message": result.message}
     try:
         if not result.fault:
@@ -98,15 +99,23 @@ def outcome(rule: Rule, result: Result, targets: frozenset[str]) -> Outcome:
         log=result.log,
         saw_text=rule.plan.saw_text,
         shadow=rule.settings.mode == "shadow",
+        module=rule.sha256,
+        seen=seen,
         **fields,
     )
 
 
-def outcomes(rules: Sequence[Rule], results: Sequence[Result], targets: frozenset[str]) -> list[Outcome]:
+def digest(request: bytes) -> str:
+    """What a rule was shown, in 16 hex digits."""
+    return sha256(request).hexdigest()[:16]
+
+
+def outcomes(prepared: Prepared, results: Sequence[Result], targets: frozenset[str]) -> list[Outcome]:
     """Outcomes of the results that there are, up to the first that decides."""
     judged = []
-    for rule, result in zip(rules, results, strict=False):
-        judged.append(outcome(rule, result, targets))
+    seen = [digest(request) for request in prepared.ask.requests]
+    for rule, call, result in zip(prepared.rules, prepared.ask.calls, results, strict=False):
+        judged.append(outcome(rule, result, targets, seen[call.request]))
         if judged[-1].decides:
             break
     return judged

@@ -114,7 +114,7 @@ class Host:
             if unasked is not None and not prepared.rules:
                 return [unasked]
             results = await self._run(prepared.ask, here=_key(rules[0]) in self._inline)
-            outcomes = asking.outcomes(prepared.rules, results, targets)
+            outcomes = asking.outcomes(prepared, results, targets)
             for rule, outcome in zip(prepared.rules, outcomes, strict=False):
                 self._record(rule, outcome)
             asked = len(outcomes)

@@ -43,7 +43,7 @@ class InlineRunner:
             for rule in prepared.rules:
                 self._load(rule)
             results = self._executor.run(prepared.ask) if prepared.rules else []
-            outcomes += asking.outcomes(prepared.rules, results, targets)
+            outcomes += asking.outcomes(prepared, results, targets)
             if not prepared.rules and unasked is not None:
                 outcomes.append(unasked)
             if outcomes[-1].decides:

@@ -1,6 +1,8 @@
 """What a taxonomy is: concepts with their patterns and routes, all frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from core.errors import Problem
@@ -64,6 +66,10 @@ class Taxonomy:
 
     concepts: tuple[Concept, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Concept]:
+        return {concept.path: concept for concept in self.concepts}
 
     def identity(self) -> list[Any]:
         """Canonical JSON values for the snapshot's id: equal files give equal values, in whatever order they came."""

@@ -33,6 +33,7 @@ def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Re
         outcomes = yield Ask(rules, view, targets)
         if not outcomes:
             break
+        deciding.asked += outcomes
         rules = rules[len(outcomes) :]
         for outcome in outcomes:
             answer = _weigh(deciding, outcome)

@@ -4,12 +4,13 @@ It yields `Ask` when rules must be run and is sent their outcomes. The pipeline,
 drive this one generator; only the drivers differ.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from core.calibration import corrected, factor_of
-from core.exchange import Candidate, Decision, Features, Refusal, SessionState, Step, Target, TargetState
+from core.exchange import Candidate, Decision, Features, Found, Refusal, SessionState, Step, Target, TargetState
 from core.rolegraph.matcher import Span
 from core.routing import custom, explicit, gate, permission, sticky
 from core.routing.permission import NOT_ALLOWED
@@ -36,6 +37,10 @@ class Deciding:
     trace: list[Step] = field(default_factory=list)
     #: Targets that the gate turned away, with the reasons.
     turned_away: dict[Target, tuple[str, ...]] = field(default_factory=dict)
+    #: Finds the concepts that the human's words name, where they are not looked for in the features.
+    look: "Look | None" = None
+    asked: list[Outcome] = field(default_factory=list)
+    matches: tuple[Found, ...] | None = None
 
     def note(self, phase: str, outcome: str, **detail: Any) -> None:
         self.trace.append(Step(phase, outcome, detail))
@@ -74,14 +79,17 @@ def decide(
     session: SessionState,
     states: Mapping[str, TargetState] | None = None,
     factors: Mapping[str, float] | None = None,
+    *,
+    look: "Look | None" = None,
 ) -> Generator[Ask, list[Outcome], Decision]:
     """Who should answer. Never raises for a request: a refusal is a decision too.
 
     `states` is what is known of targets by name; only rules look at it. Who is passed over is found when asking.
-    `factors` is what was learned of models' tokens (`calibration`).
+    `factors` is what was learned of models' tokens (`calibration`). `look` says what patterns find, for who has not the
+    words themselves; what it raises is raised here.
     """
     holding = scenarios(features, session, snapshot.runtime)
-    deciding = Deciding(snapshot, features, session, holding, states or {}, factors or {})
+    deciding = Deciding(snapshot, features, session, holding, states or {}, factors or {}, look=look)
     if features.token_factor != 1:
         deciding.note("features", "corrected", counted=features.counted, factor=features.token_factor)
     named = _named(deciding)
@@ -150,31 +158,40 @@ def looked_at(text: str) -> tuple[str, int]:
     return f"{text[:half]}\0{text[-half:]}", len(text) - LOOKED_AT - 1
 
 
-def _in_whole(span: Span, apart: int) -> list[Any]:
-    """A span of the text that was looked at, in the whole one."""
-    moved = apart if span.start > LOOKED_AT // 2 else 0
-    return [span.start + moved, span.end + moved, span.pattern]
+#: What the human's words name, the best first.
+Look = Callable[[], Sequence[Found]]
+
+
+def found_in(snapshot: Snapshot, text: str) -> list[Found]:
+    """The concepts with routes that the human's words name, the best first."""
+    looked, apart = looked_at(text)
+    return [
+        Found(match.path, match.concept, match.how, match.score_1000, match.priority, _in_whole(match.spans, apart))
+        for match in snapshot.matcher.routing(looked)
+    ]
+
+
+def _in_whole(spans: Sequence[Span], apart: int) -> tuple[tuple[int, int, str], ...]:
+    """Spans of the text that was looked at, in the whole one."""
+    moved = (apart if span.start > LOOKED_AT // 2 else 0 for span in spans)
+    return tuple((span.start + by, span.end + by, span.pattern) for span, by in zip(spans, moved, strict=True))
 
 
 def _pattern(deciding: Deciding) -> Proposal | None:
     """The best-ranked concept with a route that can serve."""
-    text, apart = looked_at(deciding.features.last_user)
-    matches = deciding.snapshot.matcher.routing(text)
-    for match in matches:
-        found = {
-            "concept": match.concept,
-            "how": match.how,
-            "score": match.score_1000,
-            "spans": [_in_whole(span, apart) for span in match.spans],
-        }
-        admitted = (deciding.admit("pattern", Target.parse(route.target)) for route in match.routes)
+    look = deciding.look or partial(found_in, deciding.snapshot, deciding.features.last_user)
+    deciding.matches = tuple(look())
+    for match in deciding.matches:
+        found = {"concept": match.concept, "how": match.how, "score": match.score, "spans": match.spans}
+        routes = deciding.snapshot.taxonomy.by_path[match.path].routes
+        admitted = (deciding.admit("pattern", Target.parse(route.target)) for route in routes)
         candidates = tuple(candidate for candidate in admitted if candidate is not None)
         if candidates:
             deciding.note("pattern", "decided", target=str(candidates[0].target), **found)
             reason = f"concept:{match.concept}"
-            return Proposal("pattern", reason, candidates, score=match.score_1000, priority=match.priority)
+            return Proposal("pattern", reason, candidates, score=match.score, priority=match.priority)
         deciding.note("pattern", "passed", why="no route of this concept can serve", **found)
-    if not matches:
+    if not deciding.matches:
         deciding.note("pattern", "passed", why="no concept matches")
     return None
 
@@ -215,6 +232,8 @@ def _decided(deciding: Deciding, proposal: Proposal) -> Decision:
         tags=dict(proposal.tags),
         scenarios=deciding.scenarios,
         trace=tuple(deciding.trace),
+        asked=tuple(deciding.asked),
+        matches=deciding.matches,
     )
 
 
@@ -257,4 +276,6 @@ def _refused(deciding: Deciding, phase: str, reason: str, refusal: Refusal) -> D
         scenarios=deciding.scenarios,
         trace=tuple(deciding.trace),
         refusal=refusal,
+        asked=tuple(deciding.asked),
+        matches=deciding.matches,
     )

@@ -1,0 +1,161 @@
+"""What is kept of a decision: enough to make it again, and none of the user's words unless they were captured. Pure.
+
+record      inputs without words, matches, rules' answers; what was decided, and what came of it
+canonical   a decision as bytes that are equal whenever the decisions are: no words, no time that anything took
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from core.exchange import Attempt, Cost, Decision, Exchange, Features, Found, Inputs, Step, Target
+from core.messages import Usage
+from core.routing.decide import found_in
+from core.routing.snapshot import Snapshot
+from wasm_host.answer import Outcome
+
+VERSION: Final = 1
+#: What a rule that saw text may have put the user's words into.
+_WORDS: Final = ("reason", "message", "deny_message")
+
+
+class Result(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What came of it; see `Exchange`. `ms` is how long the request took."""
+
+    status: int = 0
+    error: str = ""
+    answered_by: Target | None = None
+    attempts: tuple[Attempt, ...] = ()
+    usage: Usage = Usage()
+    lost: Usage = Usage()
+    cost: Cost | None = None
+    stop_reason: str = ""
+    cache: str = ""
+    simulated: bool = False
+    whole: bool = False
+    ms: int = 0
+
+
+class Words(Struct, frozen=True, omit_defaults=True):
+    """Text that rules were granted, where it is captured: see `Features`. None was granted to no rule."""
+
+    last_user: str | None = None
+    granted: dict[str, Any] = {}
+
+
+class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One decision. `at_ms` is Unix time; `chars` is the length of the human's words.
+
+    The features hold no words; `matches` is what patterns find in them, whether or not that phase was asked.
+    """
+
+    version: int = VERSION
+    request_id: str
+    at_ms: int
+    snapshot: str
+    endpoint: str = ""
+    inputs: Inputs
+    chars: int = 0
+    words: Words | None = None
+    matches: tuple[Found, ...] = ()
+    asked: tuple[Outcome, ...] = ()
+    decision: Decision
+    result: Result = Result()
+
+
+def record_of(exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: bool) -> Record | None:
+    """The record of a request that is over; None if it was not decided."""
+    decision, inputs = exchange.decision, exchange.inputs
+    if decision is None or inputs is None:
+        return None
+    text = inputs.features.last_user
+    matches = found_in(snapshot, text) if decision.matches is None else decision.matches
+    return Record(
+        request_id=exchange.request_id,
+        at_ms=exchange.began_ms,
+        snapshot=exchange.snapshot,
+        endpoint=exchange.endpoint,
+        inputs=msgspec.structs.replace(inputs, features=without_words(inputs.features)),
+        chars=len(text),
+        words=_captured(inputs.features, snapshot) if capture else None,
+        matches=_bare(matches),
+        asked=tuple(map(_cleared, decision.asked)),
+        decision=plain(decision),
+        result=_result(exchange, ms),
+    )
+
+
+def without_words(features: Features) -> Features:
+    """The same features without any text of the request."""
+    return msgspec.structs.replace(features, last_user="", granted={})
+
+
+def _captured(features: Features, snapshot: Snapshot) -> Words | None:
+    """What some rule of the snapshot was granted."""
+    last_user = features.last_user if "request.last_user" in snapshot.rules.wants else None
+    if last_user is None and not features.granted:
+        return None
+    return Words(last_user, features.granted)
+
+
+def _result(exchange: Exchange, ms: float) -> Result:
+    return Result(
+        status=exchange.status,
+        error=exchange.error,
+        answered_by=exchange.answered_by,
+        attempts=tuple(exchange.attempts),
+        usage=exchange.usage,
+        lost=exchange.lost,
+        cost=exchange.cost,
+        stop_reason=exchange.stop_reason,
+        cache=exchange.cache,
+        simulated=exchange.simulated,
+        whole=exchange.whole,
+        ms=round(ms),
+    )
+
+
+def canonical(decision: Decision) -> bytes:
+    """Equal for equal decisions: same phases, same figures, same order; see `plain`."""
+    return msgspec.json.encode(plain(decision), order="deterministic")
+
+
+def plain(decision: Decision) -> Decision:
+    """The same decision without what carries the user's words or differs from run to run: what rules that saw text said
+    for people, which pattern stood where, how long a rule ran. Rules' answers themselves are another part of a record.
+    """
+    saw_text = {outcome.rule for outcome in decision.asked if outcome.saw_text}
+    return msgspec.structs.replace(
+        decision,
+        trace=tuple(_plain_step(step, saw_text) for step in decision.trace),
+        asked=(),
+        matches=None,
+    )
+
+
+def _plain_step(step: Step, saw_text: Iterable[str]) -> Step:
+    if step.phase == "custom" and "rule" in step.detail:
+        left_out = {"micros", *(_WORDS if step.detail["rule"] in saw_text else ())}
+        return Step(step.phase, step.outcome, {key: each for key, each in step.detail.items() if key not in left_out})
+    if "spans" in step.detail:
+        return Step(step.phase, step.outcome, step.detail | {"spans": [span[:2] for span in step.detail["spans"]]})
+    return step
+
+
+def _bare(matches: Sequence[Found]) -> tuple[Found, ...]:
+    return tuple(
+        msgspec.structs.replace(found, spans=tuple((start, end, "") for start, end, _ in found.spans))
+        for found in matches
+    )
+
+
+def _cleared(outcome: Outcome) -> Outcome:
+    """Without words that may be the user's; a fault's are the host's, but quote the guest."""
+    if outcome.saw_text:
+        return msgspec.structs.replace(outcome, log="", reason="", message="", deny_message="")
+    return msgspec.structs.replace(outcome, log="")
+
+
+decode = msgspec.json.Decoder(Record).decode
