@@ -1,5 +1,6 @@
 """What an answer says of its conversation: the state that the next request is decided by. Pure, by the clock given."""
 
+from hashlib import blake2b
 from typing import Final
 
 from core.exchange import Decision, Features, SessionState, Target, Warm
@@ -13,6 +14,8 @@ SOFT: Final = frozenset({"pattern", "default"})
 STICKY: Final = "sticky:"
 #: No provider caches a shorter prompt.
 LEAST_TOKENS: Final = 1024
+#: A mark begins so, which no id that a client sent can (`identity`).
+_MARK: Final = "~"
 #: Caches that are remembered of a conversation.
 CACHES: Final = 4
 
@@ -20,6 +23,18 @@ CACHES: Final = 4
 def key_of(features: Features) -> str:
     """Under which a client's conversation is remembered. No session's id holds a slash."""
     return f"{features.session_id}/{features.thread}" if features.thread else features.session_id
+
+
+def mark_of(features: Features) -> str:
+    """Which client's session this is, subagents and side jobs included, in 17 characters that tell nothing else of it.
+
+    Features whose session's id was replaced by its mark have the same mark. What has no session stands for itself.
+    """
+    name = features.session_id
+    if name.startswith(_MARK):
+        return name
+    whole = f"{features.client_key}\0{name}" if name else f"{features.client_key}\0\0{features.seed}"
+    return _MARK + blake2b(whole.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def after(

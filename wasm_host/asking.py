@@ -52,7 +52,7 @@ def _projected(rule: Rule, view: Mapping[str, Any]) -> bytes | Result:
 def call_of(rule: Rule, request: int) -> Call:
     """The call of a rule on the request at that place."""
     settings, limits = rule.settings, rule.settings.limits
-    ends = NEVER if settings.mode == "shadow" else AT_FAULT if settings.fail == "deny" else AT_ANSWER
+    ends = NEVER if settings.mode != "enforce" else AT_FAULT if settings.fail == "deny" else AT_ANSWER
     return Call(rule.sha256, request, limits.fuel, limits.memory, limits.timeout_ms, ends)
 
 
@@ -98,7 +98,7 @@ def outcome(rule: Rule, result: Result, targets: frozenset[str], seen: str = "")
         micros=result.micros,
         log=result.log,
         saw_text=rule.plan.saw_text,
-        shadow=rule.settings.mode == "shadow",
+        shadow=rule.settings.mode != "enforce",
         module=rule.sha256,
         seen=seen,
         **fields,

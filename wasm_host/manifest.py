@@ -2,7 +2,8 @@
 
 Precedence: the operator's `[rules.NAME]` > `plugins/NAME.toml` > the module's custom section > `rule_v1_describe`. The
 first is the operator's config, the others are the author's: only the operator may raise a limit over its default, grant
-text, session and header fields, allow `deny`, or set `fail = "deny"`. What an author asks for in vain is noted.
+text, session and header fields, allow `deny`, set `fail = "deny"`, or say how the rule is rolled out. What an author
+asks for in vain is noted. An author may hold a rule back (`shadow`, `canary`): without a word it decides for everybody.
 """
 
 import difflib
@@ -17,8 +18,9 @@ from wasm_host import abi
 PRIORITY_DEFAULT: Final = 50
 #: Sub-tables whose keys may also stand at the top: the config writes `priority = 10`, a manifest file `[policy]`.
 _TABLES: Final = ("rule", "policy")
-_OPERATOR_ONLY: Final = ("grant", "allow_deny")
+_OPERATOR_ONLY: Final = ("grant", "allow_deny", "rollout")
 
+Share = Annotated[float, Meta(gt=0, le=100)]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Code = Annotated[str, Meta(pattern=abi.REASON_PATTERN)]
 
@@ -40,19 +42,22 @@ class Limits(Struct, frozen=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """The merged manifest of a rule. `input` is None if nothing was declared, `routes` if all targets may be named.
 
-    `tags` are the keys and values that an answer may carry; `config` is given to the rule as it is.
+    `tags` are the keys and values that an answer may carry; `config` is given to the rule as it is. `share` is the per
+    cent of sessions that a canary decides for; `rollout` is for the host's user, who gives it a meaning.
     """
 
     title: str = ""
     version: str = ""
     priority: int = PRIORITY_DEFAULT
     mode: str = "enforce"
+    share: float | None = None
     fail: str = "next"
     allow_deny: bool = False
     routes: tuple[str, ...] | None = None
     tags: dict[str, tuple[str, ...]] = {}
     input: tuple[str, ...] | None = None
     grant: tuple[str, ...] = ()
+    rollout: dict[str, Any] = {}
     limits: Limits = Limits()
     config: dict[str, Any] = {}
 
@@ -63,13 +68,15 @@ class _Layer(Struct, kw_only=True):
     name: str | UnsetType = UNSET
     version: str | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
-    mode: Literal["enforce", "shadow"] | UnsetType = UNSET
+    mode: Literal["enforce", "shadow", "canary"] | UnsetType = UNSET
+    share: Share | UnsetType = UNSET
     fail: Literal["next", "deny"] | UnsetType = UNSET
     allow_deny: bool | UnsetType = UNSET
     routes: tuple[str, ...] | UnsetType = UNSET
     tags: dict[Code, tuple[Code, ...]] | UnsetType = UNSET
     input: tuple[str, ...] | UnsetType = UNSET
     grant: tuple[str, ...] | UnsetType = UNSET
+    rollout: dict[str, Any] | UnsetType = UNSET
     limits: dict[str, Annotated[int, Meta(gt=0)]] | UnsetType = UNSET
     config: dict[str, Any] | UnsetType = UNSET
 
@@ -113,12 +120,24 @@ def _read(where: str, content: Mapping[str, Any], notes: list[str]) -> dict[str,
     except msgspec.ValidationError as exc:
         raise ManifestError(f"{where}: {exc}") from None
     given = {key: value for key in _Layer.__struct_fields__ if (value := getattr(layer, key)) is not UNSET}
+    _check_share(where, given)
     notes += [
         _unknown(f"{where}, limits", key, set(abi.LIMITS)) for key in given.get("limits", {}) if key not in abi.LIMITS
     ]
     if "limits" in given:
         given["limits"] = {key: value for key, value in given["limits"].items() if key in abi.LIMITS}
     return given
+
+
+def _check_share(where: str, given: dict[str, Any]) -> None:
+    """Mode and share are one word, said in one place: nobody's share is taken for somebody else's canary."""
+    canary = given.get("mode") == "canary"
+    if canary and "share" not in given:
+        raise ManifestError(f'{where}: mode = "canary" needs share, the per cent of sessions that the rule decides for')
+    if "share" in given and not canary:
+        raise ManifestError(f'{where}: share counts only beside mode = "canary"')
+    if "mode" in given:
+        given.setdefault("share", None)
 
 
 def _unknown(where: str, key: str, known: set[str]) -> str:

@@ -43,6 +43,7 @@ class Rule(Struct, frozen=True, kw_only=True):
             "sha256": self.sha256,
             "priority": settings.priority,
             "mode": settings.mode,
+            "share": settings.share,
             "fail": settings.fail,
             "allow_deny": settings.allow_deny,
             "routes": None if settings.routes is None else sorted(settings.routes),

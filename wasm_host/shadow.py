@@ -65,9 +65,14 @@ def _ours(manifest: Path) -> bool:
 
 def in_shadow(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest with `mode = "shadow"` where nothing of the author's goes before it, and without its cases."""
-    policy = manifest.get("policy", {})
-    kept = {key: value for key, value in manifest.items() if key != "test"}
+    kept = {key: _unshared(value) for key, value in manifest.items() if key not in ("test", "share")}
+    policy = kept.get("policy", {})
     return kept | {"policy": {**(policy if isinstance(policy, Mapping) else {}), "mode": "shadow"}}
+
+
+def _unshared(value: Any) -> Any:
+    """A table of the manifest without a canary's share, which counts beside that mode only."""
+    return {key: inner for key, inner in value.items() if key != "share"} if isinstance(value, Mapping) else value
 
 
 def to_toml(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The custom phase: users' rules, asked in their order until one answers.
+"""The custom phase: users' rules, asked in their order until one answers. A canary is asked as its session's side says.
 
 A rule's fault never fails a request: the next rule is asked, then the next phase.
 """
@@ -24,7 +24,7 @@ SESSION = ("turns", "last_target", "last_input_tokens", "cached_prefix_tokens")
 def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Refusal | None]:
     """Ask the rules; a route that the gate turns away counts as refused, and the rules after it are asked."""
     snapshot = deciding.snapshot
-    rules = list(snapshot.rules.rules)
+    rules, sides = snapshot.canaries.sides(deciding.features)
     if not rules:
         deciding.note("custom", "passed", why="no rules")
         return None
@@ -36,15 +36,19 @@ def propose(deciding: "Deciding") -> Generator[Ask, list[Outcome], Proposal | Re
         deciding.asked += outcomes
         rules = rules[len(outcomes) :]
         for outcome in outcomes:
-            answer = _weigh(deciding, outcome)
+            answer = _weigh(deciding, outcome, sides.get(outcome.rule, ""))
             if answer is not None:
                 return answer
     return None
 
 
-def _weigh(deciding: "Deciding", outcome: Outcome) -> Proposal | Refusal | None:
-    """The rule's word, or None where the next rule must be asked; either way a line in the trace."""
+def _weigh(deciding: "Deciding", outcome: Outcome, side: str) -> Proposal | Refusal | None:
+    """The rule's word, or None where the next rule must be asked; either way a line in the trace. `side` is the
+    session's, if the rule is a canary.
+    """
     detail: dict[str, Any] = {"rule": outcome.rule, "fuel": outcome.fuel, "micros": outcome.micros}
+    if side:
+        detail["canary"] = side
     detail |= {key: value for key in ("reason", "message", "route", "deny_message") if (value := getattr(outcome, key))}
     if not outcome.decides:
         deciding.note("custom", "shadow" if outcome.shadow else outcome.code, **detail)

@@ -16,6 +16,7 @@ from core.catalogue import Catalogue, shipped
 from core.errors import Problem
 from core.exchange import Target
 from core.rolegraph import Matcher, Taxonomy
+from core.routing.canary import Canaries
 from core.routing.permission import permitted
 from core.routing.runtime import RuntimeSettings
 from core.schema import ModelCard, Settings
@@ -45,6 +46,11 @@ class Snapshot:
     @property
     def id(self) -> str:
         return self.digest[:12]
+
+    @cached_property
+    def canaries(self) -> Canaries:
+        """The rules as each session is to ask them."""
+        return Canaries(self.rules.rules)
 
     @cached_property
     def by_lower_name(self) -> Mapping[str, Target]:

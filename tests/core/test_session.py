@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from facts import features
 
+from core import identity
 from core.exchange import Candidate, Decision, SessionState, Target, Warm
 from core.messages import Usage
 from core.schema import Price
-from core.session import CACHES, after, key_of
+from core.session import CACHES, after, key_of, mark_of
 
 MAIN, EYES = Target("one", "main"), Target("one", "eyes")
 TOLD = Price(input=3, output=15, cache_read=0.3, cache_write=3.75)
@@ -34,6 +36,23 @@ def state_after(
     )
     assert found is not None
     return found
+
+
+def test_a_mark_tells_sessions_apart_and_survives_that_it_stands_for_one() -> None:
+    one = features(session_id="s-1", client_key="laptop")
+    marks = {
+        mark_of(facts)
+        for facts in (one, features(session_id="s-2", client_key="laptop"), features(session_id="s-1", client_key="ci"))
+    }
+    assert len(marks) == 3
+    assert all(len(mark) == 17 and not identity._PLAIN_ID.fullmatch(mark) for mark in marks)
+    assert mark_of(msgspec.structs.replace(one, thread="agent:7")) == mark_of(one)
+    assert mark_of(msgspec.structs.replace(one, session_id=mark_of(one), client_key="")) == mark_of(one)
+
+
+def test_without_a_session_each_request_stands_for_itself() -> None:
+    nameless = [features(session_id="", seed=seed) for seed in (1, 2, 1)]
+    assert len({mark_of(facts) for facts in nameless}) == 2
 
 
 def test_the_facts_of_the_contract() -> None:

@@ -33,7 +33,10 @@ def test_the_file_s_tables_and_the_config_s_flat_keys_mean_the_same() -> None:
     assert author(nested) == author(flat)
 
 
-@pytest.mark.parametrize("content", [{"grant": ["session"]}, {"allow_deny": True}, {"policy": {"fail": "deny"}}])
+@pytest.mark.parametrize(
+    "content",
+    [{"grant": ["session"]}, {"allow_deny": True}, {"policy": {"fail": "deny"}}, {"rollout": {"auto": "promote"}}],
+)
 def test_an_author_cannot_take_what_is_the_operator_s(content: dict[str, Any]) -> None:
     settings, [note] = author(content)
     assert settings == Settings()
@@ -44,6 +47,27 @@ def test_an_operator_can_give_it() -> None:
     settings, notes = merge({"grant": ["session"], "allow_deny": True, "fail": "deny"}, [])
     assert (settings.grant, settings.allow_deny, settings.fail) == (("session",), True, "deny")
     assert notes == ()
+
+
+def test_a_canary_is_one_word_of_one_place() -> None:
+    theirs = [("rule.toml", {"policy": {"mode": "canary", "share": 20}})]
+    for operator, mode, share in (
+        ({}, "canary", 20.0),
+        ({"mode": "canary", "share": 0.5}, "canary", 0.5),
+        ({"mode": "shadow"}, "shadow", None),
+        ({"mode": "enforce"}, "enforce", None),
+    ):
+        settings, notes = merge(operator, theirs)
+        assert (settings.mode, settings.share, notes) == (mode, share, ())
+    for alone, words in (({"mode": "canary"}, "needs share"), ({"share": 5}, "counts only beside")):
+        with pytest.raises(ManifestError, match=f"the operator's config: .*{words}"):
+            merge(alone, theirs)
+
+
+@pytest.mark.parametrize("share", [0, -1, 100.5, float("nan"), "5%", True])
+def test_a_share_is_a_part_of_the_sessions(share: object) -> None:
+    with pytest.raises(ManifestError, match="share"):
+        merge({"mode": "canary", "share": share}, [])
 
 
 @pytest.mark.parametrize("name", ["fuel", "timeout_ms", "memory", "module"])

@@ -193,7 +193,8 @@ def test_identity_holds_what_decides_and_nothing_of_this_machine(tmp_path: Path)
     base = load(one, {"a.wat": ABSTAINS}).identity()
     assert load(two, {"a.wat": ABSTAINS}).identity() == base
     changes: list[dict[str, Any]] = [
-               {"priority": 1}, {"mode": "shadow"}, {"fail": "deny"}, {"allow_deny": True}, {"routes": ["a,b"]},
+               {"priority": 1}, {"mode": "shadow"}, {"mode": "canary", "share": 5},
+               {"mode": "canary", "share": 6}, {"fail": "deny"}, {"allow_deny": True}, {"routes": ["a,b"]},
                {"tags": {"t": ["v"]}}, {"limits": {"fuel": 5}}, {"limits": {"request": 5}}, {"config": {"x": 1}},
                {"input": []}, {"grant": ["request.last_user"]}]  # fmt: skip
     seen = [load(one, {}, {"a": change}).identity() for change in changes]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from wasm_modules import ROUTE, answering, load, patient
 
 from wasm_host import files
+from wasm_host.manifest import merge
 from wasm_host.shadow import MARK, Unsafe, in_shadow, put, to_toml
 
 
@@ -146,6 +147,16 @@ def test_any_manifest_reads_back_as_it_was_written(data: dict[str, Any]) -> None
 
 def test_what_is_not_finite_reads_back_too() -> None:
     assert tomllib.loads(to_toml({"a": float("inf"), "b": float("-inf")})) == {"a": float("inf"), "b": float("-inf")}
+
+
+def test_a_canary_that_is_worked_on_is_a_shadow(module: Path, tmp_path: Path) -> None:
+    for manifest in (
+        {"mode": "canary", "share": 5},
+        {"rule": {"mode": "canary", "share": 5}},
+        {"policy": {"mode": "canary", "share": 5}},
+    ):
+        settings, notes = merge({}, [("rule.toml", in_shadow(manifest))])
+        assert (settings.mode, settings.share, notes) == ("shadow", None, ())
 
 
 def test_in_shadow_changes_nothing_of_the_authors_manifest() -> None:
