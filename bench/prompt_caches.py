@@ -10,10 +10,10 @@ from typing import Final
 
 from core.exchange import Target
 from core.messages import Usage
+from core.prompt_cache import LEAST_TOKENS, reported
 from core.schema import Price
 
 KEEP_MS: Final = 300_000
-LEAST_TOKENS: Final = 1024
 
 #: Pieces of a prompt in their order: what they are, and their tokens.
 Pieces = Sequence[tuple[str, int]]
@@ -28,13 +28,11 @@ class PromptCaches:
     def ask(self, target: Target, price: Price, prompt: Pieces, output: int, now_ms: int) -> Usage:
         """What the target reports of this request; its prompt is cached from now on."""
         tokens = sum(count for _, count in prompt)
-        if price.cache_read is None or tokens < LEAST_TOKENS:
-            return Usage(input=tokens, output=output)
-        found = self._read(target, prompt, now_ms)
-        self._held[target][tuple(prompt)] = now_ms
-        if price.cache_write is None:
-            return Usage(input=tokens - found, cache_read=found, output=output)
-        return Usage(cache_read=found, cache_write=tokens - found, output=output)
+        found = 0
+        if price.cache_read is not None and tokens >= LEAST_TOKENS:
+            found = self._read(target, prompt, now_ms)
+            self._held[target][tuple(prompt)] = now_ms
+        return reported(price, tokens, found, output)
 
     def _read(self, target: Target, prompt: Pieces, now_ms: int) -> int:
         """Tokens of the longest beginning that is there; what it is found in was used."""

@@ -6,14 +6,13 @@ from typing import Final
 from core.exchange import Decision, Features, SessionState, Target, Warm
 from core.features import COMPACTION
 from core.messages import Usage
+from core.prompt_cache import LEAST_TOKENS, held
 from core.schema import Price
 
 #: Phases that a session stays at home in: the others are somebody's word for this request alone.
 SOFT: Final = frozenset({"pattern", "default"})
 #: The reason of a decision to stay begins so.
 STICKY: Final = "sticky:"
-#: No provider caches a shorter prompt.
-LEAST_TOKENS: Final = 1024
 #: A mark begins so, which no id that a client sent can (`identity`).
 _MARK: Final = "~"
 #: Caches that are remembered of a conversation.
@@ -53,7 +52,7 @@ def after(
     read = usage.input + usage.cache_read + usage.cache_write
     target, warm = str(answered_by), state.warm
     if price is not None and read:
-        warm = _warmed(state, target, _cached(usage, price), features.now_ms)
+        warm = _warmed(state, target, held(usage, price), features.now_ms)
     return SessionState(
         turns=state.turns + 1,
         last_target=target,
@@ -69,17 +68,6 @@ def _settles(decision: Decision, answered_by: Target, features: Features) -> boo
     """Whether the conversation is at home at this target from now on: it was decided for, and answered itself."""
     stayed = decision.reason.startswith(STICKY)
     return decision.phase in SOFT and not stayed and answered_by == decision.target and features.thread != "side"
-
-
-def _cached(usage: Usage, price: Price) -> int:
-    """Tokens of the prompt that the provider's cache holds now.
-
-    A provider that sells writing to its cache caches what it was asked to, and says how much. One that sells only
-    reading from it caches every prompt, and says afterwards what of it was found.
-    """
-    if price.cache_read is not None and price.cache_write is None:
-        return usage.input + usage.cache_read
-    return usage.cache_read + usage.cache_write
 
 
 def _warmed(state: SessionState, target: str, tokens: int, now_ms: int) -> tuple[Warm, ...]:
