@@ -65,7 +65,8 @@ def test_the_way_back_reads_what_was_left_there() -> None:
     assert back.base == micro((3000, 1), (1000, 12), (10, 50))
     assert back.candidate == micro((2000, 1), (2000, 12), (10, 50))
     assert back.cold == micro((1000, 12 - 1))
-    assert world.ask(A, 5000) == Bill(*[micro((4000, 1), (1000, 12), (10, 50))] * 2, 0)  # all is as it was
+    same = micro((4000, 1), (1000, 12), (10, 50))
+    assert world.ask(A, 5000) == Bill(same, same)  # all is as it was
     assert A not in world.caches.differ
 
 
