@@ -4,7 +4,7 @@ record      inputs without words, matches, rules' answers; what was decided, and
 canonical   a decision as bytes that are equal whenever the decisions are: no words, no time that anything took
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from core.exchange import Attempt, Cost, Decision, Exchange, Features, Found, In
 from core.messages import Usage
 from core.routing.decide import found_in
 from core.routing.snapshot import Snapshot
+from wasm_host.abi import FAULTS
 from wasm_host.answer import Outcome
 
 VERSION: Final = 1
@@ -39,7 +40,10 @@ class Result(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
-    """Text that rules were granted, where it is captured: see `Features`. None was granted to no rule."""
+    """Text that rules were granted, where it is captured: see `Features`. None was granted to no rule.
+
+    `messages` is a string, the JSON as the client wrote it: rules are shown that, blanks and all.
+    """
 
     last_user: str | None = None
     granted: dict[str, Any] = {}
@@ -81,7 +85,7 @@ def record_of(exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: boo
         chars=len(text),
         words=_captured(inputs.features, snapshot) if capture else None,
         matches=_bare(matches),
-        asked=tuple(map(_cleared, decision.asked)),
+        asked=tuple(map(cleared, decision.asked)),
         decision=plain(decision),
         result=_result(exchange, ms),
     )
@@ -97,7 +101,17 @@ def _captured(features: Features, snapshot: Snapshot) -> Words | None:
     last_user = features.last_user if "request.last_user" in snapshot.rules.wants else None
     if last_user is None and not features.granted:
         return None
-    return Words(last_user, features.granted)
+    return Words(last_user, features.granted | _as_sent(features.granted))
+
+
+def _as_sent(granted: Mapping[str, Any]) -> dict[str, str]:
+    return {"messages": bytes(granted["messages"]).decode("utf-8", "replace")} if "messages" in granted else {}
+
+
+def granted_of(words: Words) -> dict[str, Any]:
+    """`Features.granted` of the words: the inverse of capturing them."""
+    sent = words.granted.get("messages")
+    return words.granted | ({"messages": msgspec.Raw(sent.encode())} if isinstance(sent, str) else {})
 
 
 def _result(exchange: Exchange, ms: float) -> Result:
@@ -151,10 +165,13 @@ def _bare(matches: Sequence[Found]) -> tuple[Found, ...]:
     )
 
 
-def _cleared(outcome: Outcome) -> Outcome:
-    """Without words that may be the user's; a fault's are the host's, but quote the guest."""
+def cleared(outcome: Outcome) -> Outcome:
+    """Without words that may be the user's; a fault's are the host's, but quote the guest. What a client is told of a
+    failed rule quotes nobody, and decides what the decision says.
+    """
     if outcome.saw_text:
-        return msgspec.structs.replace(outcome, log="", reason="", message="", deny_message="")
+        denial = outcome.deny_message if outcome.code in FAULTS else ""
+        return msgspec.structs.replace(outcome, log="", reason="", message="", deny_message=denial)
     return msgspec.structs.replace(outcome, log="")
 
 

@@ -57,6 +57,18 @@ def run(module: str, args: Sequence[str], stdin: bytes, *, timeout_s: float) -> 
     return Finished(done.returncode, done.stdout, done.stderr[-4000:].decode(errors="replace"))
 
 
+def start_worker(connection: int, page: int, verdict: str) -> "subprocess.Popen[bytes]":
+    """Start `worker` with these two descriptors, its end of a socket and a board's page. `OSError` if it cannot be.
+
+    `verdict` is what an earlier worker found out about the way to the engine, or empty.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command("wasm_host.worker", [str(connection), str(page), verdict]), pass_fds=(connection, page), env={},
+        cwd="/", start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def restrain(*, memory: int, cpu_s: int, niceness: int = 0) -> None:
     """Limit this process for good: address space in bytes, CPU seconds; no core file."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -78,11 +77,7 @@ class Process(asyncio.Protocol):
         page = board.make()
         try:
             self._board = board.Board(page)
-            command = child.command("wasm_host.worker", [str(theirs.fileno()), str(page), verdict])
-            self._process = await asyncio.to_thread(
-                subprocess.Popen, command, pass_fds=(theirs.fileno(), page), env={}, cwd="/", start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            self._process = await asyncio.to_thread(child.start_worker, theirs.fileno(), page, verdict)
             ours.setblocking(False)  # noqa: FBT003 - the socket's own signature
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         except BaseException:

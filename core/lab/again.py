@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import msgspec
 
-from core.decision_record import Record
+from core.decision_record import Record, granted_of
 from core.exchange import Decision, Found, Inputs
 from core.routing.decide import decide
 from core.routing.proposal import Ask
@@ -20,7 +20,7 @@ def inputs_of(record: Record) -> Inputs:
     """What the decision was made from, with those words that were captured."""
     if record.words is None:
         return record.inputs
-    text, granted = record.words.last_user or "", record.words.granted
+    text, granted = record.words.last_user or "", granted_of(record.words)
     features = msgspec.structs.replace(record.inputs.features, last_user=text, granted=granted)
     return msgspec.structs.replace(record.inputs, features=features)
 

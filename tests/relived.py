@@ -1,0 +1,80 @@
+"""Records of decisions whose rules really ran, and rules to make them with, for the tests of the lab."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from facts import features, settings, snapshot
+from wasm_modules import answering, load, quoted, running
+
+from core.decision_record import Record, record_of
+from core.exchange import Exchange, Features, Inputs, SessionState, TargetState
+from core.lab.drivers import drive
+from core.routing.decide import decide
+from core.routing.snapshot import Snapshot
+from wasm_host.inline import InlineRunner
+
+CHEAP, CLEVER = "deepseek,deepseek-chat", "openrouter,google/gemini-2.5-flash"
+CONCEPTS = {"a/frugal.md": "# Frugal\nroute:: deepseek, deepseek-chat\nsynonyms:: on the cheap\n"}
+#: Looks at each byte of its request: its fuel tells how long that is.
+READS = running(
+    "(local $i i32) (local.set $i (local.get 1))"
+    "(loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1))))) (i64.const 0)"
+)
+ABSTAINS = running("(i64.const 0)")
+TRAPS = running("(unreachable)")
+LOOPS = running("(loop $l (br $l)) (i64.const 0)")
+_ODD, _EVEN = (f'{{"route":"{target}"}}' for target in (CHEAP, CLEVER))
+
+
+def _coin() -> str:
+    """Routes to one of two targets by a random byte, which WASI makes of the seed."""
+    random = '(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))'
+    data = f"(data (i32.const 64) {quoted(_ODD)}) (data (i32.const 256) {quoted(_EVEN)})"
+    odd, even = 64 << 32 | len(_ODD), 256 << 32 | len(_EVEN)
+    body = (
+        "(drop (call $random (i32.const 8) (i32.const 1)))"
+        f"(if (result i64) (i32.and (i32.load8_u (i32.const 8)) (i32.const 1))"
+        f"(then (i64.const {odd})) (else (i64.const {even})))"
+    )
+    return running(body, data).replace("(module", f"(module {random}", 1)
+
+
+COIN = _coin()
+CHEAPEST = answering(f'{{"route":"{CHEAP}","reason":"thrift","score":700}}')
+TEXT: Mapping[str, Any] = {"input": ["request.last_user"], "grant": ["request.last_user"]}
+
+
+def ruled(
+    folder: Path, modules: Mapping[str, str], operator: Mapping[str, Mapping[str, Any]] | None = None, **routing: Any
+) -> Snapshot:
+    """A snapshot with these rules (name -> WAT), asked before anything else."""
+    rules = load(folder, {f"{name}.wat": text for name, text in modules.items()}, operator)
+    assert len(rules.rules) == len(modules), rules.problems
+    order = {"order": ["custom", "runtime", "pattern", "default"]}
+    return snapshot(settings(**(order | routing)), CONCEPTS, rules)
+
+
+def live(
+    shot: Snapshot,
+    *,
+    capture: bool = False,
+    session: SessionState | None = None,
+    states: Mapping[str, TargetState] | None = None,
+    factors: Mapping[str, float] | None = None,
+    **facts: Any,
+) -> Record:
+    """The record of a decision as the proxy would make it, as it comes back from where it was kept."""
+    seen: Features = features(**facts)
+    inputs = Inputs(seen, session or SessionState(), states or {}, factors or {})
+    exchange = Exchange("req_1", "/v1/messages", "anthropic", snapshot=shot.digest, inputs=inputs)
+    deciding = decide(shot, seen, inputs.session, inputs.states, inputs.factors)
+    runner = InlineRunner()
+    exchange.decision = drive(deciding, lambda ask: runner.run(ask.rules, ask.view, ask.targets))
+    return kept(record_of(exchange, shot, 1.0, capture=capture))
+
+
+def kept(record: Record | None) -> Record:
+    """A record as it is read back."""
+    return msgspec.json.decode(msgspec.json.encode(record), type=Record)
