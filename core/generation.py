@@ -7,15 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core import rollout
 from core import settings as settings_module
 from core.config_file import LOOPBACK_NAMES
 from core.edge import ClientKeys, allowed_hosts
 from core.errors import ConfigError, Problem
 from core.rolegraph import load_taxonomy
+from core.rollout import Rollouts
 from core.routing import permission
 from core.routing.snapshot import Snapshot, build
 from core.schema import Settings
 from core.settings import Loaded
+from core.state.rollouts import RolloutFile
+from wasm_host import files
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 from wasm_host.trust import Policy
@@ -36,19 +40,41 @@ class Generation:
     snapshot: Snapshot
     client_keys: ClientKeys
     hosts: frozenset[str]
+    #: The rules as files and configuration say, and how far each is rolled out.
+    files: RuleSet
+    rollouts: Rollouts
 
 
-def load_generation(loaded: Loaded, cache: Path, previous: RuleSet | None = None) -> Generation:
-    """Read taxonomy and rules and build the snapshot. Bad files are problems of the snapshot, not failures."""
+def load_generation(loaded: Loaded, cache: Path, before: Generation | None = None) -> Generation:
+    """Read taxonomy and rules and build the snapshot. Bad files are problems of the snapshot, not failures: what
+    they gave `before` still serves. The settings of what comes out have the rules' stages in them.
+    """
     config = loaded.settings
+    previous = before.files if before else None
     rules = load_rules(
         config.plugins.dir or Path(), config.rules, cache=cache, previous=previous, policy=policy_of(config)
     )
-    snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rules)
-    idle = permission.idle(config, snapshot.targets, str(loaded.path or "environment"))
-    snapshot = replace(snapshot, problems=(*snapshot.problems, *idle))
+    rollouts, problems = _rollouts(loaded, before)
+    config = config.model_copy(update={"rules": rollout.tables(config.rules, rules, rollouts)})
+    snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rollout.applied(rules, rollouts))
+    problems += permission.idle(config, snapshot.targets, str(loaded.path or "environment"))
+    snapshot = replace(snapshot, problems=(*snapshot.problems, *problems))
     hosts = allowed_hosts(config.server.host, config.server.hosts)
-    return Generation(loaded, snapshot, ClientKeys(loaded.secrets.clients, config.server.keys), hosts)
+    clients = ClientKeys(loaded.secrets.clients, config.server.keys)
+    return Generation(replace(loaded, settings=config), snapshot, clients, hosts, files=rules, rollouts=rollouts)
+
+
+def _rollouts(loaded: Loaded, before: Generation | None) -> tuple[Rollouts, list[Problem]]:
+    """How far rules are rolled out. A file that cannot be read changes nothing; at a start the configuration counts."""
+    if loaded.state is None:
+        return Rollouts(), []
+    file = RolloutFile(loaded.state)
+    try:
+        return file.read(), []
+    except files.Unusable as exc:
+        kept = before.rollouts if before else Rollouts()
+        said = "rules stay where they are" if before else "rules are where the configuration says"
+        return kept, [Problem(str(file.path), 0, f"{exc.message}; {said}", exc.hint)]
 
 
 def policy_of(config: Settings) -> Policy:
@@ -114,7 +140,7 @@ class Generations:
         if not loaded.settings.server.keys and self._host not in LOOPBACK_NAMES:
             problem = f"server.keys: without a key nobody but this machine may ask, and {self._address} is listened on"
             raise ConfigError([Problem(str(loaded.path or "environment"), 0, problem, "restart to listen elsewhere")])
-        following = load_generation(loaded, self._cache, self.current.snapshot.rules)
+        following = load_generation(loaded, self._cache, self.current)
         self._on_built(following)
         return following
 
@@ -172,17 +198,19 @@ def _address(loaded: Loaded) -> str:
 def fingerprint(loaded: Loaded) -> Fingerprint:
     """Modification times, sizes and inodes of all files that a generation is made of, those of its keys included."""
     plugins, taxonomy = loaded.settings.plugins.dir, loaded.settings.taxonomy.dir
-    files = [*loaded.key_files] if loaded.path is None else [loaded.path, *loaded.key_files]
+    paths = [*loaded.key_files] if loaded.path is None else [loaded.path, *loaded.key_files]
     if plugins is not None:
-        files += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
+        paths += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
     if taxonomy is not None:
-        files += sorted(taxonomy.rglob("*.md"))
-    return _seen(files)
+        paths += sorted(taxonomy.rglob("*.md"))
+    if loaded.state is not None:
+        paths.append(RolloutFile(loaded.state).path)
+    return _seen(paths)
 
 
-def _seen(files: Iterable[Path]) -> Fingerprint:
+def _seen(paths: Iterable[Path]) -> Fingerprint:
     found = []
-    for path in files:
+    for path in paths:
         with suppress(OSError, ValueError):  # gone, or nothing that could be there
             info = path.stat()
             found.append((str(path), info.st_mtime_ns, info.st_size, info.st_ino))

@@ -33,6 +33,8 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     #: Files that hold secrets or public keys: a new key in one of them is a new configuration.
     key_files: tuple[Path, ...] = ()
+    #: The folder in which how far rules are rolled out is kept.
+    state: Path | None = None
 
 
 def environ() -> dict[str, str]:
@@ -103,7 +105,7 @@ def load(
         settings = _with_public_keys(settings, base, path)
     if problems:
         raise ConfigError(reader.told(problems, secrets), awaited=tuple(reader.awaited))
-    return Loaded(settings, secrets, path, tuple(reader.told(reader.warnings, secrets)), key_files)
+    return Loaded(settings, secrets, path, tuple(reader.told(reader.warnings, secrets)), key_files, state_dir(env))
 
 
 def _text(path: Path) -> str:

@@ -43,13 +43,13 @@ def read_if_there(path: Path, limit: int) -> bytes | None:
     return read(path, limit) if os.path.lexists(path) else None
 
 
-def write(path: Path, data: bytes) -> None:
-    """Replace a file whole, readable by everybody: who looks meanwhile sees the old one or the new one. `OSError`."""
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file whole, with this mode: who looks meanwhile sees the old one or the new one. `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -4,16 +4,21 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from facts import ROOT
 
 from core import generation, settings
 from core.errors import Unauthorized
 from core.generation import Generation, Generations, fingerprint
+from core.rollout import CONFIGURED, PROMOTE, ROLLBACK, Move, stage_of
 from core.settings import Loaded
+from core.state.rollouts import RolloutFile
 from wasm_host.audit import lock_of
+from wasm_host.rule import Rule
 from wasm_host.trust import render_lock
 
 CONFIG = '[providers.here]\ndialect = "loopback"\nmodels = { a = {}, b = {} }\n[routing]\ndefault = "here,a"\n'
@@ -253,3 +258,119 @@ def test_a_look_that_fails_does_not_end_the_watch(
     asyncio.run(scenario())
     assert swaps == ["started", "swapped"]
     assert any("the folder went away" in str(line.get("problem")) for line in said)
+
+
+def moved(folder: Path, rule: Rule, to: str, action: str = PROMOTE) -> RolloutFile:
+    """What `rules promote` writes."""
+    file = RolloutFile(settings.state_dir({"HOME": str(folder)}))
+    move = Move(
+        rule=rule.name, module=rule.sha256, at=datetime.now(UTC), action=action, came_from="enforce", to=to, by="ann"
+    )
+    file.change(lambda _: move)
+    return file
+
+
+@pytest.fixture
+def ruled(folder: Path, load: Callable[[], Loaded]) -> tuple[Generations, Said, list[str]]:
+    """With a rule `demo` that configuration and manifest say nothing of."""
+    (folder / "plugins" / "demo.wat").write_text((ROOT / "plugins" / "wasm-demo.wat").read_text())
+    return made(folder, load)
+
+
+def stages(generations: Generations) -> list[str]:
+    return [str(stage_of(rule)) for rule in generations.current.snapshot.rules.rules]
+
+
+def test_a_move_is_seen_and_is_a_snapshot_of_its_own(folder: Path, ruled: tuple[Generations, Said, list[str]]) -> None:
+    generations, _, swaps = ruled
+    before = generations.current
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        watch = asyncio.create_task(generations.watch(stop, look_s=0.01))
+        moved(folder, before.files.rules[0], "canary 12.5%")
+        async with asyncio.timeout(10):
+            while "swapped" not in swaps:  # noqa: ASYNC110  # what is waited for is a list
+                await asyncio.sleep(0.01)
+        stop.set()
+        await watch
+
+    asyncio.run(scenario())
+    assert stages(generations) == ["canary 12.5%"]
+    assert generations.current.snapshot.digest != before.snapshot.digest
+    assert generations.current.files.rules == before.files.rules
+    config = generations.current.loaded.settings.rules
+    assert config == {"demo": {"mode": "canary", "share": 12.5}}
+
+
+def test_a_module_that_changes_begins_again_and_one_that_comes_back_does_not(
+    folder: Path, ruled: tuple[Generations, Said, list[str]]
+) -> None:
+    generations, _, _ = ruled
+    moved(folder, generations.current.files.rules[0], "shadow")
+    assert asyncio.run(generations.reload())
+    module = folder / "plugins" / "demo.wat"
+    text = module.read_text()
+    seen = [stages(generations)]
+    for content in (text + ";; another\n", text):
+        module.write_text(content)
+        assert asyncio.run(generations.reload())
+        seen.append(stages(generations))
+    assert seen == [["shadow"], ["enforce"], ["shadow"]]
+
+
+def test_a_manifest_cannot_move_what_the_operator_moved(
+    folder: Path, ruled: tuple[Generations, Said, list[str]]
+) -> None:
+    generations, _, _ = ruled
+    moved(folder, generations.current.files.rules[0], "shadow", ROLLBACK)
+    for manifest in ('mode = "enforce"\n', 'mode = "canary"\nshare = 100\n', "[rollout]\nauto = 'promote'\n"):
+        (folder / "plugins" / "demo.toml").write_text(manifest)
+        assert asyncio.run(generations.reload())
+        assert stages(generations) == ["shadow"]
+    assert generations.current.snapshot.rules.rules[0].settings.rollout == {}
+
+
+def test_a_move_of_another_rule_or_module_moves_nothing(
+    folder: Path, ruled: tuple[Generations, Said, list[str]]
+) -> None:
+    generations, _, _ = ruled
+    rule = generations.current.files.rules[0]
+    for other in ({"name": "dem"}, {"name": "demo2"}, {"name": "DEMO"}):
+        moved(folder, msgspec.structs.replace(rule, **other), "shadow")
+    assert asyncio.run(generations.reload())
+    assert stages(generations) == ["enforce"]
+
+
+def test_a_file_of_moves_that_breaks_moves_nothing_and_is_said(
+    folder: Path, load: Callable[[], Loaded], ruled: tuple[Generations, Said, list[str]]
+) -> None:
+    generations, said, _ = ruled
+    file = moved(folder, generations.current.files.rules[0], "shadow")
+    assert asyncio.run(generations.reload())
+    file.path.write_text("version = 99\n")
+    assert asyncio.run(generations.reload())
+    assert stages(generations) == ["shadow"]
+    assert any("newer program" in str(line.get("problem")) and "stay where they are" in str(line) for line in said)
+    later, said, _ = made(folder, load)
+    assert stages(later) == ["enforce"]
+    assert any("rules are where the configuration says" in str(line.get("problem")) for line in said)
+    file.path.unlink()
+    assert asyncio.run(generations.reload())
+    assert stages(generations) == ["enforce"]
+
+
+def test_a_rule_whose_module_breaks_keeps_its_stage_and_takes_the_next(
+    folder: Path, ruled: tuple[Generations, Said, list[str]]
+) -> None:
+    generations, _, _ = ruled
+    rule = generations.current.files.rules[0]
+    moved(folder, rule, "canary 5%")
+    assert asyncio.run(generations.reload())
+    (folder / "plugins" / "demo.wat").write_text("(module (broken")
+    assert asyncio.run(generations.reload())
+    assert stages(generations) == ["canary 5%"]
+    for to, stage in (("shadow", "shadow"), (CONFIGURED, "enforce")):
+        moved(folder, rule, to)
+        assert asyncio.run(generations.reload())
+        assert stages(generations) == [stage]
