@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from bench.corpus import Writer
+from core.lab.traffic.writer import Writer
 
 #: Bytes of the requests that the figures are named for.
 SMALL, KILO, LARGE = 300, 1_000, 100_000

@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from bench.prompt_caches import PromptCaches
 from bench.row import Row, number
 from bench.stats import percentile
 from core import presets, session
 from core.exchange import Decision, Features, SessionState, Spent
+from core.lab.prompt_caches import PromptCaches
 from core.prices import cost
 from core.rolegraph import build_taxonomy
 from core.routing.decide import decide

@@ -18,13 +18,14 @@ import msgspec
 from msgspec import Struct
 
 from bench import agent_session, random_sessions
-from bench.agent_session import TURNS, Ask
+from bench.agent_session import TURNS, is_turn
 from bench.decisions import ROOT
-from bench.prompt_caches import PromptCaches
 from bench.row import Row
 from core import presets, session
 from core.call import Call
 from core.exchange import Exchange, Spent, Target
+from core.lab.prompt_caches import PromptCaches, counted
+from core.lab.traffic import Sent
 from core.messages import Usage
 from core.pipeline import Pipeline
 from core.prices import cost
@@ -105,15 +106,15 @@ def snapshot(rules: RuleSet, *, sticky: bool) -> Snapshot:
     return build(settings, load_taxonomy(ROOT / "taxonomy"), rules)
 
 
-def play(asked: list[Ask], shot: Snapshot) -> Played:
+def play(asked: list[Sent], shot: Snapshot) -> Played:
     """The session, decided request by request by what the caches said of the ones before."""
     return asyncio.run(_play(asked, shot))
 
 
-async def _play(asked: list[Ask], shot: Snapshot) -> Played:
+async def _play(asked: list[Sent], shot: Snapshot) -> Played:
     host = Host(Observer(), workers=1)
     host.use(shot.rules.rules, isolation="inline")
-    sessions, caches, seen = MemorySessions(), PromptCaches(), dict[str, int]()
+    sessions, caches, seen = MemorySessions(), PromptCaches(), set[str]()
     pipeline = Pipeline(upstream=Upstream(), counter=TokenCounter(), sessions=sessions, driver=HostDriver(host))
     targets, reasons, bill, main, again = list[Target](), list[str](), list[Spent](), Usage(), 0
     for ask in asked:
@@ -123,13 +124,14 @@ async def _play(asked: list[Ask], shot: Snapshot) -> Played:
         if target is None:
             raise RuntimeError(f"nobody may answer: {decision.refusal}")
         price = shot.card(target).price
-        before = sum(seen.get(part, 0) for part in ask.parts)
-        usage = caches.ask(target, price, _pieces(ask, call.features.counted, seen), ask.output, ask.at_ms)
+        estimated = caches.ask(target, price, ask.prompt, ask.output, ask.at_ms)
+        usage = counted(estimated, call.features.counted)
+        before = _part(ask, seen, call.features.counted)
         state = session.after(call.session, call.features, decision, target, usage, price)
         if state is not None:
             sessions.write("", session.key_of(call.features), state)
         bill.append(Spent(target, usage))
-        if ask.main:
+        if is_turn(ask):
             targets.append(target)
             reasons.append(decision.reason)
             main, again = main.plus(usage), again + before - usage.cache_read
@@ -137,17 +139,14 @@ async def _play(asked: list[Ask], shot: Snapshot) -> Played:
     return Played(tuple(targets), tuple(reasons), main, again, cost(bill, shot.card).micros)
 
 
-def _call(ask: Ask, shot: Snapshot) -> Call:
+def _call(ask: Sent, shot: Snapshot) -> Call:
     exchange = Exchange("req_" + "0" * 32, "bench", "anthropic")
     more: dict[str, Any] = {"keys": {}, "query": "", "now_ms": ask.at_ms, "tz_offset_min": 0}
     return Call(exchange=exchange, snapshot=shot, headers=ask.headers, **more)
 
 
-def _pieces(ask: Ask, tokens: int, seen: dict[str, int]) -> list[tuple[str, int]]:
-    """The prompt's parts with their tokens: those of the newest are what is more than before."""
-    known = [(part, seen[part]) for part in ask.parts if part in seen]
-    new = [part for part in ask.parts if part not in seen]
-    rest = tokens - sum(count for _, count in known)
-    for place, part in enumerate(new):
-        seen[part] = rest if place == len(new) - 1 else 0
-    return [(part, seen[part]) for part in ask.parts]
+def _part(ask: Sent, seen: set[str], tokens: int) -> int:
+    """Of so many tokens those that had been sent before; all are from now on."""
+    before = sum(estimated for piece, estimated in ask.prompt if piece in seen)
+    seen.update(piece for piece, _ in ask.prompt)
+    return before * tokens // sum(estimated for _, estimated in ask.prompt)

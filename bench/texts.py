@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 
 from bench import bodies
-from bench.corpus import Writer
 from bench.decisions import ROOT, WISH
 from bench.row import Row, number
 from bench.stats import median, milliseconds, percentile, spread
+from core.lab.traffic.writer import Writer
 from core.messages import Block, Message, Request
 from core.rolegraph import Matcher, load_taxonomy
 from core.tokens import TokenCounter

@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 from bench import token_truth
-from bench.corpus import Writer
 from bench.row import Row, number
 from bench.stats import percentile
 from core.calibration import Calibration, corrected, factor_of
 from core.dialects import CLIENTS
+from core.lab.traffic.writer import Writer
 from core.messages import Usage
 from core.tokens import TokenCounter
 from core.vocab import TiktokenCounter, text_counter

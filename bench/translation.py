@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from upstream_script import Step
 
-from bench.corpus import Writer
 from bench.row import Row, number
 from bench.stats import median, spread
 from core.dialects import CLIENTS, PROVIDERS
 from core.dialects.base import Origin
 from core.dialects.relay import Frame, make_relay
+from core.lab.traffic.writer import Writer
 from core.messages import Message, Request
 from prove.translation import WIRES
 

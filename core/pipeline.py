@@ -7,24 +7,20 @@ import asyncio
 import time
 from collections.abc import Mapping
 from functools import partial
-from hashlib import sha256
 
 import msgspec
 
-from core import relaying, session, simulate
+from core import gathering, relaying, session, simulate
 from core.asking import Asking
 from core.cached_answers import CachedAnswers
 from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.errors import BadRequest, Denied, Forbidden, NotFound, ProxyError, UpstreamFailed
-from core.exchange import CANCELLED, Attempt, Decision, Features, Inputs, Target, TargetState
-from core.features import FeatureSettings, extract
+from core.exchange import CANCELLED, Attempt, Decision, Inputs, Target, TargetState
 from core.guarding import TargetFull
 from core.messages import Request, Usage
 from core.pictures import Pictures
-from core.redaction import Redactor
-from core.routing.custom import granted_texts
 from core.routing.decide import decide
 from core.routing.driver import Driver
 from core.standing import Permit
@@ -104,29 +100,10 @@ class Pipeline:
 
     async def decide(self, call: Call, tokens: int) -> Decision:
         """Extract and decide for a request that is decoded and counted."""
-        features = extract(
-            call.request,
-            call.headers,
-            token_count=tokens,
-            settings=FeatureSettings(background_models=call.snapshot.settings.routing.background_models),
-            client_key=call.exchange.client_key,
-        )
-        features = _named_without_keys(features, call.redactor)
+        features = gathering.facts(call, tokens)
         call.session = await self._sessions.read(features.client_key, session.key_of(features))
         call.factors = self._calibration.factors
-        expected = features.model if "," in features.model else call.session.last_target
-        by = factor_of(call.factors, expected, features.model, call.snapshot.default.model)
-        call.features = msgspec.structs.replace(
-            features,
-            token_count=corrected(tokens, by),
-            counted=tokens,
-            token_factor=by,
-            now_ms=call.now_ms,
-            tz_offset_min=call.tz_offset_min,
-            seed=int(call.exchange.request_id[-8:], 16),
-            allowed=call.allowed,
-            granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
-        )
+        call.features = gathering.completed(call, features, call.factors)
         call.states = self._known(call)
         deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
         decision = await self._driver.drive(deciding)
@@ -231,19 +208,6 @@ class Pipeline:
         state = session.after(call.session, call.features, decision, target, usage, price)
         if state is not None:
             self._sessions.write(call.features.client_key, session.key_of(call.features), state)
-
-
-def _named_without_keys(features: Features, known: Redactor) -> Features:
-    """Names that a client chooses travel through logs, records and stores: BadRequest if a target's is a key, and a
-    session's is replaced.
-    """
-    for place, name in (("model", features.model), ("CCR-SUBAGENT-MODEL", features.subagent_target)):
-        if ("," in name or ":" in name) and known.holds(name):
-            raise BadRequest(f"{place}: a key stands here; a target's name is expected")
-    if known.holds(features.session_id) or known.holds(features.thread):
-        session, thread = (sha256(each.encode()).hexdigest() for each in (features.session_id, features.thread))
-        return msgspec.structs.replace(features, session_id=session, thread=thread)
-    return features
 
 
 #: What a refusal of ours is; anything else is the request's fault.

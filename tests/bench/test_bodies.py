@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from bench import bodies
-from bench.corpus import Writer
 from core.dialects import CLIENTS
+from core.lab.traffic.writer import Writer
 
 
 @pytest.mark.parametrize(("make", "size"), [(bodies.small, 300), (bodies.kilo, 1_000), (bodies.large, 100_000)])

@@ -23,12 +23,12 @@ def test_the_session_is_what_its_name_says() -> None:
         request = CLIENTS["anthropic"].decode_request(ask.body)
         facts = extract(request, ask.headers, token_count=0, settings=FeatureSettings(), client_key="")
         classes.append(facts.request_class)
-        if ask.main:
+        if agent_session.is_turn(ask):
             images += facts.image_in_last_turn
             loops += facts.tool_loop
             sizes.append(len(ask.body))
             assert facts.thread == ""
-    assert (len([ask for ask in ASKED if ask.main]), images) == (agent_session.TURNS, 1)
+    assert (len([ask for ask in ASKED if agent_session.is_turn(ask)]), images) == (agent_session.TURNS, 1)
     assert loops == agent_session.TURNS - len(agent_session.PROMPTS)
     assert sum(size > 300_000 for size in sizes) == 1
     assert {"main", "auxiliary", "subagent", "compaction"} == set(classes)

@@ -1,5 +1,5 @@
-from bench.prompt_caches import KEEP_MS, PromptCaches
 from core.exchange import Target
+from core.lab.prompt_caches import KEEP_MS, PromptCaches
 from core.messages import Usage
 from core.schema import Price
 

@@ -60,8 +60,8 @@ _CODE = (
 class Writer:
     """An endless writer of one seed's text."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311 (a corpus, no secret)
+    def __init__(self, seed: int | str) -> None:
+        self._random = Random(seed)  # noqa: S311 (texts, no secret)
 
     def prose(self, characters: int) -> str:
         """Sentences, in paragraphs, of this length or a little less."""
@@ -69,7 +69,7 @@ class Writer:
 
     def code(self, characters: int) -> str:
         """Lines of several languages and of their tools' output."""
-        return self._until(characters, (self._fill(self._random.choice(_CODE)) + "\n" for _ in iter(int, 1)))
+        return self._until(characters, (self.fill(self._random.choice(_CODE)) + "\n" for _ in iter(int, 1)))
 
     def text(self, characters: int) -> str:
         """Prose and code by turns."""
@@ -83,7 +83,7 @@ class Writer:
 
     def _sentences(self) -> Iterator[str]:
         while True:
-            yield self._fill(self._random.choice(_PROSE))
+            yield self.fill(self._random.choice(_PROSE))
             yield "\n\n" if self._random.random() < 0.15 else " "
 
     def _until(self, characters: int, parts: Iterator[str]) -> str:
@@ -94,7 +94,8 @@ class Writer:
             length += len(text[-1])
         return "".join(text)[:characters]
 
-    def _fill(self, template: str) -> str:
+    def fill(self, template: str) -> str:
+        """A sentence or a line of code from its pattern."""
         return template.format_map(_Words(self._random))
 
 
