@@ -84,7 +84,7 @@ def record_of(exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: boo
         inputs=msgspec.structs.replace(inputs, features=without_words(inputs.features)),
         chars=len(text),
         words=_captured(inputs.features, snapshot) if capture else None,
-        matches=_bare(matches),
+        matches=bare(matches),
         asked=tuple(map(cleared, decision.asked)),
         decision=plain(decision),
         result=_result(exchange, ms),
@@ -158,7 +158,8 @@ def _plain_step(step: Step, saw_text: Iterable[str]) -> Step:
     return step
 
 
-def _bare(matches: Sequence[Found]) -> tuple[Found, ...]:
+def bare(matches: Sequence[Found]) -> tuple[Found, ...]:
+    """What was found, without the words that stand there."""
     return tuple(
         msgspec.structs.replace(found, spans=tuple((start, end, "") for start, end, _ in found.spans))
         for found in matches

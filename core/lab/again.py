@@ -25,6 +25,12 @@ def inputs_of(record: Record) -> Inputs:
     return msgspec.structs.replace(record.inputs, features=features)
 
 
+def same_patterns(own: Snapshot, other: Snapshot) -> bool:
+    """Whether both find the same in any text."""
+    scoring = own.settings.taxonomy.scoring == other.settings.taxonomy.scoring
+    return scoring and own.taxonomy.identity() == other.taxonomy.identity()
+
+
 def again(record: Record, snapshot: Snapshot, *, same_patterns: bool) -> Generator[Ask, list[Outcome], Decision]:
     """The decision that this snapshot makes of the record's inputs.
 

@@ -120,7 +120,7 @@ class Answers:
         self._recorded: Mapping[str, Outcome] = {
             outcome.rule: outcome for outcome in recorded if same is None or outcome.rule in same
         }
-        self._there = there
+        self.there = there
         self._rerun = rerun
         self.taken: list[Taken] = []
         self.given: list[Outcome] = []
@@ -141,7 +141,7 @@ class Answers:
             then = None
         if then is not None and then.code in MACHINE:
             return self._take(then, BY_MACHINE)
-        if lacks := missing(rule, self._there):
+        if lacks := missing(rule, self.there):
             if then is None:
                 raise NotCaptured(f"rule {rule.name}, which reads {', '.join(lacks)}")
             return self._take(then, BY_WORDS)
