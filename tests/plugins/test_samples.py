@@ -22,6 +22,8 @@ VECTORS = [
     for name in SAMPLES
     for vector in msgspec.json.decode((ROOT / "plugins" / "src" / name / "vectors.json").read_bytes())
 ]
+#: A busy machine is no fault of a rule's.
+PATIENT = {"limits": {"timeout_ms": abi.LIMITS["timeout_ms"].cap}}
 #: Samples that carry a language's runtime with them; the others are small.
 RUNTIMES = {"ladder", "phrases"}
 
@@ -43,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain(folder: Path) -> RuleSet:
-    return load_rules(folder, {}, cache=folder / "cache")
+    return load_rules(folder, dict.fromkeys(SAMPLES, PATIENT), cache=folder / "cache")
 
 
 def test_samples_load_and_are_pure(plain: RuleSet) -> None:
@@ -67,7 +69,7 @@ def test_samples_abstain_until_they_are_configured(plain: RuleSet) -> None:
 
 @pytest.mark.parametrize(("name", "vector"), VECTORS)
 def test_vector(name: str, vector: dict[str, Any], folder: Path, plain: RuleSet) -> None:
-    operator = {"config": vector["config"], "grant": vector.get("grant", [])}
+    operator = PATIENT | {"config": vector["config"], "grant": vector.get("grant", [])}
     loaded = load_rules(folder, {name: operator}, cache=folder / "cache", previous=plain)
     [rule] = [rule for rule in loaded.rules if rule.name == name]
     example = abi.EXAMPLE | {"targets": [{"name": target} for target in sorted(TARGETS)]}
