@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.decisions import snapshot
 from bench.row import Row
 from bench.stats import median, milliseconds
 from core import prices
 from core.exchange import Attempt, Candidate, Decision, Exchange, Target
 from core.messages import Usage
+from core.recorder import Recorder
 from core.recording import Recording
-from core.records import Recorder, row_of
+from core.records import Rows, row_of
 from core.schema import ModelCard, Price
 from core.schema_state import RecordSettings
+from wasm_host.rule import RuleSet
 
 SUITE = "Usage records"
 TARGET = Target("anthropic", "claude-sonnet-4-5")
@@ -37,12 +40,13 @@ def rows(count: int) -> Iterator[Row]:
     exchanges = iter([exchange(number) for number in range(count + 20)])
     with TemporaryDirectory() as folder:
         kept = Recording(Path(folder), lambda *_: None, lambda *_: None)
-        kept.use(RecordSettings())
+        kept.use(RecordSettings(decisions=False))
+        shot = snapshot(RuleSet())
 
         def record() -> None:
             one = next(exchanges)
             one.cost = prices.cost(one.bill(), lambda _: CARD)
-            kept.write(one, 0.9)
+            kept.write(one, shot, 0.9)
 
         took = milliseconds(record, count)
         kept.close()
@@ -63,7 +67,11 @@ def _committed(count: int) -> float:
 
     with TemporaryDirectory() as folder:
         recorder = Recorder(
-            Path(folder) / "records.db", say=lambda *_: None, counted=lambda *_: None, committed=committed, room=count
+            Rows(Path(folder) / "records.db"),
+            say=lambda *_: None,
+            counted=lambda *_: None,
+            committed=committed,
+            room=count,
         )
         begun = time.monotonic()
         for row in made:

@@ -137,7 +137,13 @@ def _closest(name: str, known: Mapping[str, object]) -> str:
 
 
 #: Settings that are paths.
-_PATHS = (("plugins", "dir"), ("taxonomy", "dir"), ("records", "file"), ("redis", "ca_file"))
+_PATHS = (
+    ("plugins", "dir"),
+    ("taxonomy", "dir"),
+    ("records", "file"),
+    ("records", "decisions_dir"),
+    ("redis", "ca_file"),
+)
 
 
 def resolve_paths(settings: Settings, base: Path) -> Settings:

@@ -36,6 +36,7 @@ from core.http1 import CUT
 from core.logs import LogWriter
 from core.pipeline import Pipeline
 from core.redaction import Redactor
+from core.routing.snapshot import Snapshot
 from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
@@ -79,9 +80,9 @@ class DataPlane:
         admission: Admission,
         *,
         guards: Sequence[Guard] = (),
-        record: Callable[[Exchange, float], None] = lambda *_: None,
+        record: Callable[[Exchange, Snapshot, float], None] = lambda *_: None,
     ) -> None:
-        """`record` is told of each request that was decided and is over, and how many seconds it took."""
+        """`record` is told of each request that was decided and is over, by which snapshot, how long it took (s)."""
         self._generations = generations
         self._pipeline = pipeline
         self._metrics = metrics
@@ -158,7 +159,7 @@ class DataPlane:
             seconds = time.monotonic() - started
             if exchange.decision is not None and exchange.endpoint != ROUTE:
                 exchange.cost = prices.cost(exchange.bill(), generation.snapshot.card)
-                self._record(exchange, seconds)
+                self._record(exchange, generation.snapshot, seconds)
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
                 self._log.log(telemetry.log_fields(exchange, seconds))

@@ -48,7 +48,7 @@ class Keeping:
         self.limiting = Limiting(self.redis, self.background, metrics.limited)
         self.guards: tuple[Guard, ...] = (self.limiting, self.budgeting)
         metrics.reservations.set_function(lambda: self.limiting.open)
-        self.recording = Recording(folder, say, metrics.recorded)
+        self.recording = Recording(folder, say, metrics.recorded, metrics.decision_recorded)
         #: What keys had spent before this process began, once it is needed.
         self._spent_before: dict[str, dict[str, int]] | None = None
         self._restored = False
@@ -76,7 +76,8 @@ class Keeping:
 
     def health(self) -> dict[str, object]:
         """How each part is, for `/health`: none of them is needed to answer."""
-        return {"records": self.recording.health(), "redis": self.redis.health}
+        recording = self.recording
+        return {"records": recording.health(), "decisions": recording.decisions.health(), "redis": self.redis.health}
 
     async def start(self) -> None:
         """The event loop runs."""

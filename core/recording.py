@@ -1,50 +1,63 @@
-"""Which database takes the records now, as configured, and what is said of it."""
+"""Which databases take what is recorded now, as configured, and what is said of it: usage, and decisions."""
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from core import records
+from core.decision_recorder import DecisionRecorder
 from core.exchange import Exchange
-from core.records import Recorder, row_of
+from core.recorder import Counted, Recorder, Say
+from core.records import Row, Rows, row_of
+from core.routing.snapshot import Snapshot
 from core.schema_state import RecordSettings
 from core.state import sqlite
 
 #: Seconds that a stop waits for what is not written yet.
 PATIENCE_S: Final = 5.0
 NAME: Final = "records.db"
+DECISIONS: Final = "decisions"
 
 
 def file_of(settings: RecordSettings, folder: Path) -> Path | None:
-    """The database; None if nothing is recorded. `folder` is the state folder."""
+    """The database of usage; None if nothing is recorded. `folder` is the state folder."""
     if settings.store == "none":
         return None
     return settings.file or folder / NAME
 
 
-class Recording:
-    """`say` takes log lines and `counted` how many rows were written or lost; see `Recorder`."""
+def decisions_of(settings: RecordSettings, folder: Path) -> Path | None:
+    """The folder of decisions; None if they are not recorded. `folder` is the state folder."""
+    if settings.store == "none" or not settings.decisions:
+        return None
+    return settings.decisions_dir or folder / DECISIONS
 
-    def __init__(
-        self, folder: Path, say: Callable[[dict[str, object], str], None], counted: Callable[[str, int], None]
-    ) -> None:
+
+class Recording:
+    """`say` takes log lines, `counted` how many rows of usage were written or lost, and `decided` how many decisions;
+    see `Recorder`.
+    """
+
+    def __init__(self, folder: Path, say: Say, counted: Counted, decided: Counted = lambda *_: None) -> None:
         self._folder, self._say, self._counted = folder, say, counted
-        self._recorder: Recorder | None = None
+        self._recorder: Recorder[Row] | None = None
+        self.decisions = DecisionRecorder(say, decided)
 
     def use(self, settings: RecordSettings) -> None:
-        """This database from now on; the one before writes what it has and is left."""
+        """These from now on; those before write what they have and are left."""
+        self.decisions.use(settings, decisions_of(settings, self._folder))
         path = file_of(settings, self._folder)
         if path == (self._recorder.path if self._recorder else None):
             return
         if self._recorder is not None:
             self._recorder.stop()
-        self._recorder = Recorder(path, say=self._say, counted=self._counted) if path else None
+        self._recorder = Recorder(Rows(path), say=self._say, counted=self._counted) if path else None
 
-    def write(self, exchange: Exchange, seconds: float) -> None:
+    def write(self, exchange: Exchange, snapshot: Snapshot, seconds: float) -> None:
         """A request is over. Never waits, never raises."""
         if self._recorder is not None:
             self._recorder.put(row_of(exchange, seconds * 1000))
+        self.decisions.put(exchange, snapshot, seconds)
 
     def spent(self, settings: RecordSettings, now_ms: int) -> dict[str, dict[str, int]]:
         """What each client key has spent in micro-USD, by period (this day, this month), as recorded."""
@@ -62,6 +75,8 @@ class Recording:
 
     def close(self) -> None:
         """Write what waits, and leave. It waits: not on the event loop."""
-        if self._recorder is not None:
-            self._recorder.stop()
-            self._recorder.join(PATIENCE_S)
+        recorders = [recorder for recorder in (self._recorder, self.decisions.recorder) if recorder]
+        for recorder in recorders:
+            recorder.stop()
+        for recorder in recorders:
+            recorder.join(PATIENCE_S)

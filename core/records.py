@@ -1,28 +1,14 @@
-"""Usage records: a row a request, in the order in which they end, written together by one thread.
-
-Whoever puts a row never waits. What a commit returned for is there after any death of the process; what waits for one
-(at most `ROOM` rows, usually for 50 ms) is lost with it. While the database cannot be written, proxying goes on: rows
-wait for it, and what finds no room is lost, counted and said.
-"""
+"""Usage records: a row a request, in the order in which they end; `recorder` writes them."""
 
 import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 from core.budgets import day_of, month_of
 from core.exchange import NOTHING, Exchange
 from core.state import sqlite
-
-#: Rows that may wait, and rows of one commit.
-ROOM: Final = 10_000
-BATCH: Final = 256
-#: Rows that come within so many seconds are committed together; after a failure the next try is so much later.
-PAUSE_S: Final = 0.05
-RETRY_S: Final = 1.0
 
 
 class Row(NamedTuple):
@@ -125,132 +111,38 @@ def spent(path: Path, now_ms: int) -> dict[str, dict[str, int]]:
     return {client: {month_of(now): month, day_of(now): day} for client, month, day in rows}
 
 
-class Recorder:
-    """One database and its thread. `counted` is told of rows written and lost, `say` of each change between failing
-    and writing, `committed` which rows have been: each in the recorder's thread (rows without room: in the caller's).
-    """
+class Rows:
+    """The table of a database, as a recorder writes it (`recorder.Store`)."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        say: Callable[[dict[str, object], str], None],
-        counted: Callable[[str, int], None],
-        committed: Callable[[Sequence[Row]], None] = lambda _: None,
-        room: int = ROOM,
-        retry_s: float = RETRY_S,
-    ) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        #: Why nothing can be written now; empty if it can.
-        self.problem = ""
-        self._say, self._counted, self._committed = say, counted, committed
-        self._room, self._retry_s = room, retry_s
-        self._lost = 0
-        self._queue: SimpleQueue[Row | None] = SimpleQueue()
-        self._stop = threading.Event()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self._thread = threading.Thread(target=self._run, name="records", daemon=True)
-        self._thread.start()
 
-    def put(self, row: Row) -> None:
-        """Queue a row; one that finds no room is lost."""
-        if self._queue.qsize() >= self._room:
-            self._lose(1)
-        else:
-            self._queue.put(row)
-
-    def stop(self) -> None:
-        """No further row comes: the thread writes what waits, once, and ends."""
-        self._stop.set()
-        self._queue.put(None)
-
-    def join(self, patience_s: float) -> bool:
-        """Whether it has ended. It waits: not on the event loop."""
-        self._thread.join(patience_s)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        more = True
-        while more:
-            rows, more = self._taken()
-            while rows and not self._written(rows):
-                if self._stop.wait(self._retry_s):
-                    if not self._written(rows):
-                        self._lose(len(rows))
-                    break
-        self._close()
-        if self._lost:
-            self._say({"event": "records_lost", "file": str(self.path), "lost": self._lost}, "warning")
-
-    def _taken(self) -> tuple[list[Row], bool]:
-        """The rows of the next commit, and whether more may come."""
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        rows = [first]
-        if self._queue.qsize() < BATCH:
-            self._stop.wait(PAUSE_S)
+    def write(self, rows: Sequence[Row]) -> None:
+        """Commit them together; Unusable."""
         try:
-            while len(rows) < BATCH:
-                row = self._queue.get_nowait()
-                if row is None:
-                    return rows, False
-                rows.append(row)
-        except Empty:
-            pass
-        return rows, True
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(INSERT, rows)
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as exc:
+            raise sqlite.Unusable(sqlite.words(exc)) from None
 
-    def _written(self, rows: Sequence[Row]) -> bool:
-        """Whether they are committed."""
-        try:
-            self._commit(rows)
-        except (sqlite3.Error, sqlite.Unusable, OSError) as exc:
-            self._close()
-            self._failing(sqlite.words(exc))
-            return False
-        self._working()
-        self._counted("written", len(rows))
-        self._committed(rows)
-        return True
-
-    def _commit(self, rows: Sequence[Row]) -> None:
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(INSERT, rows)
-        connection.execute("COMMIT")
+    def tidy(self) -> None:
+        """Rows are kept for ever."""
 
     def _open(self) -> sqlite3.Connection:
         """The connection, a new one if somebody has put another file, or none, in the place of the old one."""
-        if self._connection is not None and self._inode == _inode(self.path):
+        if self._connection is not None and self._inode == sqlite.inode(self.path):
             return self._connection
-        self._close()
+        self.close()
         self._connection = sqlite.writable(self.path)
-        self._inode = _inode(self.path)
+        self._inode = sqlite.inode(self.path)
         return self._connection
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Leave; what was not committed is undone."""
         if self._connection is not None:
-            self._connection.close()  # and what was not committed is undone
+            self._connection.close()
             self._connection = None
-
-    def _failing(self, problem: str) -> None:
-        if not self.problem:
-            self._say({"event": "records_failing", "file": str(self.path), "problem": problem}, "warning")
-        self.problem = problem
-
-    def _working(self) -> None:
-        if self.problem:
-            self._say({"event": "records_recovered", "file": str(self.path), "lost": self._lost}, "info")
-        self.problem, self._lost = "", 0
-
-    def _lose(self, count: int) -> None:
-        self._lost += count
-        self._counted("lost", count)
-
-
-def _inode(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0

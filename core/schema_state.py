@@ -116,11 +116,19 @@ class CacheSettings(Section):
 
 class RecordSettings(Section):
     """Usage of every request, in a database at `file`, which must be on a local disk (`records.db` in the state folder
-    without it).
+    without it), and its decision, in files in `decisions_dir` (`decisions` in the state folder without it).
+
+    A file of decisions is deleted when all of it is older than `max_age_days`, and the oldest ones when all take more
+    than `max_mb`. `capture`: words that rules were granted are kept with the decision.
     """
 
     store: Literal["sqlite", "none"] = "sqlite"
     file: Path | None = None
+    decisions: bool = True
+    decisions_dir: Path | None = None
+    capture: bool = False
+    max_age_days: float = Field(default=30.0, gt=0, le=36_600, allow_inf_nan=False)
+    max_mb: int = Field(default=1024, ge=1)
 
 
 class RedisSettings(Section):

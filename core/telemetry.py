@@ -169,12 +169,20 @@ class Metrics:
         self.records = Counter(
             "terraphim_records", "Usage records written and lost.", ["outcome"], registry=self.registry
         )
+        self.decision_records = Counter(
+            "terraphim_decision_records", "Decision records written and lost.", ["outcome"], registry=self.registry
+        )
         for outcome in ("written", "lost"):
             self.records.labels(outcome)
+            self.decision_records.labels(outcome)
 
     def recorded(self, outcome: str, count: int) -> None:
         """So many usage records were written or lost."""
         self.records.labels(outcome).inc(count)
+
+    def decision_recorded(self, outcome: str, count: int) -> None:
+        """So many decision records were written or lost."""
+        self.decision_records.labels(outcome).inc(count)
 
     def _of_clients(self) -> None:
         self.refused = Counter(

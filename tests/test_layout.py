@@ -62,6 +62,7 @@ SHOWN_ELSEWHERE = {
     "core/schema_state.py": "tests/core/test_config_file.py",
     "core/sections.py": "tests/core/test_config_file.py",
     "core/serving.py": "tests/core/test_cli.py",
+    "core/state/ledger_*.py": "tests/core/state/test_ledger.py",
     "core/state/sessions.py": "tests/core/state/test_memory.py",
     "core/simulate.py": "tests/e2e/test_first_start.py",
     "wasm_host/linux.py": "tests/wasm_host/test_hardening.py",

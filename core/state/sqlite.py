@@ -1,4 +1,4 @@
-"""The database of records: one SQLite file in WAL mode, which several processes may write and others read meanwhile.
+"""A database of records: one SQLite file in WAL mode, which several processes may write and others read meanwhile.
 
 What was committed survives the death of every process: it is the kernel's by then. It does not survive a power cut for
 certain (`synchronous=NORMAL`: the log is synced when it is folded into the file, not at each commit).
@@ -13,7 +13,9 @@ from typing import Final
 #: Seconds that a process waits for another one's commit.
 BUSY_S: Final = 5.0
 #: The n-th makes version n + 1 of an older database; none is ever changed, only added.
-MIGRATIONS: Final[Sequence[str]] = (
+Migrations = Sequence[str]
+#: Those of usage records.
+MIGRATIONS: Final[Migrations] = (
     """
     CREATE TABLE usage (
         request_id TEXT NOT NULL UNIQUE, time INTEGER NOT NULL, client TEXT NOT NULL,
@@ -33,7 +35,7 @@ class Unusable(Exception):
     """The database cannot be used now; the message says why."""
 
 
-def writable(path: Path) -> sqlite3.Connection:
+def writable(path: Path, migrations: Migrations = MIGRATIONS) -> sqlite3.Connection:
     """Open for writing; make it, and its folder, for our user alone if it is not there. Unusable says why not."""
     try:
         _make(path)
@@ -43,7 +45,7 @@ def writable(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        _migrate(connection)
+        _migrate(connection, migrations)
     except sqlite3.Error as exc:
         connection.close()
         raise Unusable(words(exc)) from None
@@ -63,16 +65,16 @@ def _make(path: Path) -> None:
         os.close(descriptor)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
     """Bring it to our version; two processes at once do it once."""
-    if _version(connection) == len(MIGRATIONS):
+    if _version(connection) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection)
-        if version > len(MIGRATIONS):
-            raise Unusable(f"it was made by a newer program (version {version}; this one knows {len(MIGRATIONS)})")
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        if version > len(migrations):
+            raise Unusable(_newer(version, migrations))
+        for number, script in enumerate(migrations[version:], version + 1):
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={number}")
@@ -86,7 +88,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def readable(path: Path) -> sqlite3.Connection | None:
+def readable(path: Path, migrations: Migrations = MIGRATIONS) -> sqlite3.Connection | None:
     """Open for reading, beside whoever writes; None if there is none yet. Unusable says why it cannot be read."""
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
@@ -99,13 +101,25 @@ def readable(path: Path) -> sqlite3.Connection | None:
     except sqlite3.Error as exc:
         connection.close()
         raise Unusable(words(exc)) from None
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         connection.close()
-        raise Unusable(f"it was made by a newer program (version {version}; this one knows {len(MIGRATIONS)})")
+        raise Unusable(_newer(version, migrations))
     if not version:  # it was begun, and holds nothing yet
         connection.close()
         return None
     return connection
+
+
+def _newer(version: int, migrations: Migrations) -> str:
+    return f"it was made by a newer program (version {version}; this one knows {len(migrations)})"
+
+
+def inode(path: Path) -> int:
+    """Which file this is now; 0 if none is there."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def words(exc: Exception) -> str:

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from facts import snapshot
 from test_records import exchange, ids
 
 from core.exchange import Exchange
@@ -30,14 +31,14 @@ def test_where_records_are(settings: dict[str, Any], file: str | None) -> None:
 def test_a_new_file_follows_the_old_one_and_nothing_is_lost(tmp_path: Path) -> None:
     kept, counts = recording(tmp_path)
     assert kept.health() == "off"
-    kept.write(exchange("req_0"), 0.1)  # nowhere
+    kept.write(exchange("req_0"), snapshot(), 0.1)  # nowhere
     kept.use(RecordSettings())
-    kept.write(exchange("req_1"), 0.1)
+    kept.write(exchange("req_1"), snapshot(), 0.1)
     kept.use(RecordSettings())
-    kept.write(exchange("req_2"), 0.1)
+    kept.write(exchange("req_2"), snapshot(), 0.1)
     first = kept._recorder
     kept.use(RecordSettings(file=tmp_path / "other.db"))
-    kept.write(exchange("req_3"), 0.1)
+    kept.write(exchange("req_3"), snapshot(), 0.1)
     assert kept.health() == "ok"
     kept.close()
     assert first is not None
@@ -49,6 +50,6 @@ def test_a_new_file_follows_the_old_one_and_nothing_is_lost(tmp_path: Path) -> N
 def test_none_records_nothing(tmp_path: Path) -> None:
     kept, counts = recording(tmp_path)
     kept.use(RecordSettings(store="none"))
-    kept.write(Exchange("req_1", "/v1/messages", "anthropic"), 0.1)
+    kept.write(Exchange("req_1", "/v1/messages", "anthropic"), snapshot(), 0.1)
     kept.close()
     assert (kept.health(), list(tmp_path.iterdir()), counts) == ("off", [], {})

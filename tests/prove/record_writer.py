@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from core.exchange import Exchange
-from core.records import Recorder, Row, row_of
+from core.recorder import Recorder
+from core.records import Row, Rows, row_of
 
 #: Rows that are put at once: some commits are of a few, others full.
 BURSTS: Final = (1, 3, 300, 20, 700)
@@ -37,7 +38,7 @@ def main(file: str, first: str, limit: str) -> None:
     if int(limit):
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
-    recorder = Recorder(Path(file), say=lambda *_: None, counted=lambda *_: None, committed=acknowledge)
+    recorder = Recorder(Rows(Path(file)), say=lambda *_: None, counted=lambda *_: None, committed=acknowledge)
     numbers = count(int(first))
     for turn in count():
         for _ in range(BURSTS[turn % len(BURSTS)]):
