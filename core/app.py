@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from core import __version__, descriptors, models, resident
+from core import __version__, descriptors, models, resident, snapshots
 from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
@@ -31,7 +31,9 @@ from core.routing import explicit, permission
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
 from core.schema import PluginSettings, ServerKey
-from core.settings import Loaded, state_dir
+from core.settings import Loaded, cache_dir, state_dir
+from core.snapshot_saving import SnapshotSaving
+from core.snapshots import SnapshotStore
 from core.standing import Standing
 from core.state.token_ratios import TokenRatios
 from core.target_events import TargetEvents
@@ -60,7 +62,16 @@ class Proxy:
         self._standing = Standing(TargetEvents(self.metrics, log.log))
         self.keeping = Keeping(state_dir(env), log.log, self.metrics, self._standing)
         self.metrics.watch_cache(self.keeping.answers)
-        self.generations = Generations(load, env, report=log.log, on_swap=self._swapped, on_built=self._built)
+        self._saving = SnapshotSaving(SnapshotStore(state_dir(env) / snapshots.NAME, cache_dir(env)), log.log)
+        self.generations = Generations(
+            load,
+            env,
+            report=log.log,
+            on_swap=self._swapped,
+            on_built=self._built,
+            keep=self._saving.keep,
+            save=self._saving.save,
+        )
         pipeline = Pipeline(
             means=Means(self._standing),
             upstream=self._upstream,
@@ -130,6 +141,7 @@ class Proxy:
             self._housekeeping.stop()
             await watcher
             await asyncio.to_thread(self._ratios.close)
+            self._saving.close()
             await self._host.close()
             await self._upstream.close()
             await self.keeping.close()

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import Problem
 from core.exchange import ProviderKey
-from core.redaction import Redactor
+from core.redaction import SHORTEST, Redactor
 from core.schema import ServerKey, Settings
 from core.sections import SecretRef
 from core.toml_lines import line_of
@@ -37,10 +37,19 @@ class Secrets:
     redis: str = field(default="", repr=False)
 
     @cached_property
+    def all(self) -> tuple[str, ...]:
+        """Each of them."""
+        providers = (key.secret for keys in self.providers.values() for key in keys)
+        return tuple(filter(None, (*providers, *self.clients, self.redis)))
+
+    @cached_property
     def redactor(self) -> Redactor:
         """Knows all of them."""
-        providers = (key.secret for keys in self.providers.values() for key in keys)
-        return Redactor(filter(None, (*providers, *self.clients, self.redis)))
+        return Redactor(self.all)
+
+    def in_bytes(self, data: bytes) -> bool:
+        """Whether one of them, which is no mere word, stands there as it is."""
+        return any(secret.encode() in data for secret in self.all if len(secret) >= SHORTEST)
 
 
 def placed(ref: SecretRef, base: Path) -> Path | None:
@@ -201,10 +210,13 @@ class Reader:
 
 
 def _shown(name: str, otherwise: str) -> str:
-    """A variable's or a file's name; not if it may be the secret itself, which many write there at first."""
+    return f"{otherwise} that is named there" if may_be_secret(name) else name
+
+
+def may_be_secret(name: str) -> bool:
+    """Whether what stands as a variable's or a file's name may be the secret itself: many write it there at first."""
     long = len(name) >= SHORT and not name.isupper() and not name.startswith(("/", "~", "."))
-    mixed = any(map(str.isdigit, name)) or not name.isascii()
-    return f"{otherwise} that is named there" if long and mixed else name
+    return long and (any(map(str.isdigit, name)) or not name.isascii())
 
 
 def _text_of(path: Path) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from core import rollout
@@ -12,7 +13,7 @@ from core import settings as settings_module
 from core.config_file import LOOPBACK_NAMES
 from core.edge import ClientKeys, allowed_hosts
 from core.errors import ConfigError, Problem
-from core.rolegraph import load_taxonomy
+from core.rolegraph.load import build_taxonomy, read_files
 from core.rollout import Rollouts
 from core.routing import permission
 from core.routing.snapshot import Snapshot, build
@@ -43,25 +44,38 @@ class Generation:
     #: The rules as files and configuration say, and how far each is rolled out.
     files: RuleSet
     rollouts: Rollouts
+    #: Path within the taxonomy's folder, and the text that was read there.
+    texts: tuple[tuple[str, str], ...] = ()
 
 
-def load_generation(loaded: Loaded, cache: Path, before: Generation | None = None) -> Generation:
+def load_generation(
+    loaded: Loaded, cache: Path, before: Generation | None = None, *, keep: Callable[[bytes], object] = lambda _: None
+) -> Generation:
     """Read taxonomy and rules and build the snapshot. Bad files are problems of the snapshot, not failures: what
     they gave `before` still serves. The settings of what comes out have the rules' stages in them.
+
+    `keep` is given the bytes of the rules' files.
     """
     config = loaded.settings
     previous = before.files if before else None
     rules = load_rules(
-        config.plugins.dir or Path(), config.rules, cache=cache, previous=previous, policy=policy_of(config)
+        config.plugins.dir or Path(),
+        config.rules,
+        cache=cache,
+        previous=previous,
+        policy=policy_of(config),
+        keep=keep,
     )
     rollouts, problems = _rollouts(loaded, before)
     config = config.model_copy(update={"rules": rollout.tables(config.rules, rules, rollouts)})
-    snapshot = build(config, load_taxonomy(config.taxonomy.dir or Path()), rollout.applied(rules, rollouts))
+    texts, unread = read_files(config.taxonomy.dir or Path())
+    snapshot = build(config, build_taxonomy(texts, unread), rollout.applied(rules, rollouts))
     problems += permission.idle(config, snapshot.targets, str(loaded.path or "environment"))
     snapshot = replace(snapshot, problems=(*snapshot.problems, *problems))
     hosts = allowed_hosts(config.server.host, config.server.hosts)
     clients = ClientKeys(loaded.secrets.clients, config.server.keys)
-    return Generation(replace(loaded, settings=config), snapshot, clients, hosts, files=rules, rollouts=rollouts)
+    loaded = replace(loaded, settings=config)
+    return Generation(loaded, snapshot, clients, hosts, files=rules, rollouts=rollouts, texts=tuple(texts))
 
 
 def _rollouts(loaded: Loaded, before: Generation | None) -> tuple[Rollouts, list[Problem]]:
@@ -96,17 +110,23 @@ class Generations:
         report: Callable[[dict[str, object], str], None],
         on_swap: Callable[[Generation, str], None],
         on_built: Callable[[Generation], None] = lambda _: None,
+        keep: Callable[[Loaded, bytes], None] = lambda *_: None,
+        save: Callable[[Generation], None] = lambda _: None,
     ) -> None:
+        """Off the event loop, `keep` is given what a generation is made of as it is read, `on_built` each one before it
+        serves, and `save` each one that does.
+        """
         self._load = load
         self._cache = settings_module.cache_dir(env)
         self._report = report
         self._on_swap, self._on_built = on_swap, on_built
+        self._keep, self._save = keep, save
         self._lock = asyncio.Lock()
         #: Files whose change may mend the configuration that was refused last.
         self._awaited: tuple[Path, ...] = ()
         loaded = load()
         self._served = fingerprint(loaded)
-        self.current = load_generation(loaded, self._cache)
+        self.current = load_generation(loaded, self._cache, keep=partial(keep, loaded))
         #: What is listened on, whatever later configurations say.
         self._address, self._host = _address(loaded), loaded.settings.server.host
         self._on_built(self.current)
@@ -133,6 +153,7 @@ class Generations:
                 return True
             self.current = following
             self._announce(following, "swapped")
+            await asyncio.to_thread(self._save, following)
             return True
 
     def _following(self) -> Generation:
@@ -140,7 +161,7 @@ class Generations:
         if not loaded.settings.server.keys and self._host not in LOOPBACK_NAMES:
             problem = f"server.keys: without a key nobody but this machine may ask, and {self._address} is listened on"
             raise ConfigError([Problem(str(loaded.path or "environment"), 0, problem, "restart to listen elsewhere")])
-        following = load_generation(loaded, self._cache, self.current)
+        following = load_generation(loaded, self._cache, self.current, keep=partial(self._keep, loaded))
         self._on_built(following)
         return following
 
@@ -174,6 +195,7 @@ class Generations:
         Looking costs a `stat` a file and works on every file system. What changes between two looks is still being
         written, so the second look decides.
         """
+        await asyncio.to_thread(self._save, self.current)
         seen = before = self._served
         while not stop.is_set():
             try:

@@ -120,6 +120,7 @@ class RecordSettings(Section):
 
     A file of decisions is deleted when all of it is older than `max_age_days`, and the oldest ones when all take more
     than `max_mb`. `capture`: words that rules were granted are kept with the decision.
+    `keep_snapshots`: so many snapshots that served are kept, and those that decisions on record refer to.
     """
 
     store: Literal["sqlite", "none"] = "sqlite"
@@ -129,6 +130,7 @@ class RecordSettings(Section):
     capture: bool = False
     max_age_days: float = Field(default=30.0, gt=0, le=36_600, allow_inf_nan=False)
     max_mb: int = Field(default=1024, ge=1)
+    keep_snapshots: int = Field(default=200, ge=2)
 
 
 class RedisSettings(Section):

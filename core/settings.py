@@ -9,7 +9,7 @@ import socket
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +35,8 @@ class Loaded:
     key_files: tuple[Path, ...] = ()
     #: The folder in which how far rules are rolled out is kept.
     state: Path | None = None
+    #: What the file at `path` says.
+    text: str = field(default="", repr=False, compare=False)
 
 
 def environ() -> dict[str, str]:
@@ -87,10 +89,12 @@ def load(
     presets.merge(overrides, {"server": command_line} if command_line else {})
     where, base = str(path or "environment or command line"), path.parent if path else Path()
     lines: dict[tuple[str, ...], int] = {}
+    text = ""
     if path is None:
         settings = presets.embedded(_discovered(env), overrides, ollama_host=env.get("OLLAMA_HOST", ""))
     else:
-        settings, lines = config_file.read(_text(path), path, overrides)
+        text = _text(path)
+        settings, lines = config_file.read(text, path, overrides)
     problems = config_file.contradictions(settings, where, lines)
     reader = Reader(env, base, where, lines, problems)
     usual = presets.key_variables() if env.get("TERRAPHIM_DISCOVERY") != "off" else {}
@@ -105,7 +109,8 @@ def load(
         settings = _with_public_keys(settings, base, path)
     if problems:
         raise ConfigError(reader.told(problems, secrets), awaited=tuple(reader.awaited))
-    return Loaded(settings, secrets, path, tuple(reader.told(reader.warnings, secrets)), key_files, state_dir(env))
+    warnings = tuple(reader.told(reader.warnings, secrets))
+    return Loaded(settings, secrets, path, warnings, key_files, state_dir(env), text)
 
 
 def _text(path: Path) -> str:

@@ -137,6 +137,12 @@ def _sound(text: str) -> str:
 
 
 @cache
+def vocabularies() -> str:
+    """SHA-256 of the index, which names the SHA-256 of each vocabulary."""
+    return hashlib.sha256((DATA / "index.json").read_bytes()).hexdigest()
+
+
+@cache
 def _index() -> dict[str, _Entry]:
     return msgspec.json.decode((DATA / "index.json").read_bytes(), type=dict[str, _Entry])
 

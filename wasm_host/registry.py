@@ -8,7 +8,7 @@ import hashlib
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,15 +38,17 @@ def load_rules(
     cache: Path,
     previous: RuleSet | None = None,
     policy: trust.Policy = NO_POLICY,
+    keep: Callable[[bytes], object] = lambda _: None,
 ) -> RuleSet:
     """All rules of `folder` (`*.wasm` and `*.wat`, not below it), with the operator's `[rules.NAME]` tables.
 
     A `plugins.lock` in the folder is enforced, and so is `policy`.
 
     `cache` keeps artifacts. With `previous`, unchanged modules are reused and failing files keep their old version.
+    `keep` is given the bytes of each file that the set is made of: modules, manifests, signatures, the lock.
     Takes 0.3 s and more for each new module: not for an event loop. Raises nothing.
     """
-    return _Loader(folder, operator, cache, previous or RuleSet(), policy).load()
+    return _Loader(folder, operator, cache, previous or RuleSet(), policy, keep=keep).load()
 
 
 def load_file(
@@ -75,10 +77,13 @@ class _Loader:
         policy: trust.Policy,
         *,
         advisory: bool = False,
+        keep: Callable[[bytes], object] = lambda _: None,
     ) -> None:
         self.folder, self.operator, self.cache = folder, operator, cache
         self.policy, self.advisory = policy, advisory
+        self.keep = keep
         self.lock: trust.Lock | None = None
+        self.lock_sha256 = ""
         self.doubts: tuple[str, ...] = ()
         self.previous = {rule.name: rule for rule in previous.rules}
         self.known = {rule.sha256: rule.compiled for rule in previous.rules}
@@ -93,16 +98,22 @@ class _Loader:
         except Unusable as exc:
             return self._nothing_new(self.folder, exc)
         try:
-            self.lock = trust.read_lock(self.folder, required=self.policy.require_lock)
+            self._read_lock()
         except Unusable as exc:
             return self._nothing_new(self.folder / trust.LOCK_NAME, exc)
         rules = [rule for name, paths in sorted(files.items()) if (rule := self.rule(name, paths))]
         self._unmatched(set(files))
         return self._set(rules)
 
+    def _read_lock(self) -> None:
+        data = trust.lock_bytes(self.folder, required=self.policy.require_lock)
+        if data is not None:
+            self.lock, self.lock_sha256 = trust.parse_lock(data), hashlib.sha256(data).hexdigest()
+            self.keep(data)
+
     def _nothing_new(self, where: Path, fault: Unusable) -> RuleSet:
         """What serves already, as far as the policy still allows it: no file of the folder can be judged."""
-        self.refused = dict(self.old.refused)
+        self.refused, self.lock_sha256 = dict(self.old.refused), self.old.lock
         rules = [kept for rule in self.old.rules if (kept := self._still_good(rule))]
         said = "; what was loaded before keeps serving" if rules else ""
         self.problems.append(Problem(str(where), fault.message + said, fault.hint))
@@ -114,6 +125,7 @@ class _Loader:
             problems=tuple(self.problems),
             wants=frozenset().union(*(rule.plan.wants() for rule in rules)),
             refused=self.refused,
+            lock=self.lock_sha256,
         )
 
     def look_at_lock(self) -> None:
@@ -193,6 +205,9 @@ class _Loader:
         rule = msgspec.structs.replace(
             _rule(name, compiled, settings, plan, (*doubts, *notes)), trust=trusted, evidence=material.evidence
         )
+        for data in (material.module, material.manifest, material.signature):
+            if data is not None:
+                self.keep(data)
         self.problems += [Problem(str(path), note, warning=True) for note in rule.notes]
         old = self.previous.get(name)
         return old if old == rule and old is not None else rule

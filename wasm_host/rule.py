@@ -66,13 +66,14 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """All rules of a folder, in the order in which they are asked: by priority, then by name.
 
     `wants` names the parts of a request that some rule needs (see `Plan.wants`). `refused` remembers, by form and hash,
-    what need not be compiled again to be refused again.
+    what need not be compiled again to be refused again. `lock` is the SHA-256 of the lock that was enforced.
     """
 
     rules: tuple[Rule, ...] = ()
     problems: tuple[Problem, ...] = ()
     wants: frozenset[str] = frozenset()
     refused: Mapping[str, Refusal] = {}
+    lock: str = ""
 
     def identity(self) -> list[dict[str, Any]]:
         """The canonical list that a snapshot's id is made from: rules in order, contract and engine."""

@@ -47,23 +47,27 @@ class Policy(Struct, frozen=True, kw_only=True):
 class Evidence(Struct, frozen=True, kw_only=True):
     """What was found out about a rule's bytes as they were read. Digests are hex; `manifest` is empty without one.
 
-    `signer` is the key id that the signature names, `signed_by` the configured key (base64) under which it holds;
-    `fault` says why a signature is no good.
+    `signature` is the digest of the signature's file; `signer` is the key id that it names, `signed_by` the configured
+    key (base64) under which it holds; `fault` says why it is no good. All are empty if no keys are configured.
     """
 
     file: str
     sha256: str
     manifest: str = ""
+    signature: str = ""
     signer: str = ""
     signed_by: str = ""
     fault: str = ""
 
 
 class Material(Struct, frozen=True):
-    """A rule's bytes, read once, and what they prove. `manifest` is None if there is no NAME.toml."""
+    """A rule's bytes, read once, and what they prove. `manifest` is None if there is no NAME.toml, `signature` if there
+    is none or none was looked for.
+    """
 
     module: bytes
     manifest: bytes | None
+    signature: bytes | None
     evidence: Evidence
 
 
@@ -78,10 +82,16 @@ Lock = Mapping[str, str]
 
 def read_lock(folder: Path, *, required: bool = False) -> Lock | None:
     """File name -> SHA-256 of the folder's lock; None if there is none. `Unusable` if it cannot be relied upon."""
+    data = lock_bytes(folder, required=required)
+    return None if data is None else parse_lock(data)
+
+
+def lock_bytes(folder: Path, *, required: bool = False) -> bytes | None:
+    """The lock as it is written; None if there is none. `Unusable` if it cannot be read, or must be there."""
     data = files.read_if_there(folder / LOCK_NAME, LOCK_SIZE)
     if data is None and required:
         raise Unusable("is missing, and plugins.require_lock is set", REVIEW)
-    return None if data is None else parse_lock(data)
+    return data
 
 
 def parse_lock(data: bytes) -> Lock:
@@ -126,16 +136,18 @@ def examine(path: Path, limit: int, keys: tuple[str, ...] = ()) -> Material:
     module = files.read(path, limit, too_large="build for size, or let the operator raise limits.module")
     manifest = _beside(path.with_suffix(".toml"), MANIFEST_SIZE)
     digest = hashlib.sha256(module)
-    signer, signed_by, fault = _signature(path, digest.digest(), keys)
+    signed, fault = _signature_beside(path) if keys else (None, "")
+    signer, signed_by, wrong = _verified(signed, digest.digest(), keys) if signed is not None else ("", "", "")
     evidence = Evidence(
         file=path.name,
         sha256=digest.hexdigest(),
         manifest="" if manifest is None else hashlib.sha256(manifest).hexdigest(),
+        signature="" if signed is None else hashlib.sha256(signed).hexdigest(),
         signer=signer,
         signed_by=signed_by,
-        fault=fault,
+        fault=fault or wrong,
     )
-    return Material(module, manifest, evidence)
+    return Material(module, manifest, signed, evidence)
 
 
 def _beside(path: Path, limit: int) -> bytes | None:
@@ -145,17 +157,18 @@ def _beside(path: Path, limit: int) -> bytes | None:
         raise Unusable(f"{path.name} {exc.message}", exc.hint) from None
 
 
-def _signature(path: Path, digest: bytes, keys: tuple[str, ...]) -> tuple[str, str, str]:
-    """Key id, the configured key under which the signature holds, and what is wrong with it; all empty without one."""
-    if not keys:
-        return "", "", ""
+def _signature_beside(path: Path) -> tuple[bytes | None, str]:
+    """The signature's file, and why it cannot be read."""
     try:
-        data = files.read_if_there(path.with_name(path.name + signature.SUFFIX), signature.SIGNATURE_SIZE)
-        if data is None:
-            return "", "", ""
-        signer, value = signature.parse_line(data)
+        return files.read_if_there(path.with_name(path.name + signature.SUFFIX), signature.SIGNATURE_SIZE), ""
     except Unusable as exc:
-        return "", "", exc.message
+        return None, exc.message
+
+
+def _verified(data: bytes, digest: bytes, keys: tuple[str, ...]) -> tuple[str, str, str]:
+    """Key id, the configured key under which the signature holds, and what is wrong with it."""
+    try:
+        signer, value = signature.parse_line(data)
     except ValueError as exc:
         return "", "", str(exc)
     named = [key for key in keys if signature.key_id(key) == signer]

@@ -3,15 +3,11 @@
 A reload builds a whole new one and swaps one reference; a request keeps the one that it began with.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
-from core import __version__
 from core.catalogue import Catalogue, shipped
 from core.errors import Problem
 from core.exchange import Target
@@ -19,6 +15,7 @@ from core.rolegraph import Matcher, Taxonomy
 from core.routing.canary import Canaries
 from core.routing.permission import permitted
 from core.routing.runtime import RuntimeSettings
+from core.routing.snapshot_id import digest_of, parts_of
 from core.schema import ModelCard, Settings
 from core.transformers import Chain
 from core.transformers import chain as chain_of
@@ -39,8 +36,9 @@ class Snapshot:
     rules: RuleSet
     targets: Mapping[Target, ModelCard]
     catalogue: Catalogue
-    #: SHA-256 of the canonical bytes of all that changes decisions, 64 hex digits.
+    #: SHA-256 of the canonical bytes of all that changes decisions, 64 hex digits, and what it is made from.
     digest: str
+    parts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -152,6 +150,7 @@ class Snapshot:
 def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue | None = None) -> Snapshot:
     """A snapshot of these parts. Problems of the parts are kept, none of them stops the snapshot."""
     catalogue = catalogue or shipped()
+    parts = parts_of(settings, taxonomy, rules, catalogue)
     problems = [*taxonomy.problems]
     problems += [Problem(problem.path, 0, problem.message, problem.hint) for problem in rules.problems]
     return Snapshot(
@@ -161,7 +160,8 @@ def build(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Cat
         rules=rules,
         targets=_targets(settings, taxonomy, catalogue),
         catalogue=catalogue,
-        digest=_digest(settings, taxonomy, rules, catalogue),
+        digest=digest_of(parts),
+        parts=parts,
         problems=tuple(problems),
     )
 
@@ -175,7 +175,8 @@ def _targets(settings: Settings, taxonomy: Taxonomy, catalogue: Catalogue) -> di
         named += chain if "," not in key else [key, *chain]
     named += [route.target for concept in taxonomy.concepts for route in concept.routes]
     listed += [target for target in _parsed(named) if target.provider in settings.providers]
-    return {target: _card(catalogue, settings, target) for target in dict.fromkeys(listed)}
+    # Sorted, for rules see them in this order: that of keys in a file must change nothing.
+    return {target: _card(catalogue, settings, target) for target in sorted(set(listed))}
 
 
 def _card(catalogue: Catalogue, settings: Settings, target: Target) -> ModelCard:
@@ -198,15 +199,3 @@ def _view(target: Target, card: ModelCard) -> dict[str, Any]:
     if dollars:
         view["price"] = {kind: round(price * 1_000_000) for kind, price in dollars.items()}
     return view
-
-
-def _digest(settings: Settings, taxonomy: Taxonomy, rules: RuleSet, catalogue: Catalogue) -> str:
-    """Only what changes decisions: not where the proxy listens, not where folders are, not where keys come from."""
-    sections = {"providers": True, "routing": True, "rules": True, "taxonomy": True}
-    sticky = {"sessions": {"sticky", "prompt_cache_s", "follow_priority"}}
-    dump = settings.model_dump(mode="json", include={**sections, **sticky}, exclude={"taxonomy": {"dir"}})
-    for provider in dump["providers"].values():
-        del provider["api_key"], provider["api_keys"]
-    whole: dict[str, Any] = {"code": __version__, "settings": dump, "catalogue": catalogue.digest}
-    whole |= {"taxonomy": taxonomy.identity(), "rules": rules.identity()}
-    return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()
