@@ -4,7 +4,7 @@ The rule was asked and its answer recorded, so nothing is run: rules before it d
 needed only if it does not.
 """
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import msgspec
@@ -12,21 +12,11 @@ import msgspec
 from core.decision_record import Record
 from core.exchange import Decision
 from core.lab.again import NotCaptured, again
+from core.lab.drivers import drive
+from core.routing.canary import sided
 from core.routing.proposal import Ask
 from core.routing.snapshot import Snapshot
 from wasm_host.answer import Outcome
-from wasm_host.rule import Rule
-
-
-def driven(decision: Generator[Ask, list[Outcome], Decision], answer: Callable[[Ask], list[Outcome]]) -> Decision:
-    """The decision; `answer` says what rules answer: one outcome each in order, up to the first that decides."""
-    try:
-        ask = next(decision)
-        while True:
-            ask = decision.send(answer(ask))
-    except StopIteration as end:
-        decided: Decision = end.value
-        return decided
 
 
 def as_recorded(outcomes: Iterable[Outcome]) -> Callable[[Ask], list[Outcome]]:
@@ -53,14 +43,10 @@ def enforced(record: Record, snapshot: Snapshot, rule: str) -> Decision:
     or denied.
     """
     asked = [msgspec.structs.replace(each, shadow=False) if each.rule == rule else each for each in record.asked]
-    return driven(again(record, _enforcing(snapshot, rule), same_patterns=True), as_recorded(asked))
+    return drive(again(record, _enforcing(snapshot, rule), same_patterns=True), as_recorded(asked))
 
 
 def _enforcing(snapshot: Snapshot, name: str) -> Snapshot:
     """The same snapshot, in which this rule decides."""
-    rules = tuple(_deciding(rule) if rule.name == name else rule for rule in snapshot.rules.rules)
+    rules = tuple(sided(rule)[0] if rule.name == name else rule for rule in snapshot.rules.rules)
     return replace(snapshot, rules=msgspec.structs.replace(snapshot.rules, rules=rules))
-
-
-def _deciding(rule: Rule) -> Rule:
-    return msgspec.structs.replace(rule, settings=msgspec.structs.replace(rule.settings, mode="enforce"))

@@ -141,6 +141,7 @@ def _runtime(deciding: Deciding) -> Proposal | None:
         if candidate is not None:
             deciding.note("runtime", "decided", scenario=scenario, target=str(target))
             return Proposal("runtime", scenario, (candidate,))
+        deciding.note("runtime", "refused", scenario=scenario, target=str(target))
     if not deciding.scenarios:
         deciding.note("runtime", "passed", why="no scenario holds")
     return None

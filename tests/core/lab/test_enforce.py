@@ -9,7 +9,8 @@ from facts import ROOT, features, run, settings, snapshot
 from core.decision_record import Record, canonical, record_of
 from core.exchange import Decision, Exchange, Inputs, SessionState
 from core.lab.again import NotCaptured
-from core.lab.enforce import as_recorded, driven, enforced
+from core.lab.drivers import drive
+from core.lab.enforce import as_recorded, enforced
 from core.routing.decide import decide
 from core.routing.snapshot import Snapshot
 from wasm_host.answer import Outcome
@@ -90,7 +91,7 @@ def test_a_rule_that_was_not_asked_changes_nothing(rules: RuleSet) -> None:
 
 def test_an_answer_that_there_is_not_is_not_made_up(rules: RuleSet) -> None:
     with pytest.raises(NotCaptured, match="rule c: it was not asked"):
-        driven(decide(snapshot(rules=rules), features(), SessionState()), as_recorded([said("a"), said("b")]))
+        drive(decide(snapshot(rules=rules), features(), SessionState()), as_recorded([said("a"), said("b")]))
 
 
 def test_a_fault_of_a_rule_that_fails_closed_denies(tmp_path: Path) -> None:
