@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from facts import features, settings, snapshot
@@ -43,14 +43,19 @@ def _coin() -> str:
 
 COIN = _coin()
 CHEAPEST = answering(f'{{"route":"{CHEAP}","reason":"thrift","score":700}}')
+PATIENT: Final = {"timeout_ms": 2_000, "fuel": 1_000_000}
 TEXT: Mapping[str, Any] = {"input": ["request.last_user"], "grant": ["request.last_user"]}
 
 
 def ruled(
     folder: Path, modules: Mapping[str, str], operator: Mapping[str, Mapping[str, Any]] | None = None, **routing: Any
 ) -> Snapshot:
-    """A snapshot with these rules (name -> WAT), asked before anything else."""
-    rules = load(folder, {f"{name}.wat": text for name, text in modules.items()}, operator)
+    """A snapshot with these rules (name -> WAT), asked before anything else. Fuel ends a call, however slow the
+    machine is.
+    """
+    given = {name: (operator or {}).get(name, {}) for name in modules}
+    patient = {name: table | {"limits": PATIENT | table.get("limits", {})} for name, table in given.items()}
+    rules = load(folder, {f"{name}.wat": text for name, text in modules.items()}, patient)
     assert len(rules.rules) == len(modules), rules.problems
     order = {"order": ["custom", "runtime", "pattern", "default"]}
     return snapshot(settings(**(order | routing)), CONCEPTS, rules)

@@ -1,7 +1,7 @@
 """A worker process for one caller who waits: what runs rules beside the proxy, many thousand times.
 
-The same process as behind `pool`, with the same walls. Calls are made one by one; one that takes the process with it is
-a crash, and the next call has a new process.
+The same process as behind `pool`, with the same walls. A call that takes it along is a crash, and the next one has a
+new process.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from wasm_host import board, child
+from wasm_host.asking import ends
 from wasm_host.frames import (
     SAID_MAX,
     Ask,
@@ -57,16 +58,26 @@ class Sandbox:
                 self._modules[rule.sha256] = Load(rule.sha256, code, memory)
 
     def run(self, ask: Ask) -> list[Result]:
-        """The result of an ask's calls, in order, up to the one that ends it. A dead process is that call's crash."""
+        """The results of an ask's calls, in order, up to the one that ends it. Where the process dies, they are made
+        one by one, and each that takes it along is a crash.
+        """
         try:
-            process = self._process = self._process or self._started()
-            process.provide(self._modules, {call.sha256 for call in ask.calls})
-            return process.ask(ask, self._grace_s)
-        except (OSError, EOFError, Nonsense, TooLong, msgspec.MsgspecError) as exc:
+            return self._asked(ask)
+        except _ENDED as exc:
             self.close()
-            if isinstance(exc, TimeoutError):
-                return [Result("timeout", "ran longer than its limit, and was ended with its process")]
-            return [Result("crash", f"took its process with it ({type(exc).__name__})")]
+            if len(ask.calls) == 1:
+                return [_lost(exc)]
+        results = []
+        for call in ask.calls:
+            results += self.run(msgspec.structs.replace(ask, calls=[call]))
+            if ends(call, results[-1]):
+                break
+        return results
+
+    def _asked(self, ask: Ask) -> list[Result]:
+        process = self._process = self._process or self._started()
+        process.provide(self._modules, {call.sha256 for call in ask.calls})
+        return process.ask(ask, self._grace_s)
 
     def _started(self) -> "_Process":
         process = _Process(self._verdict)
@@ -94,6 +105,16 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+#: What the end of a process looks like, or of its mind.
+_ENDED: Final = (OSError, EOFError, Nonsense, TooLong, msgspec.MsgspecError)
+
+
+def _lost(exc: Exception) -> Result:
+    if isinstance(exc, TimeoutError):
+        return Result("timeout", "ran longer than its limit, and was ended with its process")
+    return Result("crash", f"took its process with it ({type(exc).__name__})")
 
 
 class _Process:

@@ -6,6 +6,7 @@ words that were not captured.
 """
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from itertools import takewhile
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -74,7 +75,8 @@ def captured(record: Record, own: Snapshot | None) -> frozenset[str]:
 
 def missing(rule: Rule, there: Collection[str]) -> list[str]:
     """The texts and headers that the rule reads and that are not there."""
-    return sorted(want for want in rule.plan.wants() if _is_text(want) and want not in there)
+    read = [*(f"request.{key}" for key in rule.plan.texts), *(f"headers[{name}]" for name in rule.plan.headers)]
+    return sorted(want for want in read if want not in there)
 
 
 def _is_text(want: str) -> bool:
@@ -127,46 +129,58 @@ class Answers:
 
     def __call__(self, ask: Ask) -> list[Outcome]:
         """Outcomes for the rules in their order, up to the first that decides. NotCaptured, CannotRun."""
-        outcomes = []
-        for rule in ask.rules:
-            outcomes.append(self._outcome(rule, ask))
-            self.given.append(outcomes[-1])
-            if outcomes[-1].decides:
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(ask.rules):
+            more = self._next(ask.rules[len(outcomes) :], ask)
+            outcomes += more
+            self.given += more
+            if more[-1].decides:
                 break
         return outcomes
 
-    def _outcome(self, rule: Rule, ask: Ask) -> Outcome:
+    def _next(self, rules: Sequence[Rule], ask: Ask) -> list[Outcome]:
+        """Of the first rule, or of as many as can be run together."""
+        known = self._known(rules[0], ask)
+        if known is not None:
+            return [known]
+        together = [rules[0], *takewhile(self._runs, rules[1:])]
+        prepared, unasked = asking.prepare(together, ask.view)
+        if unasked is not None and not prepared.rules:
+            return [_sound(unasked)]
+        calls = [replace(call, timeout_ms=PATIENT_MS) for call in prepared.ask.calls]
+        results = self._calls.run(replace(prepared.ask, calls=calls))
+        return list(map(_sound, asking.outcomes(prepared, results, ask.targets)))
+
+    def _then(self, rule: Rule) -> Outcome | None:
         then = self._recorded.get(rule.name)
-        if then is not None and then.module != rule.sha256:
-            then = None
+        return then if then is not None and then.module == rule.sha256 else None
+
+    def _runs(self, rule: Rule) -> bool:
+        """Whether it is clear without a look at the request that the rule must be run."""
+        then = self._then(rule)
+        clear = then is None or (self._rerun and then.code not in (*MACHINE, "skipped"))
+        return clear and not missing(rule, self.there)
+
+    def _known(self, rule: Rule, ask: Ask) -> Outcome | None:
+        """What need not be run, or cannot be."""
+        then = self._then(rule)
         if then is not None and then.code in MACHINE:
             return self._take(then, BY_MACHINE)
         if lacks := missing(rule, self.there):
             if then is None:
                 raise NotCaptured(f"rule {rule.name}, which reads {', '.join(lacks)}")
             return self._take(then, BY_WORDS)
+        if then is None or (self._rerun and then.code != "skipped"):
+            return None
         prepared, unasked = asking.prepare([rule], ask.view)
-        if (
-            then is not None
-            and then.code == "skipped"
-            and (unasked is None or then.message not in ("", unasked.message))
-        ):
-            return self._take(then, BY_MACHINE)
-        if unasked is not None:
-            return _sound(unasked)
-        if then is not None and not self._rerun and then.seen == asking.digest(prepared.ask.requests[0]):
-            return then
-        return self._run(prepared, ask)
+        if then.code == "skipped":
+            large = unasked is not None and then.message in ("", unasked.message)
+            return unasked if large else self._take(then, BY_MACHINE)
+        return then if not unasked and then.seen == asking.digest(prepared.ask.requests[0]) else None
 
     def _take(self, outcome: Outcome, why: str) -> Outcome:
         self.taken.append(Taken(outcome.rule, why))
         return outcome
-
-    def _run(self, prepared: asking.Prepared, ask: Ask) -> Outcome:
-        calls = [replace(call, timeout_ms=PATIENT_MS) for call in prepared.ask.calls]
-        results = self._calls.run(replace(prepared.ask, calls=calls))
-        [outcome] = asking.outcomes(prepared, results, ask.targets)
-        return _sound(outcome)
 
 
 def _sound(outcome: Outcome) -> Outcome:

@@ -10,7 +10,7 @@ import pytest
 from test_execute import ask_of, executor_of
 from wasm_modules import ROUTE, answering, load, running
 
-from wasm_host.frames import Result
+from wasm_host.frames import Ask, Result
 from wasm_host.rule import RuleSet
 from wasm_host.sandbox import Sandbox
 
@@ -74,6 +74,26 @@ def test_a_process_that_dies_is_that_call_s_crash_and_the_next_has_a_new_one(rul
         assert sandbox.run(ask_of(rules, "route"))[0].answer == ROUTE.encode()
         assert sandbox.pid not in (before, None)
     assert sandbox.pid is None
+
+
+def test_of_several_calls_only_the_one_that_takes_the_process_along_is_a_crash(
+    rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No module of ours can do that: here the parent kills before it asks, whenever that call is among them."""
+    trap = next(rule.sha256 for rule in rules.rules if rule.name == "trap")
+    with Sandbox() as sandbox:
+        sandbox.load(rules.rules)
+        asked = sandbox._asked
+
+        def killing(ask: Ask) -> list[Result]:
+            if trap in {call.sha256 for call in ask.calls} and sandbox.pid is not None:
+                os.kill(sandbox.pid, signal.SIGKILL)
+            return asked(ask)
+
+        monkeypatch.setattr(sandbox, "_asked", killing)
+        sandbox.run(ask_of(rules, "abstain"))
+        results = sandbox.run(ask_of(rules, "abstain trap route abstain"))
+    assert [(result.fault, result.answer) for result in results] == [("", b""), ("crash", b""), ("", ROUTE.encode())]
 
 
 def test_what_does_not_end_is_ended_with_its_process(rules: RuleSet) -> None:
