@@ -54,7 +54,7 @@ def ruled(
     machine is.
     """
     given = {name: (operator or {}).get(name, {}) for name in modules}
-    patient = {name: table | {"limits": PATIENT | table.get("limits", {})} for name, table in given.items()}
+    patient = {name: {**table, "limits": PATIENT | table.get("limits", {})} for name, table in given.items()}
     rules = load(folder, {f"{name}.wat": text for name, text in modules.items()}, patient)
     assert len(rules.rules) == len(modules), rules.problems
     order = {"order": ["custom", "runtime", "pattern", "default"]}
