@@ -1,43 +1,34 @@
 """What staying with a warm prompt cache is worth: target switches, cache hits and cost of whole sessions.
 
-First one session of a coding agent (`agent_session`), decided from its bytes on by the pipeline with the bundled
+First one session of a coding agent (`agent_session`), decided from its bytes on with the bundled
 taxonomy, with and without stickiness, and with the bundled rule `plan_mode`. Then random sessions (`random_sessions`),
 also searched for those where staying costs more than following.
 """
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from bench import agent_session, random_sessions
 from bench.agent_session import TURNS, is_turn
 from bench.decisions import ROOT
 from bench.row import Row
-from core import presets, session
-from core.call import Call
-from core.exchange import Exchange, Spent, Target
-from core.lab.prompt_caches import PromptCaches, counted
+from core import presets
+from core.exchange import Spent, Target
+from core.lab.playing import Player
 from core.lab.traffic import Sent
 from core.messages import Usage
-from core.pipeline import Pipeline
 from core.prices import cost
 from core.rolegraph import load_taxonomy
-from core.routing.driver import HostDriver
 from core.routing.snapshot import Snapshot, build
-from core.state.memory import MemorySessions
-from core.tokens import TokenCounter
-from core.upstream import Upstream
-from wasm_host.host import Host, Observer
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
+from wasm_host.sandbox import Sandbox
 
 #: Images and long prompts go elsewhere, so that what they do to a session is seen; all else is the embedded default.
 ROUTES = {"runtime": {"image": "gemini,gemini-2.5-pro", "long_context": "gemini,gemini-2.5-flash"}}
@@ -96,8 +87,7 @@ def plan_mode(folder: Path) -> RuleSet:
     rules = load_rules(plugins, RULE, cache=cache)
     if len(rules.rules) != 1:
         raise RuntimeError(f"plan_mode does not load: {rules.problems}")
-    trusted = [msgspec.structs.replace(rule, trust="locked") for rule in rules.rules]
-    return msgspec.structs.replace(rules, rules=tuple(trusted))
+    return rules
 
 
 def snapshot(rules: RuleSet, *, sticky: bool) -> Snapshot:
@@ -108,41 +98,22 @@ def snapshot(rules: RuleSet, *, sticky: bool) -> Snapshot:
 
 def play(asked: list[Sent], shot: Snapshot) -> Played:
     """The session, decided request by request by what the caches said of the ones before."""
-    return asyncio.run(_play(asked, shot))
-
-
-async def _play(asked: list[Sent], shot: Snapshot) -> Played:
-    host = Host(Observer(), workers=1)
-    host.use(shot.rules.rules, isolation="inline")
-    sessions, caches, seen = MemorySessions(), PromptCaches(), set[str]()
-    pipeline = Pipeline(upstream=Upstream(), counter=TokenCounter(), sessions=sessions, driver=HostDriver(host))
-    targets, reasons, bill, main, again = list[Target](), list[str](), list[Spent](), Usage(), 0
-    for ask in asked:
-        call = _call(ask, shot)
-        decision = await pipeline.explain(call, ask.body)
-        target = decision.target
-        if target is None:
-            raise RuntimeError(f"nobody may answer: {decision.refusal}")
-        price = shot.card(target).price
-        estimated = caches.ask(target, price, ask.prompt, ask.output, ask.at_ms)
-        usage = counted(estimated, call.features.counted)
-        before = _part(ask, seen, call.features.counted)
-        state = session.after(call.session, call.features, decision, target, usage, price)
-        if state is not None:
-            sessions.write("", session.key_of(call.features), state)
-        bill.append(Spent(target, usage))
-        if is_turn(ask):
-            targets.append(target)
-            reasons.append(decision.reason)
-            main, again = main.plus(usage), again + before - usage.cache_read
-    await host.close()
+    targets, reasons, bill, main, again, seen = list[Target](), list[str](), list[Spent](), Usage(), 0, set[str]()
+    with Sandbox() as sandbox:
+        sandbox.load(shot.rules.rules)
+        player = Player(shot, sandbox)
+        for ask in asked:
+            exchange = player.play(ask)
+            decision, inputs = exchange.decision, exchange.inputs
+            if decision is None or inputs is None or decision.target is None:
+                raise RuntimeError(f"nobody may answer: {decision}")
+            before = _part(ask, seen, inputs.features.counted)
+            bill += exchange.bill()
+            if is_turn(ask):
+                targets.append(decision.target)
+                reasons.append(decision.reason)
+                main, again = main.plus(exchange.usage), again + before - exchange.usage.cache_read
     return Played(tuple(targets), tuple(reasons), main, again, cost(bill, shot.card).micros)
-
-
-def _call(ask: Sent, shot: Snapshot) -> Call:
-    exchange = Exchange("req_" + "0" * 32, "bench", "anthropic")
-    more: dict[str, Any] = {"keys": {}, "query": "", "now_ms": ask.at_ms, "tz_offset_min": 0}
-    return Call(exchange=exchange, snapshot=shot, headers=ask.headers, **more)
 
 
 def _part(ask: Sent, seen: set[str], tokens: int) -> int:
