@@ -25,6 +25,7 @@ from core.cli_common import (
     read_file,
     refuse,
 )
+from core.cli_records import records_app
 from core.cli_rules_app import rules_app
 from core.cli_rules_dev import rules_dev
 from core.cli_trust import trust_app
@@ -39,6 +40,7 @@ config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 rules_app.command("dev")(rules_dev)
 rules_app.add_typer(trust_app)
 app.add_typer(rules_app, name="rules")
+app.add_typer(records_app, name="records")
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")
 

@@ -39,6 +39,7 @@ SHOWN_ELSEWHERE = {
     "core/asking.py": "tests/core/test_pipeline.py",
     "core/call.py": "tests/e2e/test_routing.py",
     "core/client_body.py": "tests/e2e/test_bad_input.py",
+    "core/cli_chosen.py": "tests/core/test_cli_records.py",
     "core/cli_common.py": "tests/core/test_cli.py",
     "core/cli_explain.py": "tests/core/test_cli.py",
     "core/cli_transformers.py": "tests/core/transformers/test_chain.py",

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple, NoReturn
 
 from core.decision_record import Record
 from core.state import ledger_body
-from core.state.ledger_file import File, Missing, Row, files
+from core.state.ledger_file import File, Missing, Row, Witness, files
 from core.state.ledger_writer import Entry, Keep, Ledger, entry_of
 from core.state.sqlite import Unusable
 
-__all__ = ["Entry", "Keep", "Kept", "Ledger", "entries", "entry_of", "find", "read"]
+__all__ = ["Entry", "Keep", "Kept", "Ledger", "entries", "entry_of", "find", "heads", "locate", "read"]
 
 #: The last moment there is.
 FOR_EVER: Final = 2**62
@@ -111,19 +111,48 @@ def _times(
 
 
 def find(folder: Path, request_id: str) -> Record | None:
-    """The record of a request; None if there is none. Unusable if a file cannot be read."""
+    """The record of a request; None if there is none. Unusable if it, or a file that may hold it, cannot be read."""
+    kept = locate(folder, request_id)
+    if kept is None:
+        return None
+    try:
+        return kept.record
+    except ledger_body.Damaged as exc:
+        raise _damaged(kept.file, kept.row, exc) from None
+
+
+def locate(folder: Path, request_id: str) -> Kept | None:
+    """As `find`, with where it lies."""
+    unread: Unusable | None = None
     for path in reversed(files(folder)):
         try:
             with File(path) as file:
                 rows = file.find(request_id)
         except Missing:
             continue
+        except Unusable as exc:
+            unread = exc
+            continue
         for row in rows:
             try:
-                return ledger_body.decode(ledger_body.unpack(row.body))
+                return Kept(path.stem, row, ledger_body.unpack(row.body))
             except ledger_body.Damaged as exc:
                 raise _damaged(path.stem, row, exc) from None
+    if unread is not None:
+        raise unread
     return None
+
+
+def heads(folder: Path) -> list[Witness]:
+    """How far each file goes now; Unusable if one cannot be read."""
+    found = []
+    for path in files(folder):
+        try:
+            with File(path) as file:
+                found.append(file.witness())
+        except Missing:
+            continue
+    return found
 
 
 def _damaged(stem: str, row: Row, exc: ledger_body.Damaged) -> Unusable:

@@ -151,6 +151,7 @@ class File:
         if connection is None:
             raise Missing(f"{path} holds nothing")
         self._connection = connection
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +166,11 @@ class File:
             raise sqlite.Unusable(f"{self.path}: it has {len(found)} headers, not one")
         return bytes(found[0][0])
 
+    def damage(self) -> str:
+        """What SQLite finds wrong with the database, its indexes included; empty if nothing."""
+        [(found,)] = self._rows("PRAGMA integrity_check(1)")
+        return "" if found == "ok" else found.splitlines()[-1][:200]
+
     def witness(self) -> Witness:
         """How far it goes now."""
         found = self._rows("SELECT number, hash FROM records ORDER BY number DESC LIMIT 1")
@@ -174,17 +180,29 @@ class File:
     def times(self) -> tuple[int, int] | None:
         """When its first and its last request began; None if there is none."""
         [(first, last)] = self._rows("SELECT min(time), max(time) FROM records")
-        return None if first is None else (first, last)
+        return (first, last) if isinstance(first, int) and isinstance(last, int) else None
 
     def find(self, request_id: str) -> list[Row]:
         """Records of a request."""
-        return [Row._make(row) for row in self._rows(f"{_SELECT} WHERE request_id = ? ORDER BY number", (request_id,))]
+        return self._records(f"{_SELECT} WHERE request_id = ? ORDER BY number", (request_id,))
 
     def behind(self, number: int) -> Iterator[Row]:
         """Records by number, from the one behind that."""
-        while page := self._rows(f"{_SELECT} WHERE number > ? ORDER BY number LIMIT {PAGE}", (number,)):
-            yield from map(Row._make, page)
-            number = page[-1][0]
+        while page := self._records(f"{_SELECT} WHERE number > ? ORDER BY number LIMIT {PAGE}", (number,)):
+            yield from page
+            number = page[-1].number
+
+    def around(self, number: int, reach: int) -> list[Row]:
+        """Records that stand so near to that number."""
+        query = f"{_SELECT} WHERE number BETWEEN ? AND ? ORDER BY number"
+        return self._records(query, (number - reach, number + reach))
+
+    def hash_at(self, number: int) -> bytes | None:
+        """The hash of a record, or for 0 the header's; None if there is no such record."""
+        if number == 0:
+            return ledger_body.genesis(self.header())
+        found = self._rows("SELECT hash FROM records WHERE number = ?", (number,))
+        return bytes(found[0][0]) if found else None
 
     def between(self, since_ms: int, until_ms: int, *, newest_first: bool = False) -> Iterator[Row]:
         """Records of requests that began then, by time and number."""
@@ -195,15 +213,26 @@ class File:
             f" ORDER BY time {order}, number {order} LIMIT {PAGE}"
         )
         limit = since_ms if newest_first else until_ms
-        while page := self._rows(query, (*begun, limit)):
-            yield from map(Row._make, page)
-            begun = page[-1][1], page[-1][0]
+        while page := self._records(query, (*begun, limit)):
+            yield from page
+            begun = page[-1].time, page[-1].number
+
+    def _records(self, query: str, values: Sequence[object]) -> list[Row]:
+        """A damaged database gives anything."""
+        rows = [Row._make(row) for row in self._rows(query, values)]
+        if not all(map(_sound, rows)):
+            raise sqlite.Unusable(f"{self.path}: database disk image is malformed")
+        return rows
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as exc:
             raise _unusable(self.path, exc) from None
+
+
+def _sound(row: Row) -> bool:
+    return all(isinstance(value, kind) for value, kind in zip(row, (int, int, str, bytes, bytes), strict=True))
 
 
 class Missing(sqlite.Unusable):
@@ -214,9 +243,9 @@ def _unusable(path: Path, exc: Exception) -> sqlite.Unusable:
     return sqlite.Unusable(f"{path}: {sqlite.words(exc)}")
 
 
-def create(path: Path, header: Header) -> sqlite3.Connection:
+def create(path: Path, header: bytes) -> sqlite3.Connection:
     """A new file, open for writing: with its header, or nothing at all. Unusable."""
-    written = f"INSERT INTO header VALUES (x'{encode_header(header).hex()}')"  # noqa: S608 - digits
+    written = f"INSERT INTO header VALUES (x'{header.hex()}')"  # noqa: S608 - digits
     return sqlite.writable(path, (f"{MIGRATIONS[0]};{written}",))
 
 

@@ -170,10 +170,11 @@ class Ledger:
             removed=tuple(filter(None, map(_witness, expired))),
         )
         file = self.path / f"{name.stem}.db"
-        connection = create(file, header)
+        begun = encode_header(header)
+        connection = create(file, begun)
         self._connection, self._file, self._inode = connection, file, sqlite.inode(file)
         self._part, self._began_ms = name.part, now
-        self._count, self._head = 0, ledger_body.genesis(encode_header(header))
+        self._count, self._head = 0, ledger_body.genesis(begun)
         for path in expired:
             delete(path)
         return connection

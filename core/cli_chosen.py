@@ -1,0 +1,102 @@
+"""Which recorded decisions a command means: options, filters, and where the records come from."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+
+import typer
+
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, load_config
+
+if TYPE_CHECKING:
+    from core.decision_record import Record
+    from core.state.sqlite import Unusable
+
+Since = Annotated[str, typer.Option(help="Requests that began then or later: 2026-11-23, 2026-11-23T14:00, 24h.")]
+Until = Annotated[str, typer.Option(help="Requests that began before; a day is meant whole.")]
+Session = Annotated[str, typer.Option(help="Of this session.")]
+Reason = Annotated[str, typer.Option(help="Decided for this reason, or for those that begin so: concept:")]
+To = Annotated[str, typer.Option("--target", help="Decided for this target.")]
+Rule = Annotated[str, typer.Option(help="That this rule was asked about.")]
+
+
+class Wanted(NamedTuple):
+    """Which records are meant."""
+
+    since: str = ""
+    until: str = ""
+    session: str = ""
+    reason: str = ""
+    target: str = ""
+    rule: str = ""
+
+    def span(self) -> tuple[int, int]:
+        """From when until when, Unix time in ms; exit 2 if one is none."""
+        from core.moments import moment_ms
+        from core.state.ledger import FOR_EVER
+
+        now = time.time_ns() // 1_000_000
+        try:
+            since = moment_ms(self.since, now) if self.since else 0
+            return since, moment_ms(self.until, now, end=True) if self.until else FOR_EVER
+        except ValueError as exc:
+            refuse_with(str(exc), EXIT_USAGE)
+
+    def chosen(self) -> "Callable[[Record], bool] | None":
+        """Which of them; None if all are meant."""
+        return self._fits if any(self[2:]) else None
+
+    def _fits(self, record: "Record") -> bool:
+        features, decision = record.inputs.features, record.decision
+        return (
+            (not self.session or features.session_id == self.session)
+            and decision.reason.startswith(self.reason)
+            and (not self.target or str(decision.target) == self.target)
+            and (not self.rule or any(outcome.rule == self.rule for outcome in record.asked))
+        )
+
+
+def folder(config: Path | None) -> Path:
+    """Where decisions are recorded; exit 1 if they are not."""
+    from core import settings
+    from core.recording import decisions_of
+
+    found = decisions_of(load_config(config).settings.records, settings.state_dir(settings.environ()))
+    if found is None:
+        refuse_with('decisions are not recorded: records.decisions = false, or records.store = "none"', EXIT_FAILURE)
+    return found
+
+
+def records(
+    config: Path | None, wanted: Wanted, file: Path | None, broken: "Callable[[Unusable], object]"
+) -> "Iterator[Record]":
+    """The records that are meant, in their order: of the ledger, or of an export (`-`: standard input). What cannot be
+    read of the ledger is given to `broken`; exit 1 if the file is no export.
+    """
+    since_ms, until_ms = wanted.span()
+    if file is None:
+        from core.state.ledger import read
+
+        found = read(folder(config), since_ms=since_ms, until_ms=until_ms, broken=broken)
+        yield from filter(wanted.chosen(), found)
+        return
+    from core.state.ledger_export import read_lines
+
+    try:
+        with file.open("rb") if str(file) != "-" else nullcontext(sys.stdin.buffer) as source:
+            for record in filter(wanted.chosen(), read_lines(source)):
+                if since_ms <= record.at_ms < until_ms:
+                    yield record
+    except OSError as exc:
+        refuse_with(f"{file}: {exc.strerror}", EXIT_FAILURE)
+    except ValueError as exc:
+        refuse_with(f"{file}: {exc}", EXIT_FAILURE)
+
+
+def refuse_with(why: str, code: int) -> NoReturn:
+    """Say it, and exit."""
+    print(f"error: {why}", file=sys.stderr)
+    raise typer.Exit(code)
