@@ -1,6 +1,7 @@
 """Records of decisions whose rules really ran, and rules to make them with, for the tests of the lab."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,9 +9,13 @@ import msgspec
 from facts import features, settings, snapshot
 from wasm_modules import answering, load, quoted, running
 
+from core import settings as program
+from core import snapshots
 from core.decision_record import Record, record_of
 from core.exchange import Exchange, Features, Inputs, SessionState, TargetState
+from core.generation import load_generation
 from core.lab.drivers import drive
+from core.lab.replaying import Means
 from core.routing.decide import decide
 from core.routing.snapshot import Snapshot
 from wasm_host.inline import InlineRunner
@@ -64,6 +69,7 @@ def ruled(
 def live(
     shot: Snapshot,
     *,
+    request_id: str = "req_1",
     capture: bool = False,
     session: SessionState | None = None,
     states: Mapping[str, TargetState] | None = None,
@@ -73,7 +79,7 @@ def live(
     """The record of a decision as the proxy would make it, as it comes back from where it was kept."""
     seen: Features = features(**facts)
     inputs = Inputs(seen, session or SessionState(), states or {}, factors or {})
-    exchange = Exchange("req_1", "/v1/messages", "anthropic", snapshot=shot.digest, inputs=inputs)
+    exchange = Exchange(request_id, "/v1/messages", "anthropic", snapshot=shot.digest, inputs=inputs)
     deciding = decide(shot, seen, inputs.session, inputs.states, inputs.factors)
     runner = InlineRunner()
     exchange.decision = drive(deciding, lambda ask: runner.run(ask.rules, ask.view, ask.targets))
@@ -83,3 +89,38 @@ def live(
 def kept(record: Record | None) -> Record:
     """A record as it is read back."""
     return msgspec.json.decode(msgspec.json.encode(record), type=Record)
+
+
+CONFIG: Final = """\
+[providers.here]
+dialect = "loopback"
+models = { a = {}, b = {} }
+[routing]
+order = ["custom", "runtime", "pattern", "default"]
+default = "here,a"
+[rules.reads]
+input = ["request.last_user"]
+grant = ["request.last_user"]
+limits = { timeout_ms = 2000 }
+[plugins]
+dir = "plugins"
+[taxonomy]
+dir = "taxonomy"
+"""
+
+
+def saved(folder: Path, home: Path) -> tuple[Snapshot, Means]:
+    """A configuration in `folder` with a rule that reads words, read and saved as a proxy with this HOME does."""
+    for name in ("plugins", "taxonomy"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "config.toml").write_text(CONFIG)
+    (folder / "plugins" / "reads.wat").write_text(READS)
+    (folder / "taxonomy" / "kind.md").write_text("# Kind\nroute:: here, b\nsynonyms:: on the cheap\n")
+    env = {"HOME": str(home), "TERRAPHIM_DISCOVERY": "off"}
+    means = Means(program.state_dir(env) / snapshots.NAME, program.cache_dir(env))
+    store = snapshots.SnapshotStore(means.snapshots, means.cache)
+    loaded = program.load(folder / "config.toml", env)
+    generation = load_generation(loaded, means.cache, keep=partial(store.keep, loaded))
+    assert not generation.snapshot.problems
+    store.save(generation, served=True)
+    return generation.snapshot, means

@@ -77,7 +77,7 @@ def replay(record: Record, own: Snapshot, calls: Calls, *, by: Snapshot | None =
             return replace(cannot(record, str(exc)), verdict=DIFFERS, differences=said)
         return cannot(record, f"{_LACK if isinstance(exc, NotCaptured) else ''}{exc}")
     except (KeyError, ValueError, TypeError) as exc:
-        return cannot(record, f"the record is damaged: {type(exc).__name__}: {exc}")
+        return cannot(record, f"the record is damaged: {type(exc).__name__}")
     taken = [(f"rule {each.rule}", each.why) for each in answers.taken]
     if decision.matches is not None and "request.last_user" not in there:
         taken.append(("the pattern phase", BY_WORDS))
