@@ -27,6 +27,7 @@ from core.open_connections import Connections
 from core.pipeline import Pipeline
 from core.redaction import Redactor
 from core.refusals import Tally
+from core.rolling import Rolling
 from core.routing import explicit, permission
 from core.routing.driver import HostDriver
 from core.rule_events import RuleEvents
@@ -62,6 +63,8 @@ class Proxy:
         self._standing = Standing(TargetEvents(self.metrics, log.log))
         self.keeping = Keeping(state_dir(env), log.log, self.metrics, self._standing)
         self.metrics.watch_cache(self.keeping.answers)
+        self.rolling = Rolling(self.metrics, log.log, self._reload_soon)
+        self._reloads: set[asyncio.Task[bool]] = set()
         self._saving = SnapshotSaving(SnapshotStore(state_dir(env) / snapshots.NAME, cache_dir(env)), log.log)
         self.generations = Generations(
             load,
@@ -81,6 +84,7 @@ class Proxy:
             calibration=self._ratios.calibration,
             answers=self.keeping.answers,
         )
+        pipeline.on_decided = self.rolling.decided
         self.drain = Drain(time.monotonic)
         web = _web(self)
         self.asgi = DataPlane(
@@ -97,6 +101,11 @@ class Proxy:
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
 
+    def _reload_soon(self) -> None:
+        task = asyncio.create_task(self.generations.reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
         self._host.read(generation.snapshot.rules.rules)
@@ -105,6 +114,7 @@ class Proxy:
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
         self.keeping.use(generation)
+        self.rolling.use(generation)
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
         if self.connections.cap < server.max_connections:
@@ -119,21 +129,14 @@ class Proxy:
     async def lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:
         """Watch files and SIGHUP while serving; close connections at the end."""
         stop = asyncio.Event()
-        reloads: set[asyncio.Task[bool]] = set()
         self._host.start()
         self._housekeeping.start()
         await self.keeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
         loop = asyncio.get_running_loop()
         self.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))  # metrics are read in a thread
-
-        def hang_up() -> None:
-            task = asyncio.create_task(self.generations.reload())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
         with suppress(NotImplementedError, ValueError, RuntimeError):  # only the main thread may handle signals
-            loop.add_signal_handler(signal.SIGHUP, hang_up)
+            loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         try:
             yield
         finally:
@@ -164,7 +167,7 @@ def _web(proxy: Proxy) -> FastAPI:
 
     @web.get("/health", response_model=None)
     @web.get("/health/ready", response_model=None)
-    def ready() -> JSONResponse:
+    def ready(request: Request) -> JSONResponse:
         generation = current.current
         stopping = proxy.drain.stopping
         state = {
@@ -175,6 +178,8 @@ def _web(proxy: Proxy) -> FastAPI:
             **proxy.keeping.health(),
             "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
         }
+        if _is_here(request) and (rollouts := proxy.rolling.shown()):
+            state["rollouts"] = rollouts
         return JSONResponse(state, 503 if stopping else 200)
 
     @web.get("/health/live", response_model=None)
@@ -183,8 +188,7 @@ def _web(proxy: Proxy) -> FastAPI:
 
     @web.get("/metrics")
     def metrics(request: Request) -> Response:
-        client = request.client.host if request.client else ""
-        if client not in {"127.0.0.1", "::1"}:
+        if not _is_here(request):
             _key_of(request, current.current)
         return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
 
@@ -238,6 +242,11 @@ def _errors(web: FastAPI, current: Generations) -> None:
     def proxy_error(request: Request, exc: ProxyError) -> Response:
         status, kind, message = public_error(exc)
         return _error(request, status, kind, known().text(message), headers=exc.headers)
+
+
+def _is_here(request: Request) -> bool:
+    """Whether this machine asks."""
+    return request.client is not None and request.client.host in {"127.0.0.1", "::1"}
 
 
 def _key_of(request: Request, generation: Generation) -> ServerKey | None:

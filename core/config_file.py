@@ -13,6 +13,7 @@ from core.errors import ConfigError, Problem
 from core.exchange import Target
 from core.presets import complete, merge
 from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
+from core.schema_rollout import RolloutSettings, of_rule
 from core.toml_lines import Path as Path_
 from core.toml_lines import key_lines, line_of
 
@@ -125,10 +126,35 @@ def _cross_checks(settings: Settings) -> list[Finding]:
     if settings.plugins.require_signature and not settings.plugins.public_keys:
         what, hint = "no signature can be good without plugins.public_keys", "list the keys that you trust there"
         findings.append((("plugins", "require_signature"), what, hint))
+    findings += _rollout_mistakes(settings)
     if not settings.redis.url:
         message, hint = "needs redis.url", 'write [redis] url = "redis://127.0.0.1:6379"'
         findings += [((name, "store"), message, hint) for name in settings.kept_in("redis")]
     return findings
+
+
+def _rollout_mistakes(settings: Settings) -> list[Finding]:
+    """What is wrong with the rules' own `rollout` tables, which are free mappings as far as `Settings` goes."""
+    findings: list[Finding] = []
+    for name, table in settings.rules.items():
+        flat = [table, *(inner for key in ("rule", "policy") if isinstance(inner := table.get(key), dict))]
+        for own in (place["rollout"] for place in flat if "rollout" in place):
+            where = ("rules", name, "rollout")
+            if not isinstance(own, dict):
+                findings.append((where, "is not a table", ""))
+                continue
+            try:
+                of_rule(settings.plugins.rollout, own)
+            except ValidationError as exc:
+                findings += [_rollout_mistake(where, error) for error in exc.errors()]
+    return findings
+
+
+def _rollout_mistake(where: tuple[str, ...], error: Any) -> Finding:
+    loc = (*where, *error["loc"])
+    if error["type"] != "extra_forbidden":
+        return loc, error["msg"], ""
+    return loc, "unknown key", _closest(str(loc[-1]), RolloutSettings.model_fields).replace("configured", "known")
 
 
 def _closest(name: str, known: Mapping[str, object]) -> str:

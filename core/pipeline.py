@@ -5,7 +5,7 @@ The edge (`app`) has done host, key, size and content type; it sends what this r
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
@@ -17,12 +17,13 @@ from core.calibration import Calibration, corrected, factor_of
 from core.call import Answer, Call
 from core.course import Course, Means, Step
 from core.errors import BadRequest, Denied, Forbidden, NotFound, ProxyError, UpstreamFailed
-from core.exchange import CANCELLED, Attempt, Decision, Inputs, Target, TargetState
+from core.exchange import CANCELLED, Attempt, Decision, Exchange, Inputs, Target, TargetState
 from core.guarding import TargetFull
 from core.messages import Request, Usage
 from core.pictures import Pictures
 from core.routing.decide import decide
 from core.routing.driver import Driver
+from core.routing.snapshot import Snapshot
 from core.standing import Permit
 from core.state.sessions import Sessions
 from core.tokens import TokenCounter
@@ -55,10 +56,13 @@ class Pipeline:
         self._calibration = calibration or Calibration()
         self._asking = Asking(upstream, self._means.standing, pictures or Pictures(partial(fetch, upstream)))
         self._answers = answers or CachedAnswers()
+        #: Told of each request that is to be answered, as soon as it is decided by whom.
+        self.on_decided: Callable[[Exchange, Snapshot], None] = lambda *_: None
 
     async def answer(self, call: Call, body: bytes) -> Answer:
         """The whole way; raises ProxyError for what the client must be told."""
         decision = await self.explain(call, body)
+        self.on_decided(call.exchange, call.snapshot)
         if decision.refusal is not None:
             raise _refusal(decision)
         place = self._answers.place(call, body)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from core.exchange import Target
+from core.schema_rollout import RolloutSettings
 from core.schema_state import (
     Budget,
     CacheSettings,
@@ -305,6 +306,14 @@ class PluginSettings(Section):
     require_lock: bool = False
     require_signature: bool = False
     public_keys: tuple[str, ...] = ()
+    rollout: RolloutSettings = RolloutSettings()
+
+    @field_validator("rollout")
+    @classmethod
+    def _promotes_nobody_unnamed(cls, value: RolloutSettings) -> RolloutSettings:
+        if value.auto == "promote":  # it would promote whatever somebody tries in shadow
+            raise ValueError('auto = "promote" is said for one rule: [rules.NAME.rollout]')
+        return value
 
 
 class TaxonomySettings(Section):

@@ -1,6 +1,6 @@
 """Every name that leaves the proxy as a header, a metric or a log field, once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -112,6 +112,7 @@ class Metrics:
             registry=self.registry,
         )
         self._of_records()
+        self._of_rollouts()
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self._of_cache()
         self._of_redis()
@@ -183,6 +184,38 @@ class Metrics:
     def decision_recorded(self, outcome: str, count: int) -> None:
         """So many decision records were written or lost."""
         self.decision_records.labels(outcome).inc(count)
+
+    def _of_rollouts(self) -> None:
+        self.rule_share = Gauge(
+            "terraphim_rule_share",
+            "Per cent of the sessions that a rule decides for.",
+            ["rule"],
+            registry=self.registry,
+        )
+        self.rollout_calls = Counter(
+            "terraphim_rollout_calls", "Calls of rules that are rolled out.", ["rule", "kind"], registry=self.registry
+        )
+        self.rollout_moves = Counter(
+            "terraphim_rollout_moves",
+            "Promotions and roll-backs.",
+            ["rule", "action", "automatic"],
+            registry=self.registry,
+        )
+
+    def staged(self, reach: Mapping[str, float]) -> None:
+        """How far each rule reaches now."""
+        self.rule_share.clear()
+        for rule, share in reach.items():
+            self.rule_share.labels(rule).set(share)
+
+    def rolled(self, rule: str, kinds: Sequence[str]) -> None:
+        """A call of a rule that is watched."""
+        for kind in kinds:
+            self.rollout_calls.labels(rule, kind).inc()
+
+    def moved(self, rule: str, action: str, *, automatic: bool) -> None:
+        """A rule was promoted or rolled back."""
+        self.rollout_moves.labels(rule, action, "yes" if automatic else "no").inc()
 
     def _of_clients(self) -> None:
         self.refused = Counter(

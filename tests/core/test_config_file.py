@@ -5,6 +5,7 @@ import pytest
 from core.config_file import environment_overrides, parse
 from core.errors import ConfigError
 from core.schema import UpstreamSettings
+from core.schema_rollout import of_rule
 
 GOOD = """\
 [providers.anthropic]
@@ -207,3 +208,26 @@ def test_clients_and_their_secrets(keys: list[tuple[str, str]], said: str | None
         with pytest.raises(ConfigError, match=said) as caught:
             parse(text, Path("/etc/c.toml"))
         assert "sk-literal" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[plugins.rollout]\nauto = "promote"\n', "plugins.rollout: auto = .* is said for one rule"),
+        ("[plugins.rollout]\nmin_decisions = 1\n", "plugins.rollout.min_decisions: "),
+        ('[rules.x.rollout]\nauto = "promotes"\n', "rules.x.rollout.auto: "),
+        ("[rules.x.policy.rollout]\nsteps = [0]\n", "rules.x.rollout.steps.0: "),
+        ("[rules.x.rollout]\nmax_fault_rates = 1\n", "unknown key \\(did you mean 'max_fault_rate'"),
+        ("[rules.x]\nrollout = 5\n", "rules.x.rollout: is not a table"),
+    ],
+)
+def test_how_rules_are_rolled_out_is_checked(table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(GOOD + table, Path("/etc/c.toml"))
+
+
+def test_a_rules_own_way_is_laid_over_that_of_all() -> None:
+    text = '[plugins.rollout]\nmax_fuel = 80\nsteps = [1]\n[rules.x.rollout]\nauto = "promote"\nsteps = [2, 3]\n'
+    settings = parse(GOOD + text, Path("/etc/c.toml"))
+    own = of_rule(settings.plugins.rollout, settings.rules["x"]["rollout"])
+    assert (own.auto, own.steps, own.max_fuel, own.min_decisions) == ("promote", (2, 3), 80, 200)
