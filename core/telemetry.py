@@ -68,12 +68,7 @@ class Metrics:
             "terraphim_attempts", "Attempts at providers.", ["provider", "outcome"], registry=self.registry
         )
         self._count_targets()
-        self.rules = Counter(
-            "terraphim_rule_outcomes", "Outcomes of rules.", ["rule", "outcome"], registry=self.registry
-        )
-        self.rule_fuel = Counter(
-            "terraphim_rule_fuel", "Instructions that rules executed.", ["rule"], registry=self.registry
-        )
+        self._of_rules()
         self.rule_seconds = Histogram(
             "terraphim_rule_seconds",
             "Time that a rule ran for a request.",
@@ -112,7 +107,6 @@ class Metrics:
             registry=self.registry,
         )
         self._of_records()
-        self._of_rollouts()
         self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self._of_cache()
         self._of_redis()
@@ -185,7 +179,13 @@ class Metrics:
         """So many decision records were written or lost."""
         self.decision_records.labels(outcome).inc(count)
 
-    def _of_rollouts(self) -> None:
+    def _of_rules(self) -> None:
+        self.rules = Counter(
+            "terraphim_rule_outcomes", "Outcomes of rules.", ["rule", "outcome"], registry=self.registry
+        )
+        self.rule_fuel = Counter(
+            "terraphim_rule_fuel", "Instructions that rules executed.", ["rule"], registry=self.registry
+        )
         self.rule_share = Gauge(
             "terraphim_rule_share",
             "Per cent of the sessions that a rule decides for.",
