@@ -9,7 +9,8 @@ from facts import ROOT, features, run, settings, snapshot
 
 from core.decision_record import canonical, record_of
 from core.exchange import Exchange, Features, Inputs, SessionState
-from core.lab.enforce import driven, enforced
+from core.lab.drivers import drive
+from core.lab.enforce import enforced
 from core.routing.decide import decide
 from core.routing.proposal import Ask
 from core.routing.snapshot import Snapshot
@@ -65,7 +66,7 @@ def live(shot: Snapshot, facts: Features, rng: random.Random) -> Exchange:
         last = next((number for number, outcome in enumerate(found, 1) if outcome.decides), len(found))
         return found[:last]
 
-    decision = driven(decide(shot, facts, SessionState()), said)
+    decision = drive(decide(shot, facts, SessionState()), said)
     return Exchange("req_1", "/v1/messages", "anthropic", inputs=Inputs(facts), decision=decision)
 
 
