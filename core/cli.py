@@ -10,6 +10,7 @@ import typer
 from core import (
     __version__,
     cli_new,  # noqa: F401 - registers `rules new`
+    cli_rollout,  # noqa: F401 - registers `rules promote`, `rollback` and `status`
 )
 from core.cli_common import (
     EXIT_CONFIG,

@@ -8,17 +8,19 @@ from typing import Any
 import msgspec
 
 from core.errors import Problem
-from core.generation import Generation
+from core.generation import Generation, policy_of
 from core.rolegraph import load_taxonomy
+from core.rollout_plan import said_by
 from core.routing.snapshot import build
 from core.settings import Loaded
+from core.state.rollouts import RolloutFile
 from wasm_host import examination, testing
 from wasm_host.casework import complete, misshapen, target_names
 from wasm_host.examination import Check
+from wasm_host.files import Unusable
 from wasm_host.preflight import Refusal
-from wasm_host.rule import RuleSet
+from wasm_host.rule import Rule, RuleSet
 from wasm_host.timing import round_trips
-from wasm_host.trust import Policy
 
 #: Hostile requests that failed, and characters of a request, that `rules test` prints for a person.
 HOSTILE_SHOWN, SEEN_SHOWN = 3, 400
@@ -26,7 +28,7 @@ UNKNOWN_TARGET = (
     'a proxy knows the targets of its configuration; here they are those of the request (-i, "targets"), of the '
     "manifest's `routes`, and of --config"
 )
-COLUMNS = ("name", "priority", "mode", "pure", "trust", "sees", "bytes", "sha256")
+COLUMNS = ("name", "priority", "mode", "set_by", "pure", "trust", "sees", "bytes", "sha256")
 
 
 def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem], list[Problem]]:
@@ -36,14 +38,15 @@ def listing(generation: Generation) -> tuple[list[dict[str, Any]], list[Problem]
         {
             "name": rule.name,
             "priority": rule.settings.priority,
-            "mode": rule.settings.mode,
+            "mode": str(generation.rollouts.stage(rule)),
+            "set_by": said_by(generation, rule),
             "pure": rule.compiled.facts.pure,
             "trust": rule.trust,
             "sees": sorted(rule.plan.wants()),
             "bytes": rule.compiled.facts.size,
             "sha256": rule.sha256,
         }
-        for rule in rules.rules
+        for rule in generation.files.rules
     ]
     refused, remarks = (
         [Problem(p.path, 0, p.message, p.hint) for p in rules.problems if p.warning is warning]
@@ -97,12 +100,26 @@ def configured_targets(loaded: Loaded) -> frozenset[str] | None:
     return build(loaded.settings, taxonomy, RuleSet()).target_names
 
 
-def inspect(file: Path, cache: Path, operator: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], bool]:
-    """Everything known of a module; or why it is refused, and False. `policy` counts for its trust only."""
+def inspect(file: Path, cache: Path, loaded: Loaded) -> tuple[dict[str, Any], bool]:
+    """Everything known of a module under this configuration; or why it is refused, and False. What is said of its
+    trust is no refusal here.
+    """
+    operator, policy = operators(loaded).get(file.stem, {}), policy_of(loaded.settings)
     rule = testing.inspect(file, cache=cache, operator=operator, policy=policy)
     if isinstance(rule, Refusal):
         return refusal_facts(file, rule), False
-    return testing.facts_of(rule), True
+    return testing.facts_of(rule) | _rolled_out(rule, loaded), True
+
+
+def _rolled_out(rule: Rule, loaded: Loaded) -> dict[str, Any]:
+    """The move that goes before the mode in the module's settings, if there is one."""
+    if loaded.state is None:
+        return {}
+    try:
+        move = RolloutFile(loaded.state).read().last(rule.name, rule.sha256)
+    except Unusable as exc:
+        return {"rollout": f"{RolloutFile(loaded.state).path}: {exc.message}"}
+    return {} if move is None else {"rollout": {"stage": move.to, "since": move.at, "by": move.by, "why": move.why}}
 
 
 def read_view(request: bytes) -> dict[str, Any]:

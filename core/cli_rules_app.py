@@ -77,11 +77,8 @@ def rules_check(
 def rules_inspect(file: Module, config: Config = None, as_json: Json = False) -> None:
     """What a module is: exports, imports, pure or not, sizes, limits; or why it is refused."""
     from core import cli_rules
-    from core.generation import policy_of
 
-    loaded = load_config(config)
-    operator = cli_rules.operators(loaded).get(file.stem, {})
-    _show(cli_rules.inspect(file, cache_folder(), operator, policy_of(loaded.settings)), as_json=as_json)
+    _show(cli_rules.inspect(file, cache_folder(), load_config(config)), as_json=as_json)
 
 
 @rules_app.command("test")

@@ -1,0 +1,185 @@
+"""`rules promote | rollback | status`: how far rules are rolled out. What a move may be is in `rollout_plan`."""
+
+import sys
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+import typer
+
+from core.cli_common import EXIT_FAILURE, Config, Json, Plugins, build_generation, load_config, print_json
+from core.cli_rules_app import rules_app
+
+if TYPE_CHECKING:
+    from core.generation import Generation
+    from core.schema import ServerSettings
+    from wasm_host.rule import Rule
+
+#: Seconds that a proxy is waited for, and bytes that it may say.
+PATIENCE_S: Final = 2.0
+_MOST: Final = 16 << 20
+
+Name = Annotated[str, typer.Argument(help="The rule.")]
+Share = Annotated[str, typer.Option(help="Per cent of the sessions, like 10%.")]
+Why = Annotated[str, typer.Option(help="A reason, for whoever reads the history.")]
+
+
+@rules_app.command("promote")
+def rules_promote(
+    name: Name,
+    *,
+    to: Annotated[str, typer.Option(help="canary (with --share) or enforce; the next step without it.")] = "",
+    share: Share = "",
+    why: Why = "",
+    config: Config = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Let a rule decide for more sessions: its module, as it is now. Running proxies take it up at once."""
+    _among(to, "canary", "enforce")
+    _move(build_generation(load_config(config, plugins)), name, ("promote", to, share, why), as_json=as_json)
+
+
+@rules_app.command("rollback")
+def rules_rollback(
+    name: Name,
+    *,
+    to: Annotated[str, typer.Option(help="shadow, canary (with --share), or configured: as it is configured.")] = "",
+    share: Share = "",
+    why: Why = "",
+    config: Config = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Let a rule decide for nobody, or for fewer sessions; or give its stage back to the configuration."""
+    _among(to, "shadow", "canary", "configured")
+    _move(build_generation(load_config(config, plugins)), name, ("rollback", to, share, why), as_json=as_json)
+
+
+@rules_app.command("status")
+def rules_status(
+    name: Annotated[str, typer.Argument(help="One rule, with its history; all without it.")] = "",
+    url: Annotated[str, typer.Option(help="Where the proxy is, if not where the configuration says.")] = "",
+    config: Config = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Where rules are between shadow and everybody, and how they do there as the running proxy counts."""
+    from core.rollout_plan import status
+
+    generation = build_generation(load_config(config, plugins))
+    rules = [_rule(generation, name)] if name else list(generation.files.rules)
+    where = url or _address(generation.loaded.settings.server)
+    live, problem = _figures(where)
+    rows = [status(generation, rule, live) for rule in rules]
+    notes = [str(each) for each in generation.snapshot.problems if each.path.endswith("rollout.toml")]
+    if live is None:
+        notes.append(f"no proxy tells how they do: {where}: {problem}")
+    if as_json:
+        print_json({"rules": rows, "notes": notes})
+        return
+    for row in rows:
+        print("\n".join(_lines(row, whole=bool(name))))
+    for note in notes:
+        print(f"note: {note}")
+
+
+def _among(to: str, *known: str) -> None:
+    if to and to not in known:
+        raise typer.BadParameter(f"{to!r} is none of {', '.join(known)}", param_hint="--to")
+
+
+def _rule(generation: "Generation", name: str) -> "Rule":
+    """The rule of this name, or exit 1 with the closest."""
+    import difflib
+
+    found = {rule.name: rule for rule in generation.files.rules}
+    if name not in found:
+        close = difflib.get_close_matches(name, found, 1)
+        hint = f"did you mean {close[0]}?" if close else "see: terraphim-proxy rules list"
+        _fail(f"there is no rule {name!r} in {generation.loaded.settings.plugins.dir}; {hint}")
+    return found[name]
+
+
+def _move(generation: "Generation", name: str, asked: tuple[str, str, str, str], *, as_json: bool) -> None:
+    from core.rollout_plan import Refused, planned
+    from core.state.rollouts import RolloutFile
+    from wasm_host.files import Unusable
+
+    rule, (action, to, share, why) = _rule(generation, name), asked
+    if generation.loaded.state is None:
+        raise AssertionError("a configuration that was loaded has a state folder")
+    file, at = RolloutFile(generation.loaded.state), datetime.now(UTC).replace(microsecond=0)
+    try:
+        move = file.change(planned(generation, rule, action, to, share, by=_who(), why=why, at=at))
+    except Refused as exc:
+        _fail(str(exc))
+    except Unusable as exc:
+        _fail(f"{file.path}: {exc.message}; {exc.hint}")
+    if as_json:
+        print_json(move)
+        return
+    print(f"{name}: {move.came_from} → {move.to} (module {move.module[:12]}, {file.path})")
+    if action == "rollback" and rule.settings.fail == "deny":
+        print(f'note: {name} has fail = "deny": what it guards is not guarded for sessions that it does not decide for')
+
+
+def _who() -> str:
+    """The user's name, as the system has it."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, perhaps
+        return f"uid {os.getuid()}"
+
+
+def _address(server: "ServerSettings") -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(server.host, server.host)  # noqa: S104
+    return f"http://{host}:{server.port}"
+
+
+def _figures(url: str) -> tuple[dict[str, Any] | None, str]:
+    """What the proxy there counts by rule; None, and why, if none tells."""
+    import msgspec
+
+    try:
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", "/health")
+            told = msgspec.json.decode(connection.getresponse().read(_MOST), type=dict[str, Any])
+        finally:
+            connection.close()
+    except (OSError, HTTPException) as exc:
+        return None, getattr(exc, "strerror", None) or type(exc).__name__
+    except ValueError:
+        return None, "what answers there is no proxy of ours"
+    figures = told.get("rollouts", {})
+    return (figures, "") if isinstance(figures, dict) and "snapshot" in told else (None, "no proxy of ours is there")
+
+
+def _lines(row: dict[str, Any], *, whole: bool) -> list[str]:
+    since = f" since {row['since']:%Y-%m-%d %H:%M}" if row["since"] else ""
+    ahead = f", next {row['next']}" if row["next"] else ""
+    held = ", held until somebody promotes it" if row["held"] else ""
+    lines = [f"{row['name']}: {row['stage']}{since} (set by {row['set_by']}){ahead}{held}"]
+    if figures := row["figures"]:
+        faults = ", ".join(f"{code} {count}" for code, count in figures["faults"].items()) or "none"
+        lines.append(
+            f"  calls {figures['calls']}, would decide {figures['would_decide']}, in shadow {figures['in_shadow']}, "
+            f"of these another target {figures['disagreed']}; faults {faults}"
+        )
+        fuel, micros = figures["fuel"], figures["micros"]
+        lines.append(f"  fuel p50 {fuel['p50']} p99 {fuel['p99']}, µs p50 {micros['p50']} p99 {micros['p99']}")
+    for move in row["history"] if whole else ():
+        why = f": {move.why}" if move.why else ""
+        lines.append(f"  {move.at:%Y-%m-%d %H:%M} {move.by} {move.came_from} → {move.to} ({move.module[:12]}){why}")
+    return lines
+
+
+def _fail(problem: str) -> NoReturn:
+    print(f"error: {problem}", file=sys.stderr)
+    raise typer.Exit(EXIT_FAILURE)
