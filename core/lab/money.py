@@ -5,18 +5,20 @@ holds what was sent there, the one that was left is not used again, and a way ba
 are as recorded, so is the usage. Tokens are taken as they were reported, whichever model counts them. Pure.
 """
 
-from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
-from core.exchange import NOTHING, SessionState, Target
+from core.exchange import SessionState, Target
 from core.messages import Usage
 from core.prices import exact
 from core.prompt_cache import LEAST_TOKENS, held, reported
 from core.schema import Price
 
-#: What a target's card says it costs.
-Prices = Callable[[Target], Price]
+#: So many requests lie between two looks at which sessions are over.
+_SWEEP: Final = 1000
+#: A session is over when nothing came of it for so much longer (ms): clocks are not all alike.
+_SLACK_MS: Final = 60_000
 
 
 class Bill(Struct, frozen=True):
@@ -46,15 +48,15 @@ class SessionCaches:
         self.differ: dict[Target, tuple[int, int]] = {}
         self.last_ms = 0
 
-    def bill(self, asked: Asked, base: Prices, candidate: Prices, keep_s: float) -> Bill:
-        """What the request costs in both worlds; the caches are those after it from now on. In order of time."""
-        paid = exact(asked.usage, base(asked.real))
-        there = asked.candidate
-        usage = NOTHING if there is None else self._usage(asked, there, candidate(there), keep_s)
-        self._after(asked, usage, candidate)
-        if there is None:
+    def bill(self, asked: Asked, paid: int | None, price: Price, keep_s: float) -> Bill:
+        """What the request costs in both worlds: `paid` is what it did cost, `price` the candidate's target's. The
+        caches are those after it from now on. In order of time.
+        """
+        if asked.candidate is None:
+            self._after(asked, 0)
             return Bill(paid, 0)
-        price = candidate(there)
+        usage = self._usage(asked, asked.candidate, price, keep_s)
+        self._after(asked, held(usage, price))
         costs = exact(usage, price)
         if costs is None or usage is asked.usage:
             return Bill(paid, costs)
@@ -73,14 +75,14 @@ class SessionCaches:
         tokens, at_ms = self.differ[target]
         return tokens if asked.at_ms - at_ms <= keep_s * 1000 else 0
 
-    def _after(self, asked: Asked, usage: Usage, prices: Prices) -> None:
-        """Both worlds' caches after this request, where they differ."""
+    def _after(self, asked: Asked, tokens: int) -> None:
+        """Both worlds' caches after this request, where they differ. The candidate's target holds so many tokens."""
         self.last_ms = asked.at_ms
         if asked.candidate != asked.real:
             warm = next((each for each in asked.session.warm if each.target == str(asked.real)), None)
             self.differ.setdefault(asked.real, (warm.tokens, warm.at_ms) if warm else (0, 0))
             if asked.candidate is not None:
-                self.differ[asked.candidate] = (held(usage, prices(asked.candidate)), asked.at_ms)
+                self.differ[asked.candidate] = (tokens, asked.at_ms)
         elif asked.real in self.differ:
             # Asked in both worlds at once, with the same prompt: both caches hold it from now on.
             del self.differ[asked.real]
@@ -102,3 +104,29 @@ def _shared(asked: Asked, keep_s: float) -> int:
 def _as_warm(usage: Usage, price: Price) -> Usage:
     """The usage at another target, if its cache had held what the one that was used held."""
     return reported(price, _prompt(usage), usage.cache_read, usage.output)
+
+
+class Purse:
+    """All sessions' caches, as long as anything is in them: what requests of many cost, in order of time."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, SessionCaches] = {}
+        self._requests = 0
+
+    def __len__(self) -> int:
+        """Sessions that are remembered."""
+        return len(self._sessions)
+
+    def bill(self, session: str, asked: Asked, paid: int | None, price: Price, keep_s: float) -> Bill:
+        """See `SessionCaches.bill`."""
+        caches = self._sessions.setdefault(session, SessionCaches())
+        found = caches.bill(asked, paid, price, keep_s)
+        self._requests += 1
+        if self._requests % _SWEEP == 0:
+            self._sweep(asked.at_ms - round(keep_s * 1000) - _SLACK_MS)
+        return found
+
+    def _sweep(self, before_ms: int) -> None:
+        """Forget sessions whose caches are as they were, or have all expired in both worlds."""
+        both = self._sessions.items()
+        self._sessions = {key: caches for key, caches in both if caches.differ and caches.last_ms >= before_ms}

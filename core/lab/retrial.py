@@ -1,35 +1,29 @@
-"""Records decided again with a candidate, and counted: one worker's share of a backtest. Pure but for its sandbox.
+"""Records decided again with a candidate, and counted. Pure, but for the rules, which somebody else runs.
 
 Each record is decided from its own recorded inputs: what the candidate would have made of the state that later requests
 found (a session that went elsewhere, a target that was asked more) is not played through. Only money follows a session.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from core.decision_record import Record
-from core.exchange import NOTHING, Decision, Target
+from core.exchange import NOTHING, Decision
 from core.lab.again import NotCaptured, again, same_patterns
 from core.lab.compare import compared
 from core.lab.drivers import Answers, Calls, CannotRun, captured, drive, unchanged
-from core.lab.money import Asked, SessionCaches
+from core.lab.money import Asked, Purse
 from core.lab.refit import Keys, refitted
 from core.lab.tally import Tally
+from core.prices import exact
 from core.routing.snapshot import Snapshot
 from core.schema import Price
 from core.session import key_of
 from wasm_host.answer import Outcome
 from wasm_host.rule import Rule
-
-#: So many records lie between two looks at which sessions are over.
-_SWEEP: Final = 1000
-#: A session is over when nothing came of it for so long after its caches have expired (ms): clocks are not all alike.
-_SLACK_MS: Final = 60_000
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -67,60 +61,74 @@ def pair(own: Snapshot | None, other: Snapshot) -> Pair:
     )
 
 
+class Payment(Struct, frozen=True):
+    """What is known of the money of one request; `paid` is exact, None without a price; `price` is the candidate's
+    target's (of no matter if that is None).
+    """
+
+    session: str
+    asked: Asked
+    paid: int | None
+    price: Price
+    keep_s: float
+
+
+class Part(Struct):
+    """What some records came to: counted, and what is still to be paid, in their order."""
+
+    tally: Tally
+    payments: list[Payment]
+
+
 class Retrial:
-    """`pairs` gives a record's snapshots by digest, or raises NotCaptured. Records come in the order of their time."""
+    """Decides records again. `pairs` gives a record's snapshots by digest, or raises NotCaptured."""
 
     def __init__(self, pairs: Callable[[str], Pair], calls: Calls, *, keys: Keys | None = None) -> None:
         self._pairs, self._calls, self._keys = pairs, calls, keys
-        self._caches: dict[tuple[str, str], SessionCaches] = {}
-        self.tally = Tally()
 
-    @property
-    def sessions(self) -> int:
-        """How many sessions' caches are remembered."""
-        return len(self._caches)
-
-    def add(self, record: Record) -> None:
-        """Decide it again and count what comes of it."""
-        self.tally.seen(record.at_ms)
-        try:
-            its = self._pairs(record.snapshot)
-            decision, taken = decided(record, its, self._calls, self._keys)
-        except (NotCaptured, CannotRun) as exc:
-            self.tally.not_replayable[str(exc)] += 1
-            return
-        self.tally.add(record, compared(record, decision), taken)
-        self._bill(record, decision, its)
-        if self.tally.records % _SWEEP == 0:
-            self._sweep(record.at_ms, its.other.settings.sessions.prompt_cache_s)
-
-    def _bill(self, record: Record, decision: Decision, its: Pair) -> None:
-        result = record.result
-        real = result.answered_by
-        if real is None or result.usage == NOTHING or result.simulated or result.cache == "hit":
-            self.tally.money.unused += 1
-            return
-        there = real if decision.target == record.decision.target else decision.target
-        features = record.inputs.features
-        caches = self._caches.setdefault((features.client_key, key_of(features)), SessionCaches())
-        bill = caches.bill(
-            Asked(record.at_ms, record.inputs.session, result.usage, real, there),
-            partial(_price, its.own or its.other),
-            partial(_price, its.other),
-            its.other.settings.sessions.prompt_cache_s,
-        )
-        self.tally.bill(record, bill, str(real), str(there))
-
-    def _sweep(self, now_ms: int, keep_s: float) -> None:
-        """Forget sessions in which all caches have expired."""
-        oldest = now_ms - keep_s * 1000 - _SLACK_MS
-        self._caches = {
-            key: caches for key, caches in self._caches.items() if caches.differ and caches.last_ms > oldest
-        }
+    def __call__(self, records: Iterable[Record]) -> Part:
+        """All of them."""
+        part = Part(Tally(), [])
+        for record in records:
+            part.tally.seen(record.at_ms)
+            try:
+                its = self._pairs(record.snapshot)
+                decision, taken = decided(record, its, self._calls, self._keys)
+            except (NotCaptured, CannotRun) as exc:
+                part.tally.not_replayable[str(exc)] += 1
+                continue
+            part.tally.add(record, compared(record, decision), taken)
+            if (payment := _payment(record, decision, its)) is None:
+                part.tally.money.unused += 1
+            else:
+                part.payments.append(payment)
+        return part
 
 
-def _price(snapshot: Snapshot, target: Target) -> Price:
-    return snapshot.card(target).price
+def settled(part: Part, purse: Purse) -> Tally:
+    """The part's tally with its payments; parts come in the order of their records."""
+    for payment in part.payments:
+        asked = payment.asked
+        bill = purse.bill(payment.session, asked, payment.paid, payment.price, payment.keep_s)
+        part.tally.bill(asked.at_ms, bill, str(asked.real), str(asked.candidate))
+    return part.tally
+
+
+def _payment(record: Record, decision: Decision, its: Pair) -> Payment | None:
+    """None if nobody was paid."""
+    result, features = record.result, record.inputs.features
+    real = result.answered_by
+    if real is None or result.usage == NOTHING or result.simulated or result.cache == "hit":
+        return None
+    there = real if decision.target == record.decision.target else decision.target
+    paid = exact(result.usage, (its.own or its.other).card(real).price)
+    return Payment(
+        f"{features.client_key}\0{key_of(features)}",
+        Asked(record.at_ms, record.inputs.session, result.usage, real, there),
+        paid,
+        its.other.card(there or real).price,
+        its.other.settings.sessions.prompt_cache_s,
+    )
 
 
 def decided(record: Record, its: Pair, calls: Calls, keys: Keys | None = None) -> tuple[Decision, list[str]]:

@@ -152,13 +152,13 @@ class Tally(Struct):
             rule.fuel.add(outcome.fuel)
         self._deciders(found.before.by, found.after.by)
 
-    def bill(self, record: Record, bill: Bill, base: str, candidate: str) -> None:
+    def bill(self, at_ms: int, bill: Bill, base: str, candidate: str) -> None:
         """What it costs; the targets' names are for what has no price."""
         nameless = [name for name, sum_ in ((base, bill.base), (candidate, bill.candidate)) if sum_ is None]
         if bill.base is None or bill.candidate is None:
             self.money.unpriced.update(dict.fromkeys(nameless, 1))
             return
-        day, money = day_of(record.at_ms), self.money
+        day, money = day_of(at_ms), self.money
         money.requests += 1
         money.base, money.candidate = money.base + bill.base, money.candidate + bill.candidate
         money.cold += bill.cold

@@ -7,12 +7,14 @@ from core.prompt_cache import held, reported
 from core.schema import Price
 
 READS, WRITES, NONE = Price(cache_read=1), Price(cache_read=1, cache_write=2), Price(input=1)
+KEEPS = Price(input=3, cache_read=1, cache_write=1)
 
 
 @pytest.mark.parametrize(
     ("price", "tokens", "found", "usage"),
     [
         (NONE, 5000, 4000, Usage(input=5000, output=7)),
+        (KEEPS, 5000, 4000, Usage(input=1000, cache_read=4000, output=7)),  # a price for keeping, not for writing
         (READS, 5000, 4000, Usage(input=1000, cache_read=4000, output=7)),
         (WRITES, 5000, 4000, Usage(cache_read=4000, cache_write=1000, output=7)),
         (WRITES, 5000, 9000, Usage(cache_read=5000, output=7)),  # the cache holds a longer prompt
@@ -24,7 +26,7 @@ def test_what_is_found_is_read_and_the_rest_is_new(price: Price, tokens: int, fo
     assert reported(price, tokens, found, 7) == usage
 
 
-@pytest.mark.parametrize("price", [READS, WRITES])
+@pytest.mark.parametrize("price", [READS, WRITES, KEEPS])
 def test_afterwards_the_whole_prompt_is_held(price: Price) -> None:
     assert held(reported(price, 5000, 2000, 7), price) == 5000
 

@@ -1,8 +1,9 @@
 """What requests would have cost elsewhere."""
 
 from core.exchange import SessionState, Target, Warm
-from core.lab.money import Asked, Bill, SessionCaches
+from core.lab.money import Asked, Bill, Purse, SessionCaches
 from core.messages import Usage
+from core.prices import exact
 from core.schema import Price
 
 A, B = Target("p", "a"), Target("p", "b")
@@ -15,8 +16,8 @@ MICRO = 1_000_000
 KEEP_S = 300.0
 
 
-def price(target: Target) -> Price:
-    return PRICES.get(target, Price())
+def price(target: Target | None) -> Price:
+    return PRICES.get(target, Price()) if target else Price()
 
 
 class World:
@@ -31,7 +32,10 @@ class World:
         found = state.cached(str(real), self.now, KEEP_S)
         usage = Usage(cache_read=found, cache_write=prompt - found, output=10)
         self.warm = prompt if real == A else self.warm
-        return self.caches.bill(Asked(self.now, state, usage, real, candidate), price, price, KEEP_S)
+        return self.bill(Asked(self.now, state, usage, real, candidate))
+
+    def bill(self, asked: Asked) -> Bill:
+        return self.caches.bill(asked, exact(asked.usage, price(asked.real)), price(asked.candidate), KEEP_S)
 
 
 def micro(*parts: tuple[int, int]) -> int:
@@ -91,13 +95,25 @@ def test_a_prompt_that_began_anew_is_read_nowhere() -> None:
     world.ask(B, 6000)
     state = SessionState(warm=(Warm(str(A), 6000, world.now),))
     asked = Asked(world.now + 1, state, Usage(cache_write=3000, output=10), A, B)
-    assert world.caches.bill(asked, price, price, KEEP_S).candidate == micro((3000, 3), (10, 10))
+    assert world.bill(asked).candidate == micro((3000, 3), (10, 10))
 
 
 def test_what_is_refused_costs_nothing_and_fills_no_cache() -> None:
     world = World()
     assert world.ask(None, 2000).candidate == 0
     assert world.ask(A, 3000).candidate == micro((3000, 12), (10, 50))
+
+
+def test_sessions_are_forgotten_when_their_caches_are_as_they_were_or_gone() -> None:
+    """However many there are: three requests of each session, of which every second one goes elsewhere."""
+    purse = Purse()
+    for number in range(30_000):
+        session = number // 3
+        there = B if session % 2 else A
+        purse.bill(
+            str(session), Asked(number * 1000, SessionState(), Usage(input=5000), A, there), 1, price(there), 300
+        )
+    assert len(purse) < 3000
 
 
 def test_what_has_no_price_has_none() -> None:

@@ -1,6 +1,6 @@
 """Records decided again with a candidate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from relived import ABSTAINS, CHEAP, CHEAPEST, CLEVER, COIN, CONCEPTS, LOOPS, RE
 from core.decision_record import Record, Result, canonical
 from core.exchange import SessionState, Target, Warm
 from core.lab.again import NotCaptured
+from core.lab.drivers import Calls as CallsOfRules
 from core.lab.drivers import CannotRun
 from core.lab.enforce import enforced
-from core.lab.retrial import Pair, Retrial, decided, pair
+from core.lab.money import Purse
+from core.lab.retrial import Pair, Retrial, decided, pair, settled
 from core.lab.tally import Tally
 from core.messages import Usage
 from core.routing.snapshot import Snapshot
@@ -38,9 +40,19 @@ class Calls:
         return self._executor.run(ask)
 
 
-def retrial(own: Snapshot | None, other: Snapshot) -> Retrial:
+class Runs:
+    """Records decided again, one after the other."""
+
+    def __init__(self, pairs: Callable[[str], Pair], calls: CallsOfRules) -> None:
+        self._retrial, self._purse, self.tally = Retrial(pairs, calls), Purse(), Tally()
+
+    def __call__(self, record: Record) -> None:
+        self.tally.join(settled(self._retrial([record]), self._purse))
+
+
+def retrial(own: Snapshot | None, other: Snapshot) -> Runs:
     its = pair(own, other)
-    return Retrial(lambda _: its, Calls(other))
+    return Runs(lambda _: its, Calls(other))
 
 
 def with_digest(decision: Any, other: Any) -> bytes:
@@ -52,7 +64,7 @@ def test_a_rule_that_is_added_decides(tmp_path: Path) -> None:
     own, other = snapshot(settings(default=CLEVER), CONCEPTS), ruled(tmp_path, {"cheap": CHEAPEST}, default=CLEVER)
     runs = retrial(own, other)
     for text in ("hello", "on the cheap"):
-        runs.add(live(own, last_user=text))
+        runs(live(own, last_user=text))
     tally = runs.tally
     assert {key: kind.count for key, kind in tally.flips.items()} == {(CLEVER, CHEAP): 1}
     assert {key: kind.count for key, kind in tally.reasons.items()} == {("concept:frugal", "rule:cheap"): 1}
@@ -63,9 +75,9 @@ def test_a_rule_that_is_added_decides(tmp_path: Path) -> None:
 def test_the_same_snapshot_changes_nothing_and_runs_nothing(tmp_path: Path) -> None:
     own = ruled(tmp_path, {"coin": COIN, "trap": TRAPS, "reads": READS}, default=CLEVER)
     calls = Calls(own)
-    runs = Retrial(lambda _: pair(own, own), calls)
+    runs = Runs(lambda _: pair(own, own), calls)
     for seed in range(20):
-        runs.add(live(own, seed=seed, last_user="on the cheap"))
+        runs(live(own, seed=seed, last_user="on the cheap"))
     assert (runs.tally.flips, runs.tally.reasons, runs.tally.behind, calls.calls) == ({}, {}, 0, 0)
     assert runs.tally.replayed == 20
     assert runs.tally.rules["coin"].kept == 20
@@ -97,7 +109,7 @@ def test_words_that_were_not_captured_are_never_counted_as_equal(tmp_path_factor
     own = snapshot(settings(default=CLEVER), CONCEPTS)
     reading = ruled(tmp_path_factory.mktemp("reading"), {"reads": READS}, {"reads": TEXT}, default=CLEVER)
     runs = retrial(own, reading)
-    runs.add(live(own, last_user="hello"))
+    runs(live(own, last_user="hello"))
     assert runs.tally.not_replayable == {"rule reads, which reads request.last_user": 1}
     assert (runs.tally.replayed, runs.tally.flips) == (0, {})
 
@@ -105,9 +117,9 @@ def test_words_that_were_not_captured_are_never_counted_as_equal(tmp_path_factor
 def test_another_taxonomy_needs_the_words_unless_there_are_none_or_nobody_looks() -> None:
     own, other = snapshot(settings(default=CLEVER), CONCEPTS), snapshot(settings(default=CLEVER))
     runs = retrial(own, other)
-    runs.add(live(own, last_user="on the cheap"))
-    runs.add(live(own, last_user=""))
-    runs.add(live(own, last_user="on the cheap", model=CHEAP))
+    runs(live(own, last_user="on the cheap"))
+    runs(live(own, last_user=""))
+    runs(live(own, last_user="on the cheap", model=CHEAP))
     assert runs.tally.not_replayable == {"the pattern phase": 1}
     assert (runs.tally.replayed, runs.tally.flips) == (2, {})
 
@@ -115,7 +127,7 @@ def test_another_taxonomy_needs_the_words_unless_there_are_none_or_nobody_looks(
 def test_without_its_own_snapshot_a_record_is_decided_by_the_other_alone(tmp_path: Path) -> None:
     own, other = snapshot(settings(default=CLEVER)), ruled(tmp_path, {"cheap": CHEAPEST}, default=CLEVER)
     runs = retrial(None, other)
-    runs.add(live(own, last_user="hello"))
+    runs(live(own, last_user="hello"))
     assert list(runs.tally.flips) == [(CLEVER, CHEAP)]
 
 
@@ -139,15 +151,15 @@ def test_a_rule_that_cannot_be_run_is_no_result(tmp_path: Path) -> None:
     its = pair(own, other)
     with pytest.raises(CannotRun, match="rule cheap"):
         decided(live(own), its, Dead())
-    runs = Retrial(lambda _: its, Dead())
-    runs.add(live(own))
+    runs = Runs(lambda _: its, Dead())
+    runs(live(own))
     assert runs.tally.not_replayable == {"rule cheap: crash: gone": 1}
 
 
 def test_a_candidate_that_uses_up_its_fuel_is_a_fault(tmp_path: Path) -> None:
     own, other = snapshot(settings(default=CLEVER), CONCEPTS), ruled(tmp_path, {"loops": LOOPS}, default=CLEVER)
     runs = retrial(own, other)
-    runs.add(live(own))
+    runs(live(own))
     assert runs.tally.rules["loops"].faults == {"fuel": 1}
     assert runs.tally.flips == {}
 
@@ -176,21 +188,20 @@ def answered(record: Record, number: int, session: str, usage: Usage, **more: An
     )
 
 
-def test_money_follows_the_session_and_is_forgotten_with_it(tmp_path: Path) -> None:
+def test_money_follows_the_session(tmp_path: Path) -> None:
     own, other = snapshot(settings(default=CLEVER), CONCEPTS), ruled(tmp_path, {"cheap": CHEAPEST}, default=CLEVER)
     runs = retrial(own, other)
     record = live(own)
     usage = Usage(input=5000, output=10)
-    for number in range(3000):
-        runs.add(answered(record, number, f"s{number // 3}", usage))
-    assert runs.tally.money.requests == 3000
-    assert runs.sessions < 500
+    for number in range(300):
+        runs(answered(record, number, f"s{number // 3}", usage))
+    assert runs.tally.money.requests == 300
     prices = other.card(Target.parse(CHEAP)).price
     assert prices.input is not None
     assert prices.output is not None
     assert prices.cache_read is not None
     cold, warm = 5000 * prices.input, 5000 * prices.cache_read
-    each = 1000 * (cold + 2 * warm + 30 * prices.output)
+    each = 100 * (cold + 2 * warm + 30 * prices.output)
     assert runs.tally.money.candidate == pytest.approx(each * 1_000_000, rel=1e-9)
 
 
@@ -199,7 +210,7 @@ def test_what_nobody_was_paid_for_costs_nothing_elsewhere(tmp_path: Path, more: 
     own, other = snapshot(settings(default=CLEVER), CONCEPTS), ruled(tmp_path, {"cheap": CHEAPEST}, default=CLEVER)
     runs = retrial(own, other)
     fields = {"usage": Usage(input=5000), **more}
-    runs.add(answered(live(own), 1, "s", **fields))
+    runs(answered(live(own), 1, "s", **fields))
     assert (runs.tally.money.requests, runs.tally.money.unused) == (0, 1)
 
 
@@ -208,7 +219,6 @@ def test_a_snapshot_that_is_gone_is_a_reason() -> None:
         raise NotCaptured(f"snapshot {digest[:12]}")
 
     own = snapshot(settings(default=CLEVER))
-    runs = Retrial(gone, Calls())
-    runs.add(live(own))
+    runs = Runs(gone, Calls())
+    runs(live(own))
     assert runs.tally.not_replayable == {f"snapshot {own.id}": 1}
-    assert isinstance(runs.tally, Tally)

@@ -83,8 +83,8 @@ def test_rules_win_and_lose(record: Record) -> None:
 
 def test_what_has_no_price_is_counted_and_not_guessed(record: Record) -> None:
     tally = Tally()
-    tally.bill(record, Bill(5, 7, 1), "a,b", "c,d")
-    tally.bill(record, Bill(5, None), "a,b", "c,d")
+    tally.bill(record.at_ms, Bill(5, 7, 1), "a,b", "c,d")
+    tally.bill(record.at_ms, Bill(5, None), "a,b", "c,d")
     money = tally.money
     assert (money.requests, money.base, money.candidate, money.cold) == (1, 5, 7, 1)
     assert money.unpriced == {"c,d": 1}
@@ -102,7 +102,7 @@ def test_shares_make_the_same_tally_in_whatever_way_they_are_cut(record: Record,
         for tally in (whole, random.choice(shares)):
             tally.seen(its.at_ms)
             tally.add(its, found)
-            tally.bill(its, bill, "a,b", "c,d")
+            tally.bill(its.at_ms, bill, "a,b", "c,d")
     random.shuffle(shares)
     joined = Tally()
     for tally in shares:
