@@ -27,6 +27,7 @@ from core.cli_common import (
     refuse,
 )
 from core.cli_records import records_app
+from core.cli_replay import replay
 from core.cli_rules_app import rules_app
 from core.cli_rules_dev import rules_dev
 from core.cli_trust import trust_app
@@ -42,6 +43,7 @@ rules_app.command("dev")(rules_dev)
 rules_app.add_typer(trust_app)
 app.add_typer(rules_app, name="rules")
 app.add_typer(records_app, name="records")
+app.command()(replay)
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")
 

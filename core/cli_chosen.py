@@ -23,6 +23,22 @@ To = Annotated[str, typer.Option("--target", help="Decided for this target.")]
 Rule = Annotated[str, typer.Option(help="That this rule was asked about.")]
 
 
+class Problems:
+    """What could not be read: said at once, and a failure at the end."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def __call__(self, problem: "Unusable") -> None:
+        self.any = True
+        print(f"error: {problem} (`terraphim-proxy records verify` looks at all of it)", file=sys.stderr)
+
+    def end(self) -> None:
+        """Exit 1 if there were any."""
+        if self.any:
+            raise typer.Exit(EXIT_FAILURE)
+
+
 class Wanted(NamedTuple):
     """Which records are meant."""
 

@@ -9,31 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_chosen import Reason, Rule, Session, Since, To, Until, Wanted, folder, refuse_with
+from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder, refuse_with
 from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json
 
 if TYPE_CHECKING:
     from core.decision_record import Record
     from core.state.ledger_file import Witness
     from core.state.ledger_verify import Report
-    from core.state.sqlite import Unusable
 
 records_app = typer.Typer(no_args_is_help=True, help="Recorded decisions.")
-
-
-class _Problems:
-    """What could not be read: said at once, and a failure at the end."""
-
-    def __init__(self) -> None:
-        self.any = False
-
-    def __call__(self, problem: "Unusable") -> None:
-        self.any = True
-        print(f"error: {problem} (`terraphim-proxy records verify` looks at all of it)", file=sys.stderr)
-
-    def end(self) -> None:
-        if self.any:
-            raise typer.Exit(EXIT_FAILURE)
 
 
 @records_app.command("list")
@@ -54,7 +38,7 @@ def list_(
 
     from core.state.ledger import read
 
-    wanted, problems = Wanted(since, until, session, reason, target, rule), _Problems()
+    wanted, problems = Wanted(since, until, session, reason, target, rule), Problems()
     since_ms, until_ms = wanted.span()
     found = read(folder(config), since_ms=since_ms, until_ms=until_ms, newest_first=True, broken=problems)
     rows = [_row(record) for record in islice(filter(wanted.chosen(), found), limit)]
@@ -130,7 +114,7 @@ def export(
     """The records as lines of JSON, the oldest first, with what `verify`, `replay` and `backtest` need."""
     from core.state.ledger_export import lines
 
-    wanted, problems = Wanted(since, until, session, reason, target, rule), _Problems()
+    wanted, problems = Wanted(since, until, session, reason, target, rule), Problems()
     since_ms, until_ms = wanted.span()
     found = lines(folder(config), since_ms=since_ms, until_ms=until_ms, chosen=wanted.chosen(), broken=problems)
     try:

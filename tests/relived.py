@@ -109,11 +109,11 @@ dir = "taxonomy"
 """
 
 
-def saved(folder: Path, home: Path) -> tuple[Snapshot, Means]:
+def saved(folder: Path, home: Path, config: str = CONFIG) -> tuple[Snapshot, Means]:
     """A configuration in `folder` with a rule that reads words, read and saved as a proxy with this HOME does."""
     for name in ("plugins", "taxonomy"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / "config.toml").write_text(CONFIG)
+    (folder / "config.toml").write_text(config)
     (folder / "plugins" / "reads.wat").write_text(READS)
     (folder / "taxonomy" / "kind.md").write_text("# Kind\nroute:: here, b\nsynonyms:: on the cheap\n")
     env = {"HOME": str(home), "TERRAPHIM_DISCOVERY": "off"}
