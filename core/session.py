@@ -29,11 +29,15 @@ def mark_of(features: Features) -> str:
 
     Features whose session's id was replaced by its mark have the same mark. What has no session stands for itself.
     """
-    name = features.session_id
-    if name.startswith(_MARK):
-        return name
-    whole = f"{features.client_key}\0{name}" if name else f"{features.client_key}\0\0{features.seed}"
-    return _MARK + blake2b(whole.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return mark(features.client_key, features.session_id or f"\0{features.seed}")
+
+
+def mark(client_key: str, session_id: str) -> str:
+    """As `mark_of`."""
+    if session_id.startswith(_MARK):
+        return session_id
+    whole = f"{client_key}\0{session_id}".encode("utf-8", "replace")
+    return _MARK + blake2b(whole, digest_size=8).hexdigest()
 
 
 def after(

@@ -49,6 +49,18 @@ def trapping() -> str:
     return _module(f"{_ROUTE} (unreachable))")
 
 
+def tripping(answer: str, over: str) -> str:
+    """Gives one answer, unless the user's last words begin with this character: then it traps."""
+    packed = _ANSWER << 32 | len(answer.encode())
+    return _module(
+        f"""(data (i32.const {_ANSWER}) {quoted(answer)}) {_FIND}
+  {_ROUTE}
+    (if (i32.eq (i32.load8_u (call $find (local.get $ptr) (local.get $len))) (i32.const {ord(over)}))
+      (then (unreachable)))
+    (i64.const {packed}))"""
+    )
+
+
 def looping() -> str:
     """Never ends."""
     return _module(f"{_ROUTE} (loop $again (br $again)) (i64.const 0))")

@@ -33,6 +33,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     nonces: int = 100_000
     mixed: int = 100_000
     reloads: int = 1_000
+    rolled_out: int = 20_000
     limited: int = 1_000
     limited_s: int = 100
     limit_steps: int = 10_000
@@ -74,6 +75,7 @@ PROFILES: Final = {
         nonces=2_000,
         mixed=1_500,
         reloads=50,
+        rolled_out=1_600,
         limited=100,
         limited_s=10,
         limit_steps=1_000,

@@ -25,6 +25,7 @@ from prove import (
     redis_faults,
     replicas,
     restart,
+    rollout,
     sdks,
     smuggling,
     storm,
@@ -44,6 +45,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "storm": lambda folder, much: storm.section(folder, much.file_operations),
     "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
     "leaks": lambda folder, _: leaks.section(folder),
+    "rollout": lambda folder, much: rollout.section(folder, much.rolled_out),
     "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
     # What clients can do.
     "never_read": lambda folder, much: never_read.section(folder, much.mute),
