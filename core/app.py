@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from core import __version__, descriptors, models, resident, snapshots
+from core import __version__, descriptors, models, resident, restart, snapshots
 from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
@@ -72,8 +72,8 @@ class Proxy:
             report=log.log,
             on_swap=self._swapped,
             on_built=self._built,
-            keep=self._saving.keep,
-            save=self._saving.save,
+            saving=self._saving,
+            count=self.metrics.problems.set,
         )
         pipeline = Pipeline(
             means=Means(self._standing),
@@ -176,10 +176,13 @@ def _web(proxy: Proxy) -> FastAPI:
             "snapshot": generation.snapshot.id,
             "simulated": generation.loaded.settings.simulated,
             **proxy.keeping.health(),
-            "problems": len(generation.snapshot.problems) + len(generation.loaded.warnings),
+            "problems": len(current.present.all),
+            "restart": list(restart.waiting(current.started, generation.loaded.settings)),
         }
         if _is_here(request) and (rollouts := proxy.rolling.shown()):
             state["rollouts"] = rollouts
+        if _trusted(request, generation):
+            state["problem"] = current.present.listing()
         return JSONResponse(state, 503 if stopping else 200)
 
     @web.get("/health/live", response_model=None)
@@ -195,6 +198,14 @@ def _web(proxy: Proxy) -> FastAPI:
     _models(web, current)
     _errors(web, current)
     return web
+
+
+def _trusted(request: Request, generation: Generation) -> bool:
+    """Whether who asks may see names of files: somebody on this machine, or with a client's key."""
+    try:
+        return _is_here(request) or _key_of(request, generation) is not None
+    except ProxyError:
+        return False
 
 
 def _models(web: FastAPI, current: Generations) -> None:

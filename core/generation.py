@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from core import rollout
+from core import restart, rollout
 from core import settings as settings_module
 from core.config_file import LOOPBACK_NAMES
 from core.edge import ClientKeys, allowed_hosts
 from core.errors import ConfigError, Problem
+from core.present import Present
 from core.rolegraph.load import build_taxonomy, read_files
 from core.rollout import Rollouts
 from core.routing import permission
@@ -99,6 +100,20 @@ def policy_of(config: Settings) -> Policy:
     )
 
 
+class Saving:
+    """What else is done with what is read, off the event loop: here, nothing."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Files are read within this."""
+        return nullcontext()
+
+    def keep(self, loaded: Loaded, data: bytes) -> None:
+        """A rule's file was read."""
+
+    def save(self, generation: Generation) -> None:
+        """This one serves now."""
+
+
 class Generations:
     """The current generation, and how the next one comes: files are watched, and `reload` may be called."""
 
@@ -110,25 +125,29 @@ class Generations:
         report: Callable[[dict[str, object], str], None],
         on_swap: Callable[[Generation, str], None],
         on_built: Callable[[Generation], None] = lambda _: None,
-        keep: Callable[[Loaded, bytes], None] = lambda *_: None,
-        save: Callable[[Generation], None] = lambda _: None,
+        saving: Saving | None = None,
+        count: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Off the event loop, `keep` is given what a generation is made of as it is read, `on_built` each one before it
-        serves, and `save` each one that does.
+        """Off the event loop, `on_built` is given each generation before it serves. `count` is told how many problems
+        there are.
         """
+        saving = saving or Saving()
         self._load = load
         self._cache = settings_module.cache_dir(env)
         self._report = report
         self._on_swap, self._on_built = on_swap, on_built
-        self._keep, self._save = keep, save
+        self._saving = saving
+        #: What is wrong now.
+        self.present = Present(report, count)
         self._lock = asyncio.Lock()
         #: Files whose change may mend the configuration that was refused last.
         self._awaited: tuple[Path, ...] = ()
-        loaded = load()
-        self._served = fingerprint(loaded)
-        self.current = load_generation(loaded, self._cache, keep=partial(keep, loaded))
-        #: What is listened on, whatever later configurations say.
-        self._address, self._host = _address(loaded), loaded.settings.server.host
+        with saving.reading():
+            loaded = load()
+            self._served = fingerprint(loaded)
+            self.current = load_generation(loaded, self._cache, keep=partial(saving.keep, loaded))
+        #: With what this process began: what it listens on, whatever later configurations say.
+        self.started = loaded.settings
         self._on_built(self.current)
         self._announce(self.current, "started")
 
@@ -139,12 +158,12 @@ class Generations:
                 following = await asyncio.to_thread(self._following)
             except ConfigError as exc:
                 self._awaited = exc.awaited
-                for problem in exc.problems:
-                    self._report({"event": "reload_failed", "problem": str(problem)}, "error")
+                self.present.refused(exc.problems)
                 self._on_swap(self.current, "failed")
                 return False
             except Exception as exc:  # noqa: BLE001  # whatever a file does, the old generation serves
-                self._report({"event": "reload_failed", "problem": f"{type(exc).__name__}: {exc}"}, "error")
+                where = str(self.current.loaded.path or "environment")
+                self.present.refused([Problem(where, 0, f"{type(exc).__name__}: {exc}")])
                 self._on_swap(self.current, "failed")
                 return False
             self._awaited = ()
@@ -153,15 +172,18 @@ class Generations:
                 return True
             self.current = following
             self._announce(following, "swapped")
-            await asyncio.to_thread(self._save, following)
+            await asyncio.to_thread(self._saving.save, following)
             return True
 
     def _following(self) -> Generation:
-        loaded = self._load()
-        if not loaded.settings.server.keys and self._host not in LOOPBACK_NAMES:
-            problem = f"server.keys: without a key nobody but this machine may ask, and {self._address} is listened on"
-            raise ConfigError([Problem(str(loaded.path or "environment"), 0, problem, "restart to listen elsewhere")])
-        following = load_generation(loaded, self._cache, self.current, keep=partial(self._keep, loaded))
+        with self._saving.reading():
+            loaded, server = self._load(), self.started.server
+            if not loaded.settings.server.keys and server.host not in LOOPBACK_NAMES:
+                problem = f"without a key nobody but this machine may ask, and {server.host} port {server.port}"
+                problem = f"server.keys: {problem} is listened on"
+                where = str(loaded.path or "environment")
+                raise ConfigError([Problem(where, 0, problem, "restart to listen elsewhere")])
+            following = load_generation(loaded, self._cache, self.current, keep=partial(self._saving.keep, loaded))
         self._on_built(following)
         return following
 
@@ -183,11 +205,9 @@ class Generations:
         )
 
     def _say_problems(self, generation: Generation) -> None:
-        for problem in (*generation.loaded.warnings, *generation.snapshot.problems):
-            self._report({"event": "problem", "problem": str(problem)}, "warning")
-        if (wanted := _address(generation.loaded)) != self._address:
-            advice = f"server.host and server.port count from the next start: {wanted} is not listened on yet"
-            self._report({"event": "problem", "problem": f"{generation.loaded.path}: {advice}"}, "warning")
+        loaded = generation.loaded
+        late = restart.problems(self.started, loaded.settings, str(loaded.path or "environment"))
+        self.present.serves((*loaded.warnings, *generation.snapshot.problems, *late))
 
     async def watch(self, stop: asyncio.Event, look_s: float = LOOK_S) -> None:
         """Reload when the files differ from what serves, until `stop`.
@@ -195,7 +215,7 @@ class Generations:
         Looking costs a `stat` a file and works on every file system. What changes between two looks is still being
         written, so the second look decides.
         """
-        await asyncio.to_thread(self._save, self.current)
+        await asyncio.to_thread(self._saving.save, self.current)
         seen = before = self._served
         while not stop.is_set():
             try:
@@ -211,10 +231,6 @@ class Generations:
 
     def _look(self) -> Fingerprint:
         return fingerprint(self.current.loaded) + _seen(self._awaited)
-
-
-def _address(loaded: Loaded) -> str:
-    return f"{loaded.settings.server.host} port {loaded.settings.server.port}"
 
 
 def fingerprint(loaded: Loaded) -> Fingerprint:

@@ -3,11 +3,12 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
-from core.generation import Generation
+from core import swap_lock
+from core.generation import Generation, Saving
 from core.settings import Loaded
 from core.snapshots import SnapshotError, SnapshotStore
 from core.state.objects import private_folder
@@ -16,12 +17,16 @@ from core.state.objects import private_folder
 SERVING: Final = "serving"
 
 
-class SnapshotSaving:
+class SnapshotSaving(Saving):
     """`say` takes log lines. Nothing here stops a proxy from serving."""
 
     def __init__(self, store: SnapshotStore, say: Callable[[dict[str, object], str], None]) -> None:
         self._store, self._say = store, say
         self._mark: int | None = None
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Not while a rollback changes the files."""
+        return swap_lock.reading(self._store.folder)
 
     def keep(self, loaded: Loaded, data: bytes) -> None:
         """See `SnapshotStore.keep`."""

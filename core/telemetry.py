@@ -112,6 +112,11 @@ class Metrics:
         self._of_redis()
         self._of_clients()
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
+        self.problems = Gauge(
+            "terraphim_problems",
+            "Problems of the configuration, rules and taxonomy that there are.",
+            registry=self.registry,
+        )
         self.snapshot = Gauge("terraphim_snapshot", "1 for the current snapshot.", ["id"], registry=self.registry)
 
     def _count_targets(self) -> None:

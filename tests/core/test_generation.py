@@ -69,7 +69,7 @@ def test_a_new_address_is_said_to_need_a_start(folder: Path, load: Callable[[], 
     config.write_text("[server]\nport = 4000\n" + config.read_text())
     assert asyncio.run(generations.reload())
     assert [str(line["problem"]) for line in said if line["event"] == "problem"] == [
-        f"{config}: server.host and server.port count from the next start: 127.0.0.1 port 4000 is not listened on yet"
+        f"{config}: server.port = 4000 counts from the next start; until then it is 3456 (restart to use it)"
     ]
 
 
