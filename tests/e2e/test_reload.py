@@ -13,7 +13,7 @@ from configs import write_config
 from facts import ROOT
 from proxy import RunningProxy, running
 
-from core import settings
+from core import app, settings
 from core.app import Proxy
 from core.logs import LogWriter
 from core.restart import AT_START, NAMES
@@ -86,8 +86,6 @@ def test_what_waits_for_a_restart_is_said(served: tuple[RunningProxy, Path]) -> 
 def test_names_of_files_are_for_who_is_trusted(
     tmp_path: Path, clean_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core import app
-
     config = write_config(tmp_path, "http://127.0.0.1:1")
     config.write_text(config.read_text() + '[[server.keys]]\nname = "a"\nkey = { env = "A" }\n')
     env = {**clean_env, "A": "a-key-that-is-long-enough"}
@@ -111,6 +109,7 @@ def test_all_that_is_read_at_the_start_is_read_again_at_a_reload(
 ) -> None:
     """But for what `core.restart` lists, which `serve` alone reads."""
     config = write_config(tmp_path, "http://127.0.0.1:1")
+    config.write_text(config.read_text() + '[cache]\ntargets = ["*"]\n')
     read: set[tuple[str, str]] = set()
 
     def tracing(self: Section, name: str) -> Any:
@@ -134,10 +133,7 @@ def test_all_that_is_read_at_the_start_is_read_again_at_a_reload(
         for node in ast.walk(source)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "server"
     }
-    asked_again = {
-        "keys",
-        "drain_delay_s",
-        "drain_s",
-    }  # the banner's, and those of `patience`, which asks when it stops
+    # The banner's, and those that `patience` asks for when it stops.
+    asked_again = {"keys", "drain_delay_s", "drain_s"}
     assert {f"server.{key}" for key in by_serve - asked_again} == NAMES
     assert {table for table, _ in AT_START} == {"server"}
