@@ -28,8 +28,10 @@ from core.cli_common import (
 )
 from core.cli_records import records_app
 from core.cli_replay import replay
+from core.cli_rollback import config_rollback
 from core.cli_rules_app import rules_app
 from core.cli_rules_dev import rules_dev
+from core.cli_snapshot import snapshot_app
 from core.cli_trust import trust_app
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ app.add_typer(records_app, name="records")
 app.command()(replay)
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")
+app.add_typer(snapshot_app, name="snapshot")
+config_app.command("rollback")(config_rollback)
 
 
 def main() -> None:

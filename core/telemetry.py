@@ -107,11 +107,14 @@ class Metrics:
             registry=self.registry,
         )
         self._of_records()
-        self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self._of_cache()
         self._of_redis()
         self._of_clients()
         self.dropped_logs = Gauge("terraphim_log_lines_dropped", "Log lines dropped.", registry=self.registry)
+        self._of_files()
+
+    def _of_files(self) -> None:
+        self.reloads = Counter("terraphim_reloads", "Reloads.", ["outcome"], registry=self.registry)
         self.problems = Gauge(
             "terraphim_problems",
             "Problems of the configuration, rules and taxonomy that there are.",

@@ -176,7 +176,9 @@ def commands() -> Iterator[str]:
     group: Any = typer.main.get_command(cli.app)
     for name, command in group.commands.items():
         inner = getattr(command, "commands", None)
-        yield from (f"{name} {sub}" for sub in inner) if inner else (name,)
+        if not inner or command.invoke_without_command:
+            yield name
+        yield from (f"{name} {sub}" for sub in inner or ())
 
 
 def test_every_command_is_documented_once() -> None:
