@@ -143,7 +143,12 @@ def doctor(config: Config = None, plugins: Plugins = None, as_json: Json = False
 
 @app.command()
 def explain(
-    file: Annotated[Path, typer.Argument(help="A request body (JSON); - for standard input.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|RECORD", help="A request body (JSON), - for standard input, or the id of a request on record."
+        ),
+    ],
     *,
     config: Config = None,
     plugins: Plugins = None,
@@ -155,20 +160,26 @@ def explain(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Show where a request would go, and why; calls nobody."""
+    """Show where a request would go or went, and why; calls nobody."""
     from core import cli_explain
 
-    body = sys.stdin.buffer.read() if str(file) == "-" else read_file(file)
-    loaded = load_config(config, plugins, taxonomy)
-    if key and key not in (names := [each.name for each in loaded.settings.server.keys]):
-        print(f"error: no client's key is named {key!r}; there are: {', '.join(names) or 'none'}", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE)
-    try:
-        remembered = cli_explain.session_of(session, time.time_ns() // 1_000_000)
-    except ValueError as exc:
-        print(f"error: --session: {exc}", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE) from None
-    answer = cli_explain.explain(build_generation(loaded), body, dialect, key, remembered)
+    if cli_explain.is_record(what):
+        if dialect or key or session:
+            print("error: --dialect, --key and --session: a request on record has its own", file=sys.stderr)
+            raise typer.Exit(EXIT_USAGE)
+        answer = cli_explain.recorded(load_config(config, plugins, taxonomy), what)
+    else:
+        body = sys.stdin.buffer.read() if what == "-" else read_file(Path(what))
+        loaded = load_config(config, plugins, taxonomy)
+        if key and key not in (names := [each.name for each in loaded.settings.server.keys]):
+            print(f"error: no client's key is named {key!r}; there are: {', '.join(names) or 'none'}", file=sys.stderr)
+            raise typer.Exit(EXIT_USAGE)
+        try:
+            remembered = cli_explain.session_of(session, time.time_ns() // 1_000_000)
+        except ValueError as exc:
+            print(f"error: --session: {exc}", file=sys.stderr)
+            raise typer.Exit(EXIT_USAGE) from None
+        answer = cli_explain.explain(build_generation(loaded), body, dialect, key, remembered)
     if as_json:
         print_json(answer)
     else:

@@ -1,25 +1,44 @@
-"""`explain FILE`: a decision in this process, with rules run in a worker as the proxy would run them."""
+"""`explain`: a decision in this process, with rules run in a worker as the proxy would run them."""
 
 import asyncio
+import re
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from core import settings
+from core import cli_explain_record, settings
 from core.call import Call
 from core.dialects import CLIENTS
 from core.errors import ProxyError, public_error
-from core.exchange import Decision, Exchange, SessionState, Warm
+from core.exchange import Decision, Exchange, Inputs, SessionState, Warm
 from core.explain import dialect_of, explanation
+from core.explain.people import text as explained
 from core.generation import Generation
 from core.pipeline import Pipeline
 from core.routing.driver import HostDriver
 from core.routing.permission import key_named
+from core.settings import Loaded
 from core.state.token_ratios import TokenRatios
 from core.tokens import TokenCounter
 from core.upstream import Upstream
 from wasm_host.host import Host, Observer
+
+#: How requests are named on record (`data_plane`).
+_RECORD = re.compile(r"req_[0-9a-f]{32}")
+
+
+def is_record(what: str) -> bool:
+    """Whether this names a request on record, and no file."""
+    return _RECORD.fullmatch(what) is not None and not Path(what).exists()
+
+
+def recorded(loaded: Loaded, request_id: str) -> dict[str, Any]:
+    """Why a request on record went where it went; see `cli_explain_record.explain`."""
+    env = settings.environ()
+    return cli_explain_record.explain(loaded.settings, settings.state_dir(env), settings.cache_dir(env), request_id)
 
 
 class _Remembered:
@@ -67,7 +86,8 @@ def explain(
             allowed=client.targets if client else (),
         )
         decision = asyncio.run(_decide(generation, call, body, session or SessionState()))
-        return explanation(decision, call.features)
+        inputs = Inputs(call.features, call.session, call.states, call.factors)
+        return explanation(decision, inputs, generation.snapshot)
     except ProxyError as exc:
         status, kind, message = public_error(exc)
         return {"error": {"status": status, "type": kind, "message": message}}
@@ -91,20 +111,7 @@ async def _decide(generation: Generation, call: Call, body: bytes, session: Sess
 
 
 def text(answer: dict[str, Any]) -> str:
-    """The explanation for a person: the decision, then one line a step."""
+    """The explanation for a person, as wide as the terminal."""
     if "error" in answer:
         return f"error: {answer['error']['message']}"
-    decision = answer["decision"]
-    if refusal := decision.get("refusal"):
-        lines = [f"refused with {refusal['status']}: {refusal['message']}"]
-    else:
-        lines = [f"{decision['provider']},{decision['model']}   phase {decision['phase']}, reason {decision['reason']}"]
-        others = [candidate["target"] for candidate in decision["candidates"][1:]]
-        if others:
-            lines.append(f"  then: {'; '.join(others)}")
-    facts = answer["features"]
-    lines.append(f"  {facts['token_count']} tokens, scenarios: {', '.join(decision['scenarios']) or 'none'}")
-    for step in answer["trace"]:
-        detail = ", ".join(f"{key}={value}" for key, value in step["detail"].items())
-        lines.append(f"  {step['phase']:<9} {step['outcome']:<9} {detail}")
-    return "\n".join(lines)
+    return explained(answer, shutil.get_terminal_size((100, 24)).columns)

@@ -28,7 +28,7 @@ from core.errors import (
     UpstreamFailed,
     public_error,
 )
-from core.exchange import Exchange
+from core.exchange import Exchange, Inputs
 from core.explain import dialect_of, explanation
 from core.generation import Generation, Generations
 from core.guarding import Guard, Visit
@@ -223,7 +223,8 @@ class DataPlane:
         if path == ROUTE:
             decision = await self._pipeline.explain(call, body)
             states = {**self._pipeline.states(call), **call.states}
-            shown = msgspec.json.encode(explanation(decision, call.features, states))
+            inputs = Inputs(call.features, call.session, call.states, call.factors)
+            shown = msgspec.json.encode(explanation(decision, inputs, call.snapshot, states=states))
             return Answer(200, {}, call.redactor.data(shown))
         return await self._pipeline.answer(call, body)
 

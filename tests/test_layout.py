@@ -48,6 +48,7 @@ SHOWN_ELSEWHERE = {
     "core/data_plane.py": "tests/e2e/test_bad_input.py",
     "core/errors.py": "tests/e2e/test_bad_input.py",
     "core/exchange.py": "tests/core/test_telemetry.py",
+    "core/explain/looks.py": "tests/core/explain/test_phases.py",
     "core/gathering.py": "tests/core/test_pipeline.py",
     "core/http_server.py": "tests/e2e/test_stopping.py",
     "core/keeping.py": "tests/e2e/test_first_start.py",

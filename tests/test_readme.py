@@ -16,7 +16,10 @@ BLOCKS = blocks(README, "sh", "text", "wat", "toml", "python")
 #: Blocks that set up a machine or start a client; `make run` and `make test` are what `.ci/run` does.
 NOT_RUN = ("make run", "ANTHROPIC_API_KEY=... make run", "export ANTHROPIC_BASE_URL", "codex -c")
 #: What differs from run to run.
-VARIES = re.compile(r"(?<=fuel=)\d+|(?<=micros=)\d+|(?<=micros: )\[\d+\]|(?<=time: )[\d.]+")
+VARIES = re.compile(
+    r"(?<=fuel=)\d+|(?<=micros=)\d+|(?<=micros: )\[\d+\]|(?<=time: )[\d.]+|[\d,]+(?= µs)|(?<=fuel )[\d,]+"
+    r"|(?<=snapshot )[0-9a-f]{12}|(?<=module )[0-9a-f]{12}|(?<=digest )[0-9a-f]{16}"
+)
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,7 @@ def test_explain_a_file_and_standard_input(cli: Cli, folder: Path) -> None:
     assert code == from_file[0] == 0
     for text in (out, from_file[1]):
         assert text.startswith("mine,m   phase default, reason default\n")
-        assert "custom    abstain   rule=wasm-demo" in text
+        assert "      wasm-demo   abstain, fuel " in text
     code, found = cli.json("explain", "-", "--config", "config.toml", stdin=ASK.replace(b"hello", b"use the small one"))
     assert (code, found["decision"]["reason"]) == (0, "concept:frugal_choice")
     assert [step["phase"] for step in found["trace"]] == ["runtime", "custom", "pattern"]
@@ -166,7 +166,7 @@ def test_explain_a_request_of_a_session(cli: Cli) -> None:
     assert (line["outcome"], figures["why"], figures["cached_tokens"]) == ("stayed", "cheaper to stay", 8000)
     assert 0 < figures["stay_micro_usd"] < figures["leave_micro_usd"]
     code, out, _ = cli("explain", "-", "--session", said, stdin=ASK.replace(b"hello", words))
-    assert f"stay_micro_usd={figures['stay_micro_usd']}" in out
+    assert f"({figures['stay_micro_usd']} micro-USD)" in " ".join(out.split())
     for wrong in ("{", "[]", '{"turns": -1}', '{"turns": "many"}'):
         code, _, err = cli("explain", "-", "--session", wrong, stdin=ASK)
         assert (code, err.startswith("error: --session: ")) == (2, True), wrong

@@ -1,4 +1,4 @@
-"""Why a request goes where it goes, as data: what `POST /v1/route` and `explain` answer."""
+"""The whole explanation as data: what `POST /v1/route` and `explain --json` answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,9 @@ import msgspec
 
 from core.dialects import CLIENTS
 from core.errors import BadRequest
-from core.exchange import Decision, Features, TargetState
+from core.exchange import Decision, Features, Inputs, TargetState
+from core.explain import costs, phases
+from core.routing.snapshot import Snapshot
 
 
 def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
@@ -30,16 +32,43 @@ def dialect_of(query: str, headers: Mapping[str, str], body: bytes) -> str:
 
 
 def explanation(
-    decision: Decision, features: Features, states: Mapping[str, TargetState] | None = None
+    decision: Decision,
+    inputs: Inputs,
+    snapshot: Snapshot | None = None,
+    *,
+    states: Mapping[str, TargetState] | None = None,
+    chars: int | None = None,
 ) -> dict[str, Any]:
-    """The decision, the facts that it was made from, and every phase's line. No text of the request.
+    """The decision, its candidates with their costs, the facts that it was made from, every phase, and the trace.
 
-    `states`: what is known of how targets are. Rules may look at it; else it decides only who is passed over.
+    Of the request's text only words that patterns found, if `inputs` have them; `chars` is its length if they have not.
+    `states`: what is known of how targets are, where the decision did not ask for all of it.
     """
-    target = decision.target
+    answer = _decision(decision, inputs, snapshot)
+    shown = {
+        "decision": answer,
+        "features": _facts(inputs.features, chars),
+        "session": msgspec.structs.asdict(inputs.session),
+        "phases": phases.of_decision(decision, inputs, snapshot),
+        "trace": [msgspec.structs.asdict(step) for step in decision.trace],
+    }
+    if known := {**inputs.states, **(states or {})}:
+        shown["targets"] = {
+            name: {fact: value for fact, value in msgspec.structs.asdict(state).items() if value is not None}
+            for name, state in known.items()
+        }
+    return shown
+
+
+def _facts(features: Features, chars: int | None) -> dict[str, Any]:
     facts = msgspec.structs.asdict(features)
     facts.pop("granted")
-    facts["last_user"] = f"{len(features.last_user)} characters"
+    facts["last_user"] = f"{len(features.last_user) if chars is None else chars} characters"
+    return facts
+
+
+def _decision(decision: Decision, inputs: Inputs, snapshot: Snapshot | None) -> dict[str, Any]:
+    target = decision.target
     answer: dict[str, Any] = {
         "provider": target.provider if target else None,
         "model": target.model if target else None,
@@ -54,6 +83,7 @@ def explanation(
                 "max_tokens": candidate.max_tokens,
                 "drop_thinking": candidate.drop_thinking,
                 "unverified": candidate.unverified,
+                "expected": costs.of_candidate(candidate, inputs, snapshot),
             }
             for candidate in decision.candidates
         ],
@@ -63,10 +93,4 @@ def explanation(
         answer["tags"] = decision.tags
     if decision.refusal is not None:
         answer["refusal"] = {"status": decision.refusal.status, "message": decision.refusal.message}
-    shown = {"decision": answer, "features": facts, "trace": [msgspec.structs.asdict(step) for step in decision.trace]}
-    if states:
-        shown["targets"] = {
-            name: {fact: known for fact, known in msgspec.structs.asdict(state).items() if known is not None}
-            for name, state in states.items()
-        }
-    return shown
+    return answer
