@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from facts import ROOT
 
 from core import presets, settings, snapshots
 from core.generation import Generation, load_generation
+from core.rollout import Move, stage_of
 from core.settings import Loaded
 from core.snapshots import SnapshotError, SnapshotStore
+from core.state.rollouts import RolloutFile
 from wasm_host.audit import lock_of
 from wasm_host.signature import SigningKey
 from wasm_host.trust import render_lock
@@ -315,3 +318,24 @@ def test_what_was_not_kept_cannot_be_saved(folder: Path) -> None:
 
 def test_the_name_of_the_folder_is_fixed() -> None:
     assert snapshots.NAME == "snapshots"
+
+
+def test_how_far_a_rule_was_rolled_out_comes_out_again_wherever_it_is_by_now(folder: Path) -> None:
+    kept, moves = store(folder), RolloutFile(settings.state_dir({"HOME": str(folder)}))
+    ids = {}
+    for to in ("shadow", "canary 12.5%", "enforce"):
+        rule = read(folder, kept).files.rules[0]
+        move = Move(
+            rule="one",
+            module=rule.sha256,
+            at=datetime(2026, 11, 23, tzinfo=UTC),
+            action="promote",
+            came_from="shadow",
+            to=to,
+            by="ann",
+        )
+        moves.change(lambda _, move=move: move)  # type: ignore[misc]
+        ids[to] = kept.save(read(folder, kept)).id
+    moves.path.unlink()
+    for to, saved in ids.items():
+        assert str(stage_of(store(folder).load(saved).rules.rules[0])) == to
