@@ -12,6 +12,7 @@ import msgspec
 
 from bench import (
     decisions,
+    generated,
     memory,
     records,
     rule_workers,
@@ -56,6 +57,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
         "translation": lambda: translation.rows(50 if quick else 400),
         "records": lambda: records.rows(1000 if quick else 10_000),
+        "generated": lambda: generated.rows(300 if quick else 3000),
         "tokens": token_errors.rows,
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),
         "starting": lambda: starting.rows(2 if quick else 7),
