@@ -12,6 +12,7 @@ from core import (
     cli_new,  # noqa: F401 - registers `rules new`
     cli_rollout,  # noqa: F401 - registers `rules promote`, `rollback` and `status`
 )
+from core.cli_backtest import backtest
 from core.cli_common import (
     EXIT_CONFIG,
     EXIT_FAILURE,
@@ -48,6 +49,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(records_app, name="records")
 app.command()(replay)
 app.command()(traffic)
+app.command("backtest")(backtest)
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")
 app.add_typer(snapshot_app, name="snapshot")

@@ -129,3 +129,16 @@ def parts_of(store: SnapshotStore, entry: Entry) -> Parts:
     texts = {path: store.get(digest).decode() for path, digest in entry.taxonomy.items()}
     plugins = {name: store.get(digest) for name, digest in entry.plugins.items()}
     return Parts(settings_of(entry), texts, plugins)
+
+
+def remarks(given: Given, record: bytes) -> list[str]:
+    """What is to be said of the candidate's rules, as they are in the snapshot of this record: what they asked for and
+    were not granted. Unfit if they cannot be in it. Modules are compiled by this, once for all processes.
+    """
+    try:
+        with Sandbox() as sandbox:
+            other = Pairs(given, sandbox)(decode(record).snapshot).other
+    except (NotCaptured, msgspec.MsgspecError):
+        return []
+    mine = (rule for rule in other.rules.rules if rule.name in given.candidate.rules)
+    return [f"{rule.name}: {note}" for rule in mine for note in rule.notes]
