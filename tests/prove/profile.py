@@ -33,6 +33,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     nonces: int = 100_000
     mixed: int = 100_000
     reloads: int = 1_000
+    reloaded: int = 1_000
+    reload_streams: int = 200
     rolled_out: int = 20_000
     limited: int = 1_000
     limited_s: int = 100
@@ -75,6 +77,8 @@ PROFILES: Final = {
         nonces=2_000,
         mixed=1_500,
         reloads=50,
+        reloaded=24,
+        reload_streams=40,
         rolled_out=1_600,
         limited=100,
         limited_s=10,

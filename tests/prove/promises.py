@@ -23,6 +23,7 @@ from prove import (
     overload,
     records,
     redis_faults,
+    reloads,
     replicas,
     restart,
     rollout,
@@ -55,6 +56,8 @@ PROMISES: Final[dict[str, Proof]] = {
     "cancels": lambda folder, much: leaving.cancels(folder, much.cancels),
     "nonces": lambda folder, much: leaving.nonces(folder, much.nonces),
     "mixed": lambda folder, much: leaving.mixed(folder, much.mixed, much.reloads),
+    # What changes while it serves.
+    "reloads": lambda folder, much: reloads.section(folder, much.reloaded, much.reload_streams),
     # Where the proxy goes.
     "addresses": lambda folder, much: addresses.section(folder, much.every_spelling),
     # What providers can do.
