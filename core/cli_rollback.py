@@ -78,7 +78,7 @@ def _present(
     except ConfigError as exc:
         print(f"the present configuration cannot be used ({exc.problems[0]}), and is kept aside", file=sys.stderr)
         return None, None
-    return generation, kept.save(generation)
+    return generation, kept.save(generation, most=generation.loaded.settings.records.keep_snapshots)
 
 
 def _show(kept: "SnapshotStore", entry: "Entry", present: "Generation | None", steps: "list[Step]") -> None:

@@ -41,7 +41,9 @@ def generation_of(loaded: "Loaded", kept: "SnapshotStore") -> "Generation":
 
     from core import settings
     from core.generation import load_generation
+    from core.recording import snapshots_of
 
+    kept.needed = partial(snapshots_of, loaded.settings.records, kept.folder.parent)
     return load_generation(loaded, settings.cache_dir(settings.environ()), keep=partial(kept.keep, loaded))
 
 

@@ -11,7 +11,7 @@ from core.recorder import Counted, Recorder, Say
 from core.records import Row, Rows, row_of
 from core.routing.snapshot import Snapshot
 from core.schema_state import RecordSettings
-from core.state import sqlite
+from core.state import ledger, sqlite
 
 #: Seconds that a stop waits for what is not written yet.
 PATIENCE_S: Final = 5.0
@@ -31,6 +31,18 @@ def decisions_of(settings: RecordSettings, folder: Path) -> Path | None:
     if settings.store == "none" or not settings.decisions:
         return None
     return settings.decisions_dir or folder / DECISIONS
+
+
+def snapshots_of(settings: RecordSettings, folder: Path) -> frozenset[str] | None:
+    """Digests of the snapshots that decisions on record were made with; None if that cannot be known now."""
+    decisions, usage = decisions_of(settings, folder), file_of(settings, folder)
+    if decisions is None or usage is None:
+        return frozenset()
+    try:
+        begun = ledger.oldest(decisions)
+        return frozenset() if begun is None else records.snapshots(usage, begun)
+    except (sqlite.Unusable, sqlite3.Error):
+        return None
 
 
 class Recording:

@@ -111,6 +111,18 @@ def spent(path: Path, now_ms: int) -> dict[str, dict[str, int]]:
     return {client: {month_of(now): month, day_of(now): day} for client, month, day in rows}
 
 
+def snapshots(path: Path, since_ms: int) -> frozenset[str]:
+    """Digests of the snapshots of the requests since then (Unix time)."""
+    connection = sqlite.readable(path)
+    if connection is None:
+        return frozenset()
+    try:
+        rows = connection.execute("SELECT DISTINCT snapshot FROM usage WHERE time >= ?", (since_ms,)).fetchall()
+    finally:
+        connection.close()
+    return frozenset(snapshot for (snapshot,) in rows)
+
+
 class Rows:
     """The table of a database, as a recorder writes it (`recorder.Store`)."""
 

@@ -4,11 +4,13 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from core import swap_lock
 from core.generation import Generation, Saving
+from core.recording import snapshots_of
 from core.settings import Loaded
 from core.snapshots import SnapshotError, SnapshotStore
 from core.state.objects import private_folder
@@ -34,8 +36,10 @@ class SnapshotSaving(Saving):
 
     def save(self, generation: Generation) -> None:
         """This one serves now. Not for the event loop."""
+        records = generation.loaded.settings.records
+        self._store.needed = partial(snapshots_of, records, self._store.folder.parent)
         try:
-            entry = self._store.save(generation, served=True, most=generation.loaded.settings.records.keep_snapshots)
+            entry = self._store.save(generation, served=True, most=records.keep_snapshots)
             self._marked(entry.name)
         except (SnapshotError, OSError) as exc:
             fields = {"event": "snapshot_not_saved", "snapshot": generation.snapshot.id, "problem": str(exc)}

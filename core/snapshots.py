@@ -40,7 +40,7 @@ class SnapshotError(Exception):
 class SnapshotStore:
     """`folder` holds the saved ones, `cache` compiled modules (beside them if it is left out). `now_ms` is Unix time.
 
-    `needed` tells the digests that records refer to: they are kept, however old they are.
+    `needed` tells the digests that records refer to: they are kept, however old they are; with None, everything is.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class SnapshotStore:
         cache: Path | None = None,
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        needed: Callable[[], Collection[str]] = frozenset,
+        needed: Callable[[], Collection[str] | None] = frozenset,
     ) -> None:
         self.folder = folder
         self._cache = cache or folder / "compiled"
         self._objects = Objects(folder / "objects")
-        self._now_ms, self._needed = now_ms, needed
+        self._now_ms, self.needed = now_ms, needed
 
     def keep(self, loaded: Loaded, data: bytes) -> None:
         """Called with what a generation is made of while it is read: see `load_generation`. Never raises; what could
@@ -184,7 +184,9 @@ class SnapshotStore:
         """Remove what was used longest ago, a tenth at once, for to find out what is left over costs reading all."""
         if sum(1 for _ in self.folder.glob("*.json")) <= most:
             return
-        needed = {newest.digest, *self._needed()}
+        if (records := self.needed()) is None:
+            return
+        needed = {newest.digest, *records}
         kept = list[Entry]()
         for entry in self.list():
             if len(kept) < max(1, most - most // 10) or entry.digest in needed:

@@ -110,6 +110,11 @@ def _times(
             yield sign * times[0 if sign > 0 else 1], sign * rank, path
 
 
+def oldest(folder: Path) -> int | None:
+    """When the oldest request on record began (Unix time, ms); None without any. Unusable if a file cannot be read."""
+    return min((begun for begun, _, _ in _times(folder, 0, FOR_EVER, 1, _fail)), default=None)
+
+
 def find(folder: Path, request_id: str) -> Record | None:
     """The record of a request; None if there is none. Unusable if it, or a file that may hold it, cannot be read."""
     kept = locate(folder, request_id)

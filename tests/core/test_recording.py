@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from facts import snapshot
+from facts import features, snapshot
 from test_records import exchange, ids
 
-from core.exchange import Exchange
-from core.recording import Recording, file_of
+from core.exchange import Exchange, Inputs
+from core.recording import Recording, file_of, snapshots_of
 from core.schema_state import RecordSettings
 
 
@@ -53,3 +53,19 @@ def test_none_records_nothing(tmp_path: Path) -> None:
     kept.write(Exchange("req_1", "/v1/messages", "anthropic"), snapshot(), 0.1)
     kept.close()
     assert (kept.health(), list(tmp_path.iterdir()), counts) == ("off", [], {})
+
+
+def test_the_snapshots_of_decisions_on_record_are_known(tmp_path: Path) -> None:
+    kept, _ = recording(tmp_path)
+    settings = RecordSettings()
+    assert snapshots_of(settings, tmp_path) == frozenset()
+    kept.use(settings)
+    for name in ("req_1", "req_2"):
+        done = exchange(name)
+        done.inputs, done.snapshot = Inputs(features()), f"{name}-digest"
+        kept.write(done, snapshot(), 0.1)
+    kept.close()
+    assert snapshots_of(settings, tmp_path) == {"req_1-digest", "req_2-digest"}
+    assert snapshots_of(RecordSettings(decisions=False), tmp_path) == frozenset()
+    (tmp_path / "records.db").write_bytes(b"no database" * 100)
+    assert snapshots_of(settings, tmp_path) is None

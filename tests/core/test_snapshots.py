@@ -276,6 +276,15 @@ def test_the_oldest_go_but_not_those_that_are_needed(folder: Path) -> None:
     assert kept.load(first.id).digest == first.digest
 
 
+def test_nothing_goes_while_nobody_knows_what_is_needed(folder: Path) -> None:
+    kept = store(folder)
+    kept.needed = lambda: None
+    for number in range(10, 14):
+        variant(folder, number)
+        kept.save(read(folder, kept), served=True, most=2)
+    assert len(kept.list()) == 4
+
+
 def test_what_is_left_over_goes_when_it_is_old(folder: Path) -> None:
     kept = store(folder)
     objects = kept.folder / "objects"

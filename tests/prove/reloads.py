@@ -137,7 +137,8 @@ async def _stream(port: int, kind: str) -> Asked:
     whole = reply.end is End.CLEAN and b"event: message_stop" in reply.body and b"event: error" not in reply.body
     wrong = reply.broken or ("" if reply.status == 200 and whole else f"status {reply.status}, {reply.end.value}")
     target = f"{reply.header('x-terraphim-provider')},{reply.header('x-terraphim-model')}"
-    request_id, snapshot, reason = (reply.header(f"x-terraphim-{name}") for name in ("request-id", "snapshot", "reason"))
+    request_id, snapshot = reply.header("x-terraphim-request-id"), reply.header("x-terraphim-snapshot")
+    reason = reply.header("x-terraphim-reason")
     return Asked(kind, begun, time.monotonic(), request_id, snapshot, reason, target, wrong)
 
 
