@@ -65,7 +65,7 @@ def test_the_snapshots_of_decisions_on_record_are_known(tmp_path: Path) -> None:
         done.inputs, done.snapshot = Inputs(features()), f"{name}-digest"
         kept.write(done, snapshot(), 0.1)
     kept.close()
-    assert snapshots_of(settings, tmp_path) == {"req_1-digest", "req_2-digest"}
+    assert snapshots_of(settings, tmp_path) == frozenset({"req_1-digest", "req_2-digest"})
     assert snapshots_of(RecordSettings(decisions=False), tmp_path) == frozenset()
     (tmp_path / "records.db").write_bytes(b"no database" * 100)
     assert snapshots_of(settings, tmp_path) is None
