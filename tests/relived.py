@@ -30,14 +30,14 @@ READS = running(
 ABSTAINS = running("(i64.const 0)")
 TRAPS = running("(unreachable)")
 LOOPS = running("(loop $l (br $l)) (i64.const 0)")
-_ODD, _EVEN = (f'{{"route":"{target}"}}' for target in (CHEAP, CLEVER))
 
 
-def _coin() -> str:
-    """Routes to one of two targets by a random byte, which WASI makes of the seed."""
+def coin(*targets: str) -> str:
+    """A rule that routes to one of two targets by a random byte, which WASI makes of the seed."""
+    odd_says, even_says = (f'{{"route":"{target}"}}' for target in targets)
     random = '(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))'
-    data = f"(data (i32.const 64) {quoted(_ODD)}) (data (i32.const 256) {quoted(_EVEN)})"
-    odd, even = 64 << 32 | len(_ODD), 256 << 32 | len(_EVEN)
+    data = f"(data (i32.const 64) {quoted(odd_says)}) (data (i32.const 256) {quoted(even_says)})"
+    odd, even = 64 << 32 | len(odd_says), 256 << 32 | len(even_says)
     body = (
         "(drop (call $random (i32.const 8) (i32.const 1)))"
         f"(if (result i64) (i32.and (i32.load8_u (i32.const 8)) (i32.const 1))"
@@ -46,7 +46,7 @@ def _coin() -> str:
     return running(body, data).replace("(module", f"(module {random}", 1)
 
 
-COIN = _coin()
+COIN = coin(CHEAP, CLEVER)
 CHEAPEST = answering(f'{{"route":"{CHEAP}","reason":"thrift","score":700}}')
 PATIENT: Final = {"timeout_ms": 2_000, "fuel": 1_000_000}
 TEXT: Mapping[str, Any] = {"input": ["request.last_user"], "grant": ["request.last_user"]}

@@ -47,6 +47,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     unrecorded: int = 12_000
     spenders: int = 200
     rolls: int = 10
+    decided: int = 100_000
+    replayed: int = 10_000
     canary_exchanges: int = 10_000
     every_place: int = 1
     every_body: int = 1
@@ -91,6 +93,8 @@ PROFILES: Final = {
         unrecorded=600,
         spenders=40,
         rolls=1,
+        decided=600,
+        replayed=200,
         canary_exchanges=120,
         every_place=8,
         every_body=5,

@@ -21,9 +21,11 @@ from prove import (
     never_read,
     outage,
     overload,
+    purity,
     records,
     redis_faults,
     reloads,
+    replays,
     replicas,
     restart,
     rollout,
@@ -74,6 +76,9 @@ PROMISES: Final[dict[str, Proof]] = {
     "records": lambda folder, much: records.section(folder, much.writers, much.unrecorded),
     "limits": lambda folder, much: limits.section(folder, much.limited, much.limited_s, much.limit_steps),
     "budgets": lambda folder, much: budgets.section(folder, much.spenders),
+    # What can be made again.
+    "purity": lambda folder, much: purity.section(folder, much.decided),
+    "replays": lambda folder, much: replays.section(folder, much.replayed),
     # What is kept secret.
     "canaries": lambda folder, much: canaries.section(folder, much.canary_exchanges, much.every_place),
     # How it ends, and begins again.
