@@ -36,6 +36,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     reloaded: int = 1_000
     reload_streams: int = 200
     rolled_out: int = 20_000
+    backtested: int = 20_000
     limited: int = 1_000
     limited_s: int = 100
     limit_steps: int = 10_000
@@ -82,6 +83,7 @@ PROFILES: Final = {
         reloaded=24,
         reload_streams=40,
         rolled_out=1_600,
+        backtested=400,
         limited=100,
         limited_s=10,
         limit_steps=1_000,

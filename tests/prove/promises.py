@@ -8,6 +8,7 @@ from prove import (
     addresses,
     answers,
     attacks,
+    backtest,
     budgets,
     canaries,
     corpus,
@@ -49,6 +50,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "answers": lambda folder, much: answers.section(folder, much.answers, much.answers_over_http),
     "leaks": lambda folder, _: leaks.section(folder),
     "rollout": lambda folder, much: rollout.section(folder, much.rolled_out),
+    "backtest": lambda folder, much: backtest.section(folder, much.backtested),
     "endurance": lambda folder, much: endurance.section(folder, much.calls, much.traps),
     # What clients can do.
     "never_read": lambda folder, much: never_read.section(folder, much.mute),
