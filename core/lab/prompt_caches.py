@@ -58,12 +58,11 @@ class PromptCaches:
 
     def _use(self, target: Target, prompt: Sequence[Piece], now_ms: int) -> int:
         """Tokens of the longest beginning that is there; all of the prompt is from now on."""
-        held, read, reading = self._held.setdefault(target, _Held()), 0, True
+        held, read = self._held.setdefault(target, _Held()), 0
         for piece in prompt:
             known = piece in held.after
             held = held.next(piece, now_ms)
-            reading = reading and known and held.warm(now_ms)
-            read += piece[1] if reading else 0
+            read += piece[1] if known and held.warm(now_ms) else 0  # what is behind a cold one is no warmer
             held.used_ms = now_ms
         return read
 

@@ -210,6 +210,10 @@ def test_route_explains_and_calls_nobody(configured: RunningProxy, fake: Upstrea
     assert answer["decision"]["reason"] == "background"
     assert answer["features"]["dialect"] == "anthropic"
     assert [step["phase"] for step in answer["trace"]][-1] in {"runtime", "fallback", "gate"}
+    assert [phase["phase"] for phase in answer["phases"]][:2] == ["explicit", "runtime"]
+    assert answer["phases"][1]["outcome"] == "decided"
+    assert answer["phases"][2]["why"] == "the runtime phase decided"
+    assert {"cached_tokens", "output_tokens", "micro_usd"} <= answer["decision"]["candidates"][0]["expected"].keys()
     assert len(fake.requests) == before
     plain = httpx.post(f"{configured.url}/v1/route", json={"model": "x", "messages": [USER]}).json()
     assert plain["features"]["dialect"] == "openai"

@@ -27,9 +27,8 @@ def test_the_decision_comes_first_and_each_phase_has_a_block() -> None:
     assert blocks == [
         "snapshot", "explicit", "runtime", "custom", "pattern", "default", "sticky", "fallback", "candidates,",
     ]  # fmt: skip
-    assert "      frugal   score 545, priority 50, pattern: 6-18 'on the cheap'" in lines or any(
-        "6-18 'on the cheap'" in line for line in lines
-    )
+    [match] = [line for line in lines if line.startswith("      frugal ")]
+    assert match.endswith("priority 50, pattern: 6-18 'on the cheap'")
     assert "  default   not reached: the pattern phase decided" in lines
 
 
@@ -45,7 +44,9 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_nothing_forges_a_line_or_commands_the_terminal() -> None:
     found = told(model="x\x1b[2Jy\nfoo\u202e", last_user="on the cheap\x1b[31m")
     assert all(line.isprintable() for line in found.splitlines())
-    assert "\x1b" not in found
+    answer = explanation(decided(model="nobody,m"), Inputs(features(model="nobody,m")), snapshot())
+    answer["decision"]["refusal"]["message"] = "no\x1b[2J\nmine,m   phase default"
+    assert text(answer).splitlines()[0] == "refused with 404: no [2J mine,m   phase default"
 
 
 def test_a_refusal_is_the_first_line() -> None:
@@ -56,5 +57,5 @@ def test_a_refusal_is_the_first_line() -> None:
 def test_what_is_not_known_is_a_question_mark() -> None:
     shot = snapshot(settings(default="openrouter,nobody/unknown", fallback=[]))
     lines = text(explanation(decided(shot), Inputs(features()), shot)).splitlines()
-    assert lines[-2].split() == ["1", "openrouter,nobody/unknown", "100", "0", "?", "?"] or "openrouter" in lines[-2]
+    assert lines[-2].split() == ["1", "openrouter,nobody/unknown", "100", "0", "?", "?"]
     assert "not known whether it serves: context_window" in lines[-1]
