@@ -202,6 +202,13 @@ def judged(asked: Asked, number_of: Mapping[str, str]) -> str:
     return "" if got == due else f"{asked.kind}: {got} under a snapshot whose answer is {due}"
 
 
+def outlived(asked: Asked, number_of: Mapping[str, str], swaps: Sequence[tuple[float, float]]) -> bool:
+    """Whether the next generation served for certain before this stream ended. `swaps[n]` brought generation n + 1."""
+    number = number_of.get(asked.snapshot, "")
+    after = swaps[int(number) :] if number.isdecimal() else []
+    return bool(after) and after[0][1] < asked.ended
+
+
 def log_differs(log: Iterable[str], seen: Iterable[Asked]) -> list[str]:
     """Requests whose end, in the log, is of another snapshot or decision than their headers."""
     headers = {asked.request_id: (asked.snapshot, asked.reason, asked.target) for asked in seen if asked.request_id}
@@ -257,18 +264,28 @@ def _reload(
         if fault is None:
             swaps.append(_next(proxy, files))
             continue
-        begun, at = time.monotonic(), len(proxy.log())
-        fault.make(files.folder, files.texts())
         try:
-            wait(partial(_everywhere, proxy, fault, at), f"{fault.name} is not said", 0.02)
-            took = time.monotonic() - begun
-            said.setdefault(fault.name, []).append(max(0.0, took - stall.since(begun)))
-            files.write()
-            wait(lambda: not _named(proxy), f"{fault.name} is said although it is mended", 0.02)
+            took = _break(proxy, files, fault, stall)
+            if took > SAID_S:  # once more: a machine with others on it is late now and then, a proxy always
+                late = int(found.counts.get("said late once", "0")) + 1
+                found.counts["said late once"] = str(late)
+                took = _break(proxy, files, fault, stall)
+            said.setdefault(fault.name, []).append(took)
         except RuntimeError as exc:
             found.findings.append(str(exc))
             files.write()
     return swaps, said
+
+
+def _break(proxy: Scene, files: Files, fault: Fault, stall: Stall) -> float:
+    """Seconds until a fault was said everywhere, but for those in which this machine woke nobody; it is mended then."""
+    begun, at = time.monotonic(), len(proxy.log())
+    fault.make(files.folder, files.texts())
+    wait(partial(_everywhere, proxy, fault, at), f"{fault.name} is not said", 0.02)
+    took = time.monotonic() - begun - stall.since(begun)
+    files.write()
+    wait(lambda: not _named(proxy), f"{fault.name} is said although it is mended", 0.02)
+    return max(0.0, took)
 
 
 def _next(proxy: Scene, files: Files) -> Window:
@@ -303,13 +320,15 @@ def _answers(folder: Path, seen: Sequence[Asked], swaps: Sequence[Window], found
     found.findings += [f"answers: {what} ({count}×)" for what, count in wrong.most_common(10)]
     differs = log_differs((folder / "home" / "log").read_text(errors="replace").splitlines(), seen)
     found.findings += [f"log: {what}" for what in differs[:5]]
-    across = sum(any(asked.begun < begun and end < asked.ended for begun, end in swaps) for asked in seen)
+    across = sum(outlived(asked, number_of, swaps) for asked in seen)
     kinds = tally(Counter(asked.kind for asked in seen))
     served = {asked.snapshot for asked in seen}
-    found.counts["streams"] = f"{len(seen)} ({kinds}), {across} of them across a whole reload"
+    found.counts["streams"] = f"{len(seen)} ({kinds}), {across} of them outlived their generation"
     found.counts["snapshots"] = f"{len(made)} saved, {len(served)} of them answered"
     if len(served) < max(2, len(swaps) // 10) or not across:
-        found.findings.append(f"only {len(served)} snapshots answered, {across} streams saw a reload: nothing is shown")
+        found.findings.append(
+            f"only {len(served)} snapshots answered, {across} streams outlived theirs: nothing is shown"
+        )
 
 
 def _swaps_judged(own: Sequence[float], probes: Sequence[Seen], swaps: Sequence[Window], found: Section) -> None:
@@ -326,7 +345,7 @@ def _swaps_judged(own: Sequence[float], probes: Sequence[Seen], swaps: Sequence[
     found.number = f"a swap holds the loop for {held:.1f} ms at p99"
     if held > SWAP_MS:
         found.findings.append(f"a swap holds the loop for {held:.0f} ms, the bound is {SWAP_MS:.0f}")
-    if seen > SWAP_MS + floor:
+    if seen > SWAP_MS + 2 * floor:  # compilers run beside it, on the same cores
         found.findings.append(f"others wait {seen:.0f} ms at p99 while generations come, {floor:.0f} without")
 
 

@@ -11,7 +11,7 @@ from core.snapshots import SnapshotStore
 from core.state.objects import Objects
 from prove import guests
 from prove.reload_faults import FAULTS
-from prove.reloads import KINDS, Asked, Files, _order, _said, _swaps_judged, judged, log_differs, numbers
+from prove.reloads import KINDS, Asked, Files, _order, _said, _swaps_judged, judged, log_differs, numbers, outlived
 from prove.scene import Seen
 from prove.section import Section
 
@@ -63,6 +63,14 @@ def test_a_snapshot_of_parts_of_two_is_seen(tmp_path: Path) -> None:
     assert len(saved(tmp_path, "3", "4", "3")) == 2
     assert len(saved(tmp_path, "3", "3", "4")) == 2
     assert len(saved(tmp_path, "4", "3", "3")) == 2
+
+
+def test_streams_that_outlive_their_generation_are_counted() -> None:
+    swaps = [(float(number), number + 0.5) for number in range(9)]
+    assert outlived(asked(ended=7.6), NUMBER_OF, swaps)
+    assert not outlived(asked(ended=7.4), NUMBER_OF, swaps)
+    assert not outlived(asked(ended=99.0), {"aaa": "9"}, swaps)
+    assert not outlived(asked(ended=99.0, snapshot="bbb"), NUMBER_OF, swaps)
 
 
 def test_a_request_that_ends_as_another_is_seen() -> None:
