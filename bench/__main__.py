@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from bench import (
+    backtests,
     decisions,
     generated,
     memory,
@@ -56,6 +57,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "workers": lambda: rule_workers.rows(500 if quick else 5000),
         "texts": lambda: texts.rows(3 if quick else 7, 100 if quick else 1000),
         "translation": lambda: translation.rows(50 if quick else 400),
+        "backtests": lambda: backtests.rows(300 if quick else 3000),
         "records": lambda: records.rows(1000 if quick else 10_000),
         "generated": lambda: generated.rows(300 if quick else 3000),
         "tokens": token_errors.rows,
