@@ -80,7 +80,7 @@ class DataPlane:
         admission: Admission,
         *,
         guards: Sequence[Guard] = (),
-        record: Callable[[Exchange, Snapshot, float], None] = lambda *_: None,
+        record: Callable[[Exchange, Snapshot, float, Redactor], None] = lambda *_: None,
     ) -> None:
         """`record` is told of each request that was decided and is over, by which snapshot, how long it took (s)."""
         self._generations = generations
@@ -159,7 +159,7 @@ class DataPlane:
             seconds = time.monotonic() - started
             if exchange.decision is not None and exchange.endpoint != ROUTE:
                 exchange.cost = prices.cost(exchange.bill(), generation.snapshot.card)
-                self._record(exchange, generation.snapshot, seconds)
+                self._record(exchange, generation.snapshot, seconds, generation.loaded.secrets.redactor)
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
                 self._log.log(telemetry.log_fields(exchange, seconds))

@@ -10,14 +10,28 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from core.errors import STATUS_OF_TYPE
 from core.exchange import Attempt, Cost, Decision, Exchange, Features, Found, Inputs, Step, Target
 from core.messages import Usage
+from core.redaction import NOTHING as NO_SECRETS
+from core.redaction import Redactor
 from core.routing.decide import found_in
 from core.routing.snapshot import Snapshot
 from wasm_host.abi import FAULTS
 from wasm_host.answer import Outcome
 
 VERSION: Final = 1
+#: What a provider may make up as it likes, and so quote what it was sent, is kept only if it is one of these.
+ERRORS: Final = frozenset(
+    {*STATUS_OF_TYPE, "client_left", "insufficient_quota", "answered", "cut", "stalled", "not_sent", "unknown"}
+)
+STOP_REASONS: Final = frozenset(
+    {
+        "", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "compaction",
+        "model_context_window_exceeded",
+    }
+)  # fmt: skip
+OTHER: Final = "other"
 #: What a rule that saw text may have put the user's words into.
 _WORDS: Final = ("reason", "message", "deny_message")
 
@@ -69,8 +83,10 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     result: Result = Result()
 
 
-def record_of(exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: bool) -> Record | None:
-    """The record of a request that is over; None if it was not decided."""
+def record_of(
+    exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: bool, known: Redactor = NO_SECRETS
+) -> Record | None:
+    """The record of a request that is over; None if it was not decided. Words that hold a `known` secret are none."""
     decision, inputs = exchange.decision, exchange.inputs
     if decision is None or inputs is None:
         return None
@@ -83,7 +99,7 @@ def record_of(exchange: Exchange, snapshot: Snapshot, ms: float, *, capture: boo
         endpoint=exchange.endpoint,
         inputs=msgspec.structs.replace(inputs, features=without_words(inputs.features)),
         chars=len(text),
-        words=_captured(inputs.features, snapshot) if capture else None,
+        words=_captured(inputs.features, snapshot, known) if capture else None,
         matches=bare(matches),
         asked=tuple(map(cleared, decision.asked)),
         decision=plain(decision),
@@ -96,12 +112,13 @@ def without_words(features: Features) -> Features:
     return msgspec.structs.replace(features, last_user="", granted={})
 
 
-def _captured(features: Features, snapshot: Snapshot) -> Words | None:
+def _captured(features: Features, snapshot: Snapshot, known: Redactor) -> Words | None:
     """What some rule of the snapshot was granted."""
     last_user = features.last_user if "request.last_user" in snapshot.rules.wants else None
     if last_user is None and not features.granted:
         return None
-    return Words(last_user, features.granted | _as_sent(features.granted))
+    words = Words(last_user, features.granted | _as_sent(features.granted))
+    return None if known.holds(msgspec.json.encode(words).decode()) else words
 
 
 def _as_sent(granted: Mapping[str, Any]) -> dict[str, str]:
@@ -117,18 +134,24 @@ def granted_of(words: Words) -> dict[str, Any]:
 def _result(exchange: Exchange, ms: float) -> Result:
     return Result(
         status=exchange.status,
-        error=exchange.error,
+        error=_known_error(exchange.error),
         answered_by=exchange.answered_by,
         attempts=tuple(exchange.attempts),
         usage=exchange.usage,
         lost=exchange.lost,
         cost=exchange.cost,
-        stop_reason=exchange.stop_reason,
+        stop_reason=exchange.stop_reason if exchange.stop_reason in STOP_REASONS else OTHER,
         cache=exchange.cache,
         simulated=exchange.simulated,
         whole=exchange.whole,
         ms=round(ms),
     )
+
+
+def _known_error(error: str) -> str:
+    """A type of error of ours, or how an answer ended; what a provider made up may quote anything."""
+    kind, _, where = error.partition(": ")
+    return error if not error or (kind in ERRORS and where in {"", "after the first byte"}) else OTHER
 
 
 def canonical(decision: Decision) -> bytes:

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from core.decision_record import record_of
+from core.decision_record import decode, record_of
 from core.exchange import Exchange
 from core.recorder import Counted, Recorder, Say
+from core.redaction import NOTHING, Redactor
 from core.routing.snapshot import Snapshot
 from core.schema_state import RecordSettings
 from core.state.ledger import Entry, Keep, Ledger, entry_of
@@ -25,6 +26,7 @@ class Over(Struct, frozen=True):
     exchange: Exchange
     snapshot: Snapshot
     ms: float
+    known: Redactor
     capture: bool
     bytes: int
 
@@ -54,11 +56,11 @@ class DecisionRecorder:
                 Decisions(folder, keep, self._say), say=self._say, counted=self._counted, committed=self._waiting.left
             )
 
-    def put(self, exchange: Exchange, snapshot: Snapshot, seconds: float) -> None:
-        """A request is over. Never waits, never raises."""
+    def put(self, exchange: Exchange, snapshot: Snapshot, seconds: float, known: Redactor = NOTHING) -> None:
+        """A request is over. Never waits, never raises. `known` knows every secret: none is kept."""
         if self.recorder is None or exchange.inputs is None:
             return
-        over = Over(exchange, snapshot, seconds * 1000, self._capture, _bytes(exchange))
+        over = Over(exchange, snapshot, seconds * 1000, known, self._capture, _bytes(exchange))
         if self._waiting.bytes + over.bytes > self._room:
             self.recorder.lose(1)
         elif self.recorder.put(over):
@@ -99,13 +101,21 @@ class Decisions:
 
     def _entry(self, over: Over) -> Entry | None:
         try:
-            record = record_of(over.exchange, over.snapshot, over.ms, capture=over.capture)
-            return entry_of(record) if record else None
+            record = record_of(over.exchange, over.snapshot, over.ms, capture=over.capture, known=over.known)
+            return _without_keys(entry_of(record), over.known) if record else None
         except Exception as exc:  # noqa: BLE001  # one request must not end all recording; its words may be in the error
             where = "".join(traceback.format_tb(exc.__traceback__, limit=-4))
             fields = {"request_id": over.exchange.request_id, "type": type(exc).__name__, "where": where}
             self._say({"event": "bug", **fields}, "error")
             return None
+
+
+def _without_keys(entry: Entry, known: Redactor) -> Entry:
+    """A client may call a tool like a key. ValueError if nothing is left that is a record."""
+    if not known.holds(entry.plain.decode()):
+        return entry
+    plain = known.data(entry.plain)
+    return entry_of(decode(plain))
 
 
 def _bytes(exchange: Exchange) -> int:

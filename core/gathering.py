@@ -4,16 +4,14 @@ Pure: the pipeline reads sessions and what was learned, and so does the lab, whi
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 
 import msgspec
 
 from core.calibration import corrected, factor_of
 from core.call import Call
-from core.errors import BadRequest
+from core.client_names import named
 from core.exchange import Features
 from core.features import FeatureSettings, extract
-from core.redaction import Redactor
 from core.routing.custom import granted_texts
 
 
@@ -26,7 +24,7 @@ def facts(call: Call, tokens: int) -> Features:
         settings=FeatureSettings(background_models=call.snapshot.settings.routing.background_models),
         client_key=call.exchange.client_key,
     )
-    return _named_without_keys(features, call.redactor)
+    return named(features, call.snapshot, call.redactor)
 
 
 def completed(call: Call, features: Features, factors: Mapping[str, float]) -> Features:
@@ -44,16 +42,3 @@ def completed(call: Call, features: Features, factors: Mapping[str, float]) -> F
         allowed=call.allowed,
         granted=granted_texts(call.snapshot.rules.wants, call.request, call.headers),
     )
-
-
-def _named_without_keys(features: Features, known: Redactor) -> Features:
-    """Names that a client chooses travel through logs, records and stores: BadRequest if a target's is a key, and a
-    session's is replaced.
-    """
-    for place, name in (("model", features.model), ("CCR-SUBAGENT-MODEL", features.subagent_target)):
-        if ("," in name or ":" in name) and known.holds(name):
-            raise BadRequest(f"{place}: a key stands here; a target's name is expected")
-    if known.holds(features.session_id) or known.holds(features.thread):
-        session, thread = (sha256(each.encode()).hexdigest() for each in (features.session_id, features.thread))
-        return msgspec.structs.replace(features, session_id=session, thread=thread)
-    return features

@@ -9,6 +9,7 @@ from core.decision_recorder import DecisionRecorder
 from core.exchange import Exchange
 from core.recorder import Counted, Recorder, Say
 from core.records import Row, Rows, row_of
+from core.redaction import NOTHING, Redactor
 from core.routing.snapshot import Snapshot
 from core.schema_state import RecordSettings
 from core.state import ledger, sqlite
@@ -65,11 +66,11 @@ class Recording:
             self._recorder.stop()
         self._recorder = Recorder(Rows(path), say=self._say, counted=self._counted) if path else None
 
-    def write(self, exchange: Exchange, snapshot: Snapshot, seconds: float) -> None:
-        """A request is over. Never waits, never raises."""
+    def write(self, exchange: Exchange, snapshot: Snapshot, seconds: float, known: Redactor = NOTHING) -> None:
+        """A request is over. Never waits, never raises. `known` knows every secret."""
         if self._recorder is not None:
             self._recorder.put(row_of(exchange, seconds * 1000))
-        self.decisions.put(exchange, snapshot, seconds)
+        self.decisions.put(exchange, snapshot, seconds, known)
 
     def spent(self, settings: RecordSettings, now_ms: int) -> dict[str, dict[str, int]]:
         """What each client key has spent in micro-USD, by period (this day, this month), as recorded."""

@@ -4,7 +4,13 @@ import difflib
 
 from core.exchange import Refusal, Target
 from core.features import MODEL_CHARS
+from core.names import is_name
 from core.routing.snapshot import Snapshot
+
+#: It is not quoted: what is no name may be the user's words.
+NO_NAME = Refusal(
+    404, "model: what stands there is no model's name. GET /v1/models lists all; 'auto' lets the proxy decide."
+)
 
 
 def parse(snapshot: Snapshot, model: str, allowed: tuple[str, ...] = ()) -> Target | Refusal | None:
@@ -16,7 +22,7 @@ def parse(snapshot: Snapshot, model: str, allowed: tuple[str, ...] = ()) -> Targ
     name = model.strip()
     if len(name) > MODEL_CHARS or not name.isprintable():
         # It would travel through logs, headers and sessions.
-        return Refusal(404, f"model: {name[:40]!r}… is no model's name") if "," in name or ":" in name else None
+        return NO_NAME if "," in name or ":" in name else None
     if "," in name:
         provider, _, rest = name.partition(",")
     else:
@@ -27,6 +33,8 @@ def parse(snapshot: Snapshot, model: str, allowed: tuple[str, ...] = ()) -> Targ
     known = snapshot.by_lower_name.get(f"{provider},{rest}".lower())
     if known is not None:
         return known
+    if not (is_name(provider) and is_name(rest)):
+        return NO_NAME
     if provider in snapshot.settings.providers:
         if rest and snapshot.settings.providers[provider].any_model:
             return Target(provider, rest)

@@ -7,6 +7,7 @@ from facts import ROOT, features, run, snapshot
 from core import decision_record
 from core.decision_record import Record, Words, canonical, record_of
 from core.exchange import Exchange, Inputs, SessionState
+from core.redaction import Redactor
 from core.routing.decide import decide
 from core.routing.snapshot import Snapshot
 from wasm_host.answer import Outcome
@@ -65,6 +66,30 @@ def test_words_are_kept_if_they_are_captured_and_a_rule_was_granted_them(ruled: 
     record = record_of(exchange, snapshot(), 1.0, capture=True)
     assert record is not None
     assert record.words is None
+
+
+def test_what_a_provider_makes_up_is_not_kept(ruled: Snapshot) -> None:
+    exchange, _ = recorded(ruled, said())
+    for error, kept in (
+        ("rate_limit_error", "rate_limit_error"),
+        ("api_error: after the first byte", "api_error: after the first byte"),
+        ("client_left", "client_left"),
+        (PRIVATE, "other"),
+        (f"api_error: {PRIVATE}", "other"),
+        ("", ""),
+    ):
+        exchange.error, exchange.stop_reason = error, error and PRIVATE
+        record = record_of(exchange, ruled, 1.0, capture=False)
+        assert record is not None
+        assert (record.result.error, record.result.stop_reason) == (kept, error and "other")
+
+
+def test_words_that_hold_a_key_are_not_captured(ruled: Snapshot) -> None:
+    exchange, _ = recorded(ruled, said())
+    for secret, kept in (("grandmother's recipe", False), ("somebody else's recipe", True)):
+        record = record_of(exchange, ruled, 1.0, capture=True, known=Redactor([secret]))
+        assert record is not None
+        assert (record.words is not None) is kept
 
 
 def test_decisions_that_took_another_time_are_equal(ruled: Snapshot) -> None:

@@ -11,6 +11,7 @@ from facts import features, run, snapshot
 
 from core.decision_recorder import DecisionRecorder
 from core.exchange import Exchange, Inputs, SessionState
+from core.redaction import Redactor
 from core.routing.decide import decide
 from core.schema_state import RecordSettings
 from core.state.ledger import read
@@ -70,6 +71,16 @@ def test_requests_become_records(tmp_path: Path, heard: Heard) -> None:
     assert [(record.request_id, record.result.ms) for record in found] == [(f"req_{n}", 500) for n in (1, 2, 3)]
     assert [record.request_id for record in read(tmp_path / "two")] == ["req_4"]
     assert (heard.counts, heard.lines) == ({"written": 4}, [])
+
+
+def test_no_key_is_kept(tmp_path: Path, heard: Heard) -> None:
+    secret = "sk-0123456789abcdefghij"  # noqa: S105 - a made-up one
+    kept = DecisionRecorder(heard.say, heard.count)
+    kept.use(RecordSettings(), tmp_path)
+    kept.put(over(1, tools=("Bash", secret)), SHOT, 0.5, Redactor([secret]))
+    finish(kept)
+    [record] = read(tmp_path)
+    assert record.inputs.features.tools == ("Bash", "[redacted]")
 
 
 def test_what_would_take_too_much_memory_is_lost_and_counted(tmp_path: Path, heard: Heard) -> None:

@@ -19,6 +19,7 @@ from redis_server import RedisServer, free_port, redis_running
 
 from bench import children
 from core.cli_common import EXIT_CONFIG
+from core.state.ledger import entries
 from prove import rig, truth
 from prove.canary_requests import ANTHROPIC, bugs, misplaced, request, said
 from prove.canary_search import Search
@@ -336,6 +337,13 @@ def _left(ground: Ground, search: Search) -> list[str]:
     for name, data in ground.files():
         written[name] = len(data)
         told += search.told(f"the file {name}", data)
+    records = 0
+    for path in ground.folder.rglob("decisions"):
+        for kept in entries(path):  # compressed in its file
+            told += search.told("a decision's record", kept.plain)
+            records += 1
+    if records < 100:
+        told.append(f"there are {records} records of decisions, so this shows nothing")
     log = ground.log()
     for what, due in (('"event":"bug"', 3), ("reload_failed", 3), ('"event":"library"', 1), ('"event":"request"', 100)):
         if log.count(what) < due:

@@ -1,0 +1,17 @@
+"""What may be a name, and what stands for words that are none. Pure."""
+
+from hashlib import blake2b
+from typing import Final
+
+#: No name is longer.
+LONGEST: Final = 256
+
+
+def is_name(text: str) -> bool:
+    """Printable ASCII without a space; every provider's names are that."""
+    return len(text) <= LONGEST and text.isascii() and text.isprintable() and " " not in text
+
+
+def mark(text: str) -> str:
+    """What stands for words that are no name."""
+    return f"#{blake2b(text.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"

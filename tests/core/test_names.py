@@ -1,0 +1,16 @@
+import pytest
+
+from core.names import LONGEST, is_name, mark
+
+
+@pytest.mark.parametrize("text", ["", "gpt-5.1", "one,deepseek/deepseek-r1:free", "mcp__files__read", "a" * LONGEST])
+def test_names(text: str) -> None:
+    assert is_name(text)
+
+
+@pytest.mark.parametrize("text", ["plum cake", "a\tb", "a\nb", "größe", "a\u00a0b", "a\x00", "a" * (LONGEST + 1)])
+def test_what_is_no_name_has_a_mark(text: str) -> None:
+    assert not is_name(text)
+    assert is_name(mark(text))
+    assert mark(text) == mark(text) != mark(text + "x")
+    assert len(mark(text)) == 17
