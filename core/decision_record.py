@@ -22,9 +22,8 @@ from wasm_host.answer import Outcome
 
 VERSION: Final = 1
 #: What a provider may make up as it likes, and so quote what it was sent, is kept only if it is one of these.
-ERRORS: Final = frozenset(
-    {*STATUS_OF_TYPE, "client_left", "insufficient_quota", "answered", "cut", "stalled", "not_sent", "unknown"}
-)
+_ENDS: Final = ("client_left", "refused", "answered", "cut", "stalled", "not_sent", "unknown")
+ERRORS: Final = frozenset({*STATUS_OF_TYPE, "insufficient_quota", *_ENDS})
 STOP_REASONS: Final = frozenset(
     {
         "", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "compaction",

@@ -149,8 +149,17 @@ class Ledger:
         if self._file is None or not self._there() or self._full(self._file):
             return self._begin()
         if self._connection is None:
-            self._connection = sqlite.writable(self._file, MIGRATIONS)
+            self._connection = self._again(self._file)
         return self._connection
+
+    def _again(self, file: Path) -> sqlite3.Connection:
+        """A connection to a file that was begun before; Unusable. One that can no longer be read is left as it is."""
+        try:
+            return sqlite.writable(file, MIGRATIONS)
+        except Unusable:
+            if not readable(file):
+                self._leave()
+            raise
 
     def _full(self, file: Path) -> bool:
         old = self._clock() - self._began_ms >= self._span_ms
