@@ -12,6 +12,7 @@ import msgspec
 
 from bench import (
     backtests,
+    decision_records,
     decisions,
     generated,
     memory,
@@ -60,6 +61,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "backtests": lambda: backtests.rows(300 if quick else 3000),
         "records": lambda: records.rows(1000 if quick else 10_000),
         "generated": lambda: generated.rows(300 if quick else 3000),
+        "decision-records": lambda: decision_records.rows(500 if quick else 5000),
         "tokens": token_errors.rows,
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),
         "starting": lambda: starting.rows(2 if quick else 7),

@@ -47,6 +47,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     writers: int = 200
     unrecorded: int = 12_000
     spenders: int = 200
+    tampers: int = 2_000
+    ledger_writers: int = 100
     rolls: int = 10
     decided: int = 100_000
     replayed: int = 10_000
@@ -94,6 +96,8 @@ PROFILES: Final = {
         writers=10,
         unrecorded=600,
         spenders=40,
+        tampers=80,
+        ledger_writers=6,
         rolls=1,
         decided=600,
         replayed=200,

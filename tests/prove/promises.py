@@ -18,6 +18,7 @@ from prove import (
     kills,
     leaks,
     leaving,
+    ledger,
     limits,
     never_read,
     outage,
@@ -76,6 +77,7 @@ PROMISES: Final[dict[str, Proof]] = {
     "smuggling": lambda folder, much: smuggling.section(folder, much.cut_every),
     # What is kept.
     "records": lambda folder, much: records.section(folder, much.writers, much.unrecorded),
+    "ledger": lambda folder, much: ledger.section(folder, much.tampers, much.ledger_writers),
     "limits": lambda folder, much: limits.section(folder, much.limited, much.limited_s, much.limit_steps),
     "budgets": lambda folder, much: budgets.section(folder, much.spenders),
     # What can be made again.

@@ -78,9 +78,11 @@ def _read_to_the_end(pipe: int, data: list[bytes]) -> None:
     data.extend(iter(partial(os.read, pipe, 65536), b""))
 
 
-def killed(path: Path, first: int, *, after_s: float | None, limit: int) -> tuple[list[int], int]:
+def killed(
+    path: Path, first: int, *, after_s: float | None, limit: int, program: str = "prove.record_writer"
+) -> tuple[list[int], int]:
     """What a writer acknowledged until it died, and what of. `after_s`: so long after its first commit."""
-    command = children.python("-m", "prove.record_writer", str(path), str(first), str(limit))
+    command = children.python("-m", program, str(path), str(first), str(limit))
     env = children.environment(path.parent / "home")
     data = list[bytes]()
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, bufsize=0) as writer:

@@ -116,11 +116,7 @@ def test_a_file_is_ended_by_its_age_and_its_size(folder: Path, clock: Clock) -> 
         clock.ms += DAY // 10
     assert len(files(folder)) == 4
     for number in range(40, 440, 10):
-        large = [
-            msgspec.structs.replace(record(at), endpoint=random.randbytes(10_000).hex())
-            for at in range(number, number + 10)
-        ]
-        ledger.write(large)
+        ledger.write([large(at) for at in range(number, number + 10)])
     assert 8 < len(files(folder)) < 20
     assert sum(path.stat().st_size for path in folder.iterdir()) < 18 * part
     assert numbers(read(folder))[-1] == 439
