@@ -134,12 +134,9 @@ def _differences(
     record: Record, then: Decision, now: Decision, answers: Answers, snapshot: Snapshot
 ) -> list[Difference]:
     """All that differs, in the order of the phases."""
-    found = list(_steps(then.trace, now.trace))
+    found = list(_parts(then, now)) if canonical(then) != canonical(now) else []
     found += [(_place(then, "custom", name), each) for name, each in _outcomes(record.asked, answers.given)]
     found += [(_place(then, "pattern"), each) for each in _matches(record, now, answers, snapshot)]
-    for name in _REST:
-        if (one := _value(getattr(then, name))) != (other := _value(getattr(now, name))):
-            found.append((len(then.trace), Difference(now.phase, name, one, other)))
     return [each for _, each in sorted(found, key=lambda entry: entry[0])]
 
 
@@ -151,6 +148,13 @@ def _place(decision: Decision, phase: str, rule: str = "") -> int:
         if step.phase == phase and (not rule or step.detail.get("rule") == rule)
     )
     return next(places, len(decision.trace))
+
+
+def _parts(then: Decision, now: Decision) -> Iterator[tuple[int, Difference]]:
+    yield from _steps(then.trace, now.trace)
+    for name in _REST:
+        if (one := _value(getattr(then, name))) != (other := _value(getattr(now, name))):
+            yield len(then.trace), Difference(now.phase, name, one, other)
 
 
 def _steps(then: tuple[Step, ...], now: tuple[Step, ...]) -> Iterator[tuple[int, Difference]]:
@@ -169,17 +173,17 @@ def _outcomes(
     for one, other in zip_longest(then, now) if whole else zip(then, now, strict=False):
         before, after = (None if each is None else _said(each) for each in (one, other))
         if before is None or after is None:
-            name = (before or after or {})["rule"]
+            name = next(each.rule for each in (before, after) if each is not None)
             yield name, Difference("custom", f"rule {name} was asked", before is not None, after is not None)
         elif before != after:
-            what = next(key for key in before if before[key] != after[key])
-            yield before["rule"], Difference("custom", f"rule {before['rule']}: {what}", before[what], after[what])
+            what = next(name for name in Outcome.__struct_fields__ if getattr(before, name) != getattr(after, name))
+            sides = _value(getattr(before, what)), _value(getattr(after, what))
+            yield before.rule, Difference("custom", f"rule {before.rule}: {what}", *sides)
 
 
-def _said(outcome: Outcome) -> dict[str, Any]:
+def _said(outcome: Outcome) -> Outcome:
     """An outcome as it is kept, without the time that it took."""
-    said: dict[str, Any] = msgspec.to_builtins(replace(cleared(outcome), micros=0))
-    return said
+    return replace(cleared(outcome), micros=0)
 
 
 def _matches(record: Record, now: Decision, answers: Answers, snapshot: Snapshot) -> Iterator[Difference]:
