@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -26,7 +27,13 @@ def rules_dev(
     folder = loaded.settings.plugins.dir
     if folder is None or (plugins is None and loaded.path is None):
         _refuse("there is no configuration: name the proxy's plugins folder with --plugins")
-    place = Place(folder, cli_rules.operators(loaded), cli_rules.configured_targets(loaded), cache_folder())
+    place = Place(
+        folder,
+        cli_rules.operators(loaded),
+        cli_rules.configured_targets(loaded),
+        cache_folder(),
+        partial(_promoted, loaded.state),
+    )
     try:
         workshop = open_workshop(path)
     except NoModule as exc:
@@ -36,6 +43,19 @@ def rules_dev(
             print(step, flush=True)
     except KeyboardInterrupt:
         print(f"ended; what was swapped stays in {folder}, in shadow mode")
+
+
+def _promoted(state: Path | None, name: str, sha256: str) -> bool:
+    """Whether a move lets the module decide."""
+    from core.rollout import SHADOW
+    from core.state.rollouts import RolloutFile
+    from wasm_host.files import Unusable
+
+    try:
+        move = None if state is None else RolloutFile(state).read().last(name, sha256)
+    except Unusable:  # moves nothing in a proxy either
+        return False
+    return move is not None and move.to != str(SHADOW)
 
 
 def interruptible() -> Callable[[float], None]:

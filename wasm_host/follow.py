@@ -30,13 +30,21 @@ class Step(Struct, frozen=True):
         return "\n".join([f"{self.name:<6} {'ok' if self.ok else 'FAILED':<7} {first}".rstrip(), *more])
 
 
+def _nobody(_name: str, _sha256: str) -> bool:
+    return False
+
+
 class Place(Struct, frozen=True):
-    """What a round needs beside the sources: the plugins folder, the operator's tables, the targets, the cache."""
+    """What a round needs beside the sources: the plugins folder, the operator's tables, the targets, the cache.
+
+    `promoted` says whether a rule's module would decide there, whatever its manifest says.
+    """
 
     plugins: Path
     operators: Mapping[str, Mapping[str, Any]]
     targets: frozenset[str] | None
     cache: Path
+    promoted: Callable[[str, str], bool] = _nobody
 
 
 def follow(workshop: Workshop, place: Place, *, sleep: Callable[[float], None]) -> Iterator[Step]:
@@ -104,6 +112,10 @@ def _swap(module: Path, code: bytes, place: Place) -> Step:
     digest = hashlib.sha256(code).hexdigest()
     if isinstance(rule, Refusal) or rule.sha256 != digest:
         return Step("swap", f"{module}: changed while it was tested; the next round takes it up", ok=False)
+    if place.promoted(module.stem, digest):
+        name = module.stem
+        what = f"{module}: these very bytes were promoted, and would decide; run: terraphim-proxy rules rollback {name}"
+        return Step("swap", what, ok=False)
     try:
         target = shadow.put(module, code, place.plugins, operator)
     except Unsafe as exc:

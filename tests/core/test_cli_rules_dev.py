@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from command import Cli
 from proxy import PATIENCE_S, RunningProxy, running
 
-from core.cli_rules_dev import interruptible
+from core.cli_rules_dev import _promoted, interruptible
+from core.rollout import Move
+from core.state.rollouts import RolloutFile
 
 RULE = """\
 (module (memory (export "memory") 5) (data (i32.const 16) "{\\"abstain\\":true,\\"reason\\":\\"REASON\\"}")
@@ -127,3 +130,22 @@ def test_what_it_cannot_begin_with_is_said(clean_env: dict[str, str], author: Pa
     )
     code, _, err = cli("rules", "dev", ".")
     assert (code, err) == (1, "error: there is no configuration: name the proxy's plugins folder with --plugins\n")
+
+
+def test_which_modules_were_promoted(tmp_path: Path) -> None:
+    file = RolloutFile(tmp_path)
+
+    def to(stage: str) -> Move:
+        at = datetime(2026, 11, 23, tzinfo=UTC)
+        return Move(rule="r", module="a" * 64, at=at, action="promote", came_from="shadow", to=stage, by="ann")
+
+    seen = [_promoted(tmp_path, "r", "a" * 64)]
+    for stage in ("canary 5%", "shadow", "enforce", "configured"):
+        file.change(lambda _, stage=stage: to(stage))  # type: ignore[misc]
+        seen.append(_promoted(tmp_path, "r", "a" * 64))
+    assert seen == [False, True, False, True, False]
+    file.change(lambda _: to("enforce"))
+    assert not _promoted(tmp_path, "r", "b" * 64)
+    assert not _promoted(tmp_path, "q", "a" * 64)
+    file.path.write_text("version = 99\n")
+    assert not _promoted(tmp_path, "r", "a" * 64)

@@ -1,7 +1,9 @@
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from wasm_modules import answering
 
@@ -38,6 +40,20 @@ def test_a_round_builds_checks_tests_and_swaps(place: Place) -> None:
     assert "the manifest of rule mine has no cases" in str(steps[2])  # said, and no failure
     assert f"{place.plugins}/mine.wat in shadow mode, sha256" in str(steps[3])
     assert (place.plugins / "mine.wat").read_text() == answering(ABSTAIN)
+
+
+def test_bytes_that_were_promoted_are_not_swapped_in(place: Place) -> None:
+    asked = []
+
+    def promoted(name: str, sha256: str) -> bool:
+        asked.append((name, sha256))
+        return True
+
+    steps = list(work(shop(place), msgspec.structs.replace(place, promoted=promoted)))
+    assert (names(steps)[-1], steps[-1].ok) == ("swap", False)
+    assert "rules rollback mine" in str(steps[-1])
+    assert asked == [("mine", hashlib.sha256(answering(ABSTAIN).encode()).hexdigest())]
+    assert not (place.plugins / "mine.wat").exists()
 
 
 @pytest.mark.parametrize(
