@@ -7,7 +7,7 @@ PROFILE ?= short
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove comply compare catalogue test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ prove: $(VENV)/.dev ## Try the promises of docs/security.md on a real proxy; PRO
 
 comply: $(VENV)/.dev ## The official API specifications (llm-comply, installed into .tools) against our URL
 	@sh tools/clean_env.sh $(BIN)/python -m prove.comply
+
+backtest: $(VENV)/.dev ## Backtest generated traffic and compare with what is stored; WRITE=--write stores it
+	@sh tools/clean_env.sh $(BIN)/python -m prove.expected_backtest $(WRITE)
 
 compare: $(VENV)/.dev ## The faults of `prove` for LiteLLM's proxy and ours, side by side (installs it into .tools)
 	@sh tools/clean_env.sh $(BIN)/python -m prove.compare
