@@ -191,7 +191,7 @@ def _found(
     from core.cli_progress import Progress
     from core.lab import backtest as lab
     from core.lab.candidate import Unfit, named
-    from core.lab.cores import available
+    from core.lab.cores import ProcessDied, available
     from core.lab.report import report
 
     first = next(plains, None)
@@ -203,7 +203,7 @@ def _found(
         with Progress("records") as progress:
             tally = lab.run(given, islice(chain([first], plains), limit), cores=cores, told=progress.more)
             rate = progress.per_second
-    except Unfit as exc:
+    except (Unfit, ProcessDied) as exc:
         refuse_with(str(exc), EXIT_FAILURE)
     print(f"{tally.records:,} records, {rate:,.0f} a second on {cores or available()} cores", file=sys.stderr)
     return report(tally, list(names) or ["the present configuration"], sha256(named(given.candidate)).hexdigest(), base)

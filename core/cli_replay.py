@@ -31,6 +31,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Make recorded decisions again, their rules included, and compare the bytes; exit 1 if any differs."""
+    from core.lab.cores import ProcessDied
     from core.lab.replay import DIFFERS
     from core.snapshots import SnapshotError
 
@@ -46,7 +47,7 @@ def replay(
             whole, speed = _all(_means(snapshot), _plain(config, wanted, file, problems))
             _print_sum(whole, speed, as_json=as_json)
             differs = whole.verdicts.get(DIFFERS, 0)
-    except SnapshotError as exc:
+    except (SnapshotError, ProcessDied) as exc:
         refuse_with(str(exc), EXIT_FAILURE)
     raise typer.Exit(EXIT_FAILURE if differs or problems.any else 0)
 

@@ -49,7 +49,7 @@ def explanation(
         "decision": answer,
         "features": _facts(inputs.features, chars),
         "session": msgspec.structs.asdict(inputs.session),
-        "phases": phases.of_decision(decision, inputs, snapshot),
+        "phases": phases.of_decision(decision, inputs, snapshot, chars),
         "trace": [msgspec.structs.asdict(step) for step in decision.trace],
     }
     if known := {**inputs.states, **(states or {})}:

@@ -14,9 +14,11 @@ from core.session import SOFT
 _MOST: Final = 80
 
 
-def of_decision(decision: Decision, inputs: Inputs, snapshot: Snapshot | None) -> list[dict[str, Any]]:
+def of_decision(
+    decision: Decision, inputs: Inputs, snapshot: Snapshot | None, chars: int | None = None
+) -> list[dict[str, Any]]:
     """One entry a phase, in the order in which they are asked: `outcome`, what was `looked_at`, the trace's `steps`,
-    and what it found or asked. Without a snapshot only those that the trace names.
+    and what it found or asked. Without a snapshot only those that the trace names. `chars`: see `explanation`.
     """
     steps = _by_phase(decision.trace)
     if snapshot is None:
@@ -33,6 +35,7 @@ def of_decision(decision: Decision, inputs: Inputs, snapshot: Snapshot | None) -
             entry["rules"] = rules.of_decision(decision, inputs, snapshot)
         if name == "pattern":
             entry["matches"] = of_matches(decision.matches, inputs.features)
+            entry["looked_at"] |= {} if chars is None else {"characters": chars}
         shown.append(entry)
         if name == decision.phase:
             over = f"the {name} phase {'refused' if decision.refusal else 'decided'}"

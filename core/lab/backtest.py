@@ -51,7 +51,7 @@ def run(
 ) -> Tally:
     """The tally of these records (JSON, in the order of their time). `told` hears how many more are done.
 
-    Unfit if the candidate cannot be put in a record's snapshot; RuntimeError if a process dies.
+    Unfit if the candidate cannot be put in a record's snapshot; ProcessDied if a process dies.
     """
     tally, purse = Tally(), Purse()
     for part in spread(Worker, given, chunks(records), cores=cores):

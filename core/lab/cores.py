@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context
 from typing import Any, Final, TypeVar
@@ -20,6 +21,10 @@ Made = TypeVar("Made")
 CHUNK: Final = 200
 #: Chunks under way for each process: one that it works on, and one that waits.
 _AHEAD: Final = 2
+
+
+class ProcessDied(Exception):
+    """One of the processes was ended from outside, and what it worked on is lost."""
 
 
 def available() -> int:
@@ -44,7 +49,7 @@ def spread(
     """What `begin(given)` makes of each chunk, in order. `begin` is called once in each process, at its first chunk.
 
     A single chunk is worked on here. `begin`, `given`, chunks and results are pickled; what the work raises is raised
-    here, BrokenProcessPool (a RuntimeError) if a process dies.
+    here, and ProcessDied if a process dies.
     """
     cores = cores or available()
     rest = iter(work)
@@ -62,6 +67,10 @@ def spread(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise ProcessDied(
+            f"one of {cores} processes was ended from outside, perhaps for want of memory: try again on fewer cores"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -187,7 +187,7 @@ def test_explain_refuses_with_the_reason(cli: Cli) -> None:
 def test_rules_are_listed_with_what_was_refused_and_what_hides_them(cli: Cli, folder: Path) -> None:
     code, out, _ = cli("rules", "list", "--config", "config.toml")
     assert code == 0
-    assert out.splitlines()[1].split()[:4] == ["wasm-demo", "50", "enforce", "yes"]
+    assert out.splitlines()[1].split()[:5] == ["wasm-demo", "50", "enforce", "default", "yes"]
     assert "note: runtime routes (background) are asked before the rules and can hide them" in out
     (folder / "plugins" / "broken.wat").write_text("(module (broken")
     (folder / "config.toml").write_text(GOOD + "[rules.absent]\npriority = 1\n[rules.wasm-demo]\npriority = 7\n")

@@ -65,6 +65,8 @@ def test_it_shows_positions_and_no_words(env: dict[str, str], home: Path, reques
     assert "zebra" not in str(found) + out
     assert "keep it cheap" not in (str(found) + out).lower()
     assert found["features"]["last_user"] == "36 characters"
+    [pattern] = [phase for phase in found["phases"] if phase["phase"] == "pattern"]
+    assert pattern["looked_at"]["characters"] == 36
 
 
 def test_without_its_snapshot_it_says_what_the_record_says(env: dict[str, str], home: Path, request_id: str) -> None:

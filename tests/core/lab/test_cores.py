@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from core.lab.cores import available, chunks, spread
+from core.lab.cores import ProcessDied, available, chunks, spread
 
 
 def adding(more: int) -> Callable[[list[int]], tuple[int, int]]:
@@ -57,7 +56,7 @@ def test_nothing_is_read_far_ahead() -> None:
 def test_what_goes_wrong_there_is_raised_here() -> None:
     with pytest.raises(ValueError, match="seven"):
         list(spread(failing, 0, chunks(range(10), 2), cores=2))
-    with pytest.raises(BrokenProcessPool):
+    with pytest.raises(ProcessDied, match="fewer cores"):
         list(spread(dying, 0, chunks(range(10), 2), cores=2))
 
 
