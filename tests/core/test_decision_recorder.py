@@ -42,8 +42,9 @@ class Heard:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
+    before = set(threading.enumerate())
     yield Heard()
-    assert [thread.name for thread in threading.enumerate() if thread.name == "records"] == []
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.name == "records"] == []
 
 
 def finish(kept: DecisionRecorder) -> None:

@@ -53,8 +53,9 @@ def heard() -> Heard:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
+    before = set(threading.enumerate())
     yield tmp_path / "state" / "records.db"
-    assert [thread.name for thread in threading.enumerate() if thread.name == "records"] == []
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.name == "records"] == []
 
 
 def test_rows_are_committed_together_in_their_order(path: Path, heard: Heard) -> None:
