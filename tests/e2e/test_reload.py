@@ -101,6 +101,7 @@ def test_names_of_files_are_for_who_is_trusted(
     assert "problem" not in asyncio.run(ask())
     assert "problem" in asyncio.run(ask(authorization="Bearer a-key-that-is-long-enough"))
     assert asyncio.run(ask())["problems"] == 1  # ONE_KEY is not there
+    asyncio.run(proxy.keeping.close())
     log.close()
 
 
@@ -126,6 +127,7 @@ def test_all_that_is_read_at_the_start_is_read_again_at_a_reload(
     assert asyncio.run(proxy.generations.reload())
     assert len(at_start) > 30
     assert at_start - at_reload == set()
+    asyncio.run(proxy.keeping.close())
     log.close()
     source = ast.parse((ROOT / "core" / "serving.py").read_text())
     by_serve = {
