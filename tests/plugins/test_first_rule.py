@@ -55,5 +55,5 @@ def test_the_first_rules_are_made_as_the_guide_says(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
         printed += done.stdout
     assert len(re.findall(r"passed, 0 failed", printed)) == 4
-    assert re.search(r"^pictures +50 +enforce +yes ", printed, re.MULTILINE)
+    assert re.search(r"^pictures +50 +enforce +default +yes ", printed, re.MULTILINE)
     assert "route: anthropic,claude-opus-4-5\nreason: review\n" in printed
