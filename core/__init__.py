@@ -9,7 +9,7 @@
 - `guarding` is who may say no to it, and is told what it cost; `keeping` is what outlives it, here or in Redis.
 - `upstream` is the only way out; `pipeline` is the straight line through all of this.
 - `decision_record` is what is kept of a decision, and `lab` makes it again: replay, backtest, generated traffic.
-- `telemetry` names everything that is counted or logged; `errors` is everything that a client may read.
+- `telemetry` names everything that is counted, `metrics` counts it; `errors` is everything that a client may read.
 """
 
 __version__ = "0.1.0"

@@ -23,6 +23,7 @@ from core.generation import Generation, Generations
 from core.housekeeping import Housekeeping
 from core.keeping import Keeping
 from core.logs import LogWriter
+from core.metrics import Metrics
 from core.open_connections import Connections
 from core.pipeline import Pipeline
 from core.redaction import Redactor
@@ -38,7 +39,6 @@ from core.snapshots import SnapshotStore
 from core.standing import Standing
 from core.state.token_ratios import TokenRatios
 from core.target_events import TargetEvents
-from core.telemetry import Metrics
 from core.tokens import TokenCounter
 from core.upstream import Upstream
 from wasm_host.host import Host

@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from core import client_address, prices, telemetry
+from core import client_address, prices
 from core.admission import Admission
 from core.call import Answer, Call
 from core.client_body import ClientGoneError, whole_body
+from core.decision_headers import decision_headers, header_text
 from core.dialects import CLIENTS, decode_count
 from core.edge import check_host, check_json, headers_of
 from core.errors import (
@@ -34,8 +35,10 @@ from core.generation import Generation, Generations
 from core.guarding import Guard, Visit
 from core.http1 import CUT
 from core.logs import LogWriter
+from core.metrics import Metrics
 from core.pipeline import Pipeline
 from core.redaction import Redactor
+from core.request_line import log_fields
 from core.routing.snapshot import Snapshot
 from core.under_way import UnderWay
 
@@ -74,7 +77,7 @@ class DataPlane:
         self,
         generations: Generations,
         pipeline: Pipeline,
-        metrics: telemetry.Metrics,
+        metrics: Metrics,
         log: LogWriter,
         others: App,
         admission: Admission,
@@ -117,7 +120,7 @@ class DataPlane:
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: Exchange
     ) -> None:
         """One request: answered, counted and logged, whatever happens."""
-        started, exchange.began_ms = time.monotonic(), time.time_ns() // 1_000_000
+        exchange.arrived, exchange.began_ms = time.monotonic(), time.time_ns() // 1_000_000
         refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
         visit: Visit | None = None
@@ -156,13 +159,13 @@ class DataPlane:
             else:
                 await _send_error(send, exchange, exc, self._known, visit)
         finally:
-            seconds = time.monotonic() - started
+            seconds = time.monotonic() - exchange.arrived
             if exchange.decision is not None and exchange.endpoint != ROUTE:
                 exchange.cost = prices.cost(exchange.bill(), generation.snapshot.card)
                 self._record(exchange, generation.snapshot, seconds, generation.loaded.secrets.redactor)
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
-                self._log.log(telemetry.log_fields(exchange, seconds))
+                self._log.log(log_fields(exchange, seconds))
 
     @property
     def _known(self) -> Redactor:
@@ -267,6 +270,7 @@ async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
     headers = _headers(answer.headers, exchange)
     if isinstance(answer.body, bytes):
         await _send_whole(send, answer.status, headers, answer.body)
+        exchange.first_ms = exchange.ms_since_arrival(time.monotonic())
         return
     headers.append((b"cache-control", b"no-cache"))
     async with answer.closing, aclosing(answer.body) as pieces:
@@ -274,6 +278,8 @@ async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
         async with _pinging(send, answer.ping, PING_S, lambda: exchange.whole) as say:
             async for piece in pieces:
                 await say(piece)
+                if exchange.first_ms is None and exchange.has_content:
+                    exchange.first_ms = exchange.ms_since_arrival(time.monotonic())
     if not exchange.error:
         await send({"type": "http.response.body", "body": b""})
 
@@ -322,8 +328,8 @@ async def _pinging(
 
 def _headers(headers: dict[str, str], exchange: Exchange) -> Headers:
     headers.setdefault("request-id", exchange.request_id)
-    own = [(name.encode(), telemetry.header_text(value).encode()) for name, value in headers.items()]
-    return own + telemetry.decision_headers(exchange)
+    own = [(name.encode(), header_text(value).encode()) for name, value in headers.items()]
+    return own + decision_headers(exchange)
 
 
 async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:

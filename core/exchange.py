@@ -293,10 +293,23 @@ class Exchange:
     status: int = 0
     error: str = ""
     began_ms: int = 0
+    #: When it arrived, by the monotonic clock (s), and how many ms later it was decided and its first content was sent.
+    arrived: float = 0.0
+    decided_ms: float | None = None
+    first_ms: float | None = None
     #: What the decision was made from.
     inputs: Inputs | None = None
     #: Of the present attempt's usage, what its looks at images used.
     _looks: Usage = NOTHING
+
+    @property
+    def has_content(self) -> bool:
+        """What was sent by now holds content: opening frames have none. What nobody was asked for is all content."""
+        return self.contents > 0 or self.simulated or self.cache == "hit"
+
+    def ms_since_arrival(self, now: float) -> float:
+        """Milliseconds from the request's arrival to `now`, by the monotonic clock."""
+        return (now - self.arrived) * 1000
 
     def looked(self, target: Target, usage: Usage) -> None:
         """`target` has looked at an image for the present attempt."""

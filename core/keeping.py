@@ -13,6 +13,7 @@ from core.cached_answers import CachedAnswers
 from core.generation import Generation
 from core.guarding import Guard
 from core.limiting import Limiting
+from core.metrics import Metrics
 from core.recording import Recording
 from core.redis_events import RedisEvents
 from core.standing import Standing
@@ -22,7 +23,6 @@ from core.state.cache_redis import RedisAnswers
 from core.state.redis import Redis
 from core.state.sessions import ChosenSessions
 from core.state.standing_redis import SharedStanding
-from core.telemetry import Metrics
 
 #: Seconds between two times that what this process holds in Redis is confirmed.
 RENEW_S: Final = LEASE_MS / 3000

@@ -113,6 +113,7 @@ class Pipeline:
         decision = await self._driver.drive(deciding)
         call.exchange.inputs = Inputs(call.features, call.session, call.states, call.factors)
         call.exchange.decision = decision
+        call.exchange.decided_ms = call.exchange.ms_since_arrival(time.monotonic())
         return decision
 
     def states(self, call: Call) -> dict[str, TargetState]:

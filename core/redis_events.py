@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from core.metrics import Metrics
 from core.rule_events import Report
 from core.state.redis import Observer
-from core.telemetry import Metrics
 
 #: Of commands that the server itself refuses, the log says each kind at most once in so many seconds.
 SAY_EVERY_S: Final = 60.0

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from core.exchange import Exchange
 from core.generation import Generation
+from core.metrics import Metrics
 from core.rollout import ENFORCE, ROLLBACK, Move, Rollouts, Stage
 from core.rollout_figures import Figures, Verdict, verdict
 from core.routing.snapshot import Snapshot
 from core.routing.would_be import would_decide, would_differ
 from core.schema_rollout import of_rule
 from core.state.rollouts import RolloutFile
-from core.telemetry import Metrics
 from wasm_host.files import Unusable
 from wasm_host.rule import Rule
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from core.telemetry import Metrics
+from core.metrics import Metrics
 from wasm_host.answer import Outcome
 from wasm_host.host import Observer
 from wasm_host.pool import Change

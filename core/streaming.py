@@ -161,6 +161,7 @@ async def pieces(stream: StreamRelay, exchange: Exchange, keys: Sequence[Provide
                 if error:
                     type = _known(error.error_type)
                     _broke_off(exchange, type, str(_status(type)))
+                exchange.contents = stream.contents
                 if data := b"".join(frame.data for frame in frames):
                     yield without_keys(data, keys) if error else data
                 if error:

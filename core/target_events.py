@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from core.exchange import Target
+from core.metrics import Metrics
 from core.rule_events import Report
 from core.standing import Observer
-from core.telemetry import Metrics
 from wasm_host.breaker import CLOSED, STATES
 
 

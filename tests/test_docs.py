@@ -19,15 +19,16 @@ from pydantic import BaseModel
 from core import cli, cli_common
 from core.config_file import parse
 from core.data_plane import DATA_PLANE
+from core.decision_headers import decision_headers
 from core.exchange import Attempt, Candidate, Cost, Decision, Exchange, Target
 from core.messages import Usage
 from core.presets import key_variables
+from core.request_line import log_fields
 from core.resilience import TABLE, UNWELL, Action
 from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parser
 from core.routing.runtime import SCENARIOS
 from core.schema import Settings
 from core.sections import SecretRef
-from core.telemetry import Metrics, decision_headers, log_fields
 from core.transformers import TRANSFORMERS
 from core.transformers.base import ALL
 from prove.promises import PROMISES
@@ -143,21 +144,6 @@ def full_exchange() -> Exchange:
 def test_every_header_is_documented_once() -> None:
     sent = [name.decode() for name, _ in decision_headers(full_exchange())]
     assert keys(OPERATIONS, "header") == sent
-
-
-def test_every_metric_is_documented_once_with_type_and_labels() -> None:
-    metrics = Metrics()
-    collected = {
-        collector.name + ("_total" if collector.type == "counter" else ""): collector.type
-        for collector in metrics.registry.collect()
-    }
-    rows = table(OPERATIONS, "metric")
-    assert {row[0].strip("`"): row[1] for row in rows} == collected
-    assert len(rows) == len(collected)
-    labels = {
-        metric._name: ", ".join(metric._labelnames) for metric in vars(metrics).values() if hasattr(metric, "_name")
-    }
-    assert {row[0].strip("`").removesuffix("_total"): row[2] for row in rows} == labels
 
 
 def test_every_field_of_a_log_line_is_documented_once() -> None:

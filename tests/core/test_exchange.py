@@ -58,3 +58,23 @@ def test_what_is_simulated_costs_nothing() -> None:
     one = exchange((ONE, "ok"), answered_by=ONE)
     one.usage, one.simulated = SOME, True
     assert one.bill() == []
+
+
+def test_content_is_what_was_asked_for_and_not_how_it_begins() -> None:
+    one = exchange((ONE, "ok"), answered_by=ONE)
+    assert not one.has_content
+    one.contents = 1
+    assert one.has_content
+
+
+@pytest.mark.parametrize("name", ["simulated", "cache"])
+def test_what_nobody_was_asked_for_is_all_content(name: str) -> None:
+    one = exchange()
+    setattr(one, name, {"simulated": True, "cache": "hit"}[name])
+    assert one.has_content
+
+
+def test_times_count_from_the_arrival() -> None:
+    one = exchange()
+    one.arrived = 2.0
+    assert one.ms_since_arrival(2.5) == 500

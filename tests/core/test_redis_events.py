@@ -1,7 +1,7 @@
 """What an operator sees of Redis."""
 
+from core.metrics import Metrics
 from core.redis_events import SAY_EVERY_S, RedisEvents
-from core.telemetry import Metrics
 
 
 class Clock:

@@ -12,10 +12,10 @@ from facts import ROOT, features
 from core import settings
 from core.exchange import Candidate, Decision, Exchange, Inputs, Target
 from core.generation import Generation, load_generation
+from core.metrics import Metrics
 from core.rolling import PROXY, RETRY_S, Rolling
 from core.rollout import PROMOTE, ROLLBACK, Move, Stage
 from core.state.rollouts import RolloutFile
-from core.telemetry import Metrics
 from wasm_host.answer import Outcome
 
 CONFIG = """\

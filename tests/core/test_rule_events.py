@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from core.metrics import Metrics
 from core.rule_events import RuleEvents
-from core.telemetry import BREAKER_STATES, Metrics
+from core.telemetry import BREAKER_STATES
 from wasm_host.answer import Outcome
 from wasm_host.pool import Change
 

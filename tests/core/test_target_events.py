@@ -1,8 +1,8 @@
 """What an operator sees of targets and keys."""
 
 from core.exchange import Target
+from core.metrics import Metrics
 from core.target_events import TargetEvents
-from core.telemetry import Metrics
 
 TARGET = Target("p", "m")
 

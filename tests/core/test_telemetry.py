@@ -1,51 +1,23 @@
-import pytest
+"""The names are well made: what Prometheus and OpenMetrics demand of them."""
 
-from core.exchange import Attempt, Candidate, Decision, Exchange, Target
-from core.telemetry import Metrics, decision_headers, header_text
+import re
 
-TARGET = Target("openai", "gpt-5")
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("gpt-5", "gpt-5"),
-        ("a\r\nset-cookie: b", "a??set-cookie: b"),
-        ("modèle", "mod?le"),
-        ("\x7f\x00", "??"),
-        ("x" * 300, "x" * 256),
-        ("é" * 300, "?" * 256),
-    ],
-)
-def test_a_value_cannot_end_its_header(value: str, shown: str) -> None:
-    assert header_text(value) == shown
+from core import telemetry
+from core.telemetry import METRICS
 
 
-def test_what_is_not_known_yet_is_left_out() -> None:
-    assert decision_headers(Exchange("req_1", "/v1/messages", "anthropic")) == [(b"x-terraphim-request-id", b"req_1")]
+def test_every_name_is_there_once() -> None:
+    names = [metric.name for metric in METRICS]
+    assert len(set(names)) == len(names) > 40
+    constants = [name for name, value in vars(telemetry).items() if isinstance(value, telemetry.Metric)]
+    assert len(constants) == len(METRICS)
 
 
-def test_an_answer_says_who_gave_it_and_why() -> None:
-    decision = Decision("pattern", "concept:use_gpt", (Candidate(Target("groq", "llama")),), "a" * 12)
-    exchange = Exchange("req_1", "/v1/messages", "anthropic", snapshot="a" * 64, decision=decision, simulated=True)
-    exchange.answered_by = TARGET
-    exchange.attempts = [Attempt(Target("groq", "llama"), "529", 1.0), Attempt(TARGET, "ok", 1.0)]
-    assert dict(decision_headers(exchange)) == {
-        b"x-terraphim-provider": b"openai",
-        b"x-terraphim-model": b"gpt-5",
-        b"x-terraphim-phase": b"pattern",
-        b"x-terraphim-reason": b"concept:use_gpt",
-        b"x-terraphim-snapshot": b"a" * 12,
-        b"x-terraphim-request-id": b"req_1",
-        b"x-terraphim-attempts": b"2",
-        b"x-terraphim-simulated": b"1",
-    }
-
-
-def test_the_pools_are_asked_when_metrics_are_read() -> None:
-    metrics, counts = Metrics(), [1, 2, 3]
-    metrics.pools(lambda: counts)
-    counts[0] = 7
-    text = metrics.exposition().decode()
-    for state, count in (("acquired", 7), ("idle", 2), ("waiting", 3)):
-        assert f'terraphim_upstream_connections{{state="{state}"}} {count}.0' in text
+def test_names_and_labels_are_prometheus() -> None:
+    for metric in METRICS:
+        assert re.fullmatch("[a-z][a-z0-9_]*", metric.name)
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", label) and label != "le" for label in metric.labels)
+        assert not metric.name.endswith(("_total", "_count", "_sum", "_bucket"))
+        assert metric.help.endswith(".")
+        assert (metric.type == "histogram") == bool(metric.buckets)
+        assert list(metric.buckets) == sorted(set(metric.buckets))
