@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from core import cli_chosen
-from core.cli_chosen import Reason, Rule, Session, Since, To, Until, Wanted, refuse_with
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, load_config, print_json, refuse
+from core.cli_chosen import Reason, Rule, Session, Since, To, Until, Wanted, plains
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, load_config, print_json, refuse, refuse_with
 
 if TYPE_CHECKING:
     from core.lab.backtest import Given
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from core.lab.candidate import Candidate, Parts
     from core.lab.report import Report
     from core.settings import Loaded
+    from core.state.sqlite import Unusable
 
 #: What a record's decision is compared with: the candidate in its own snapshot, or in the present configuration.
 Base = Literal["record", "current"]
@@ -102,7 +102,7 @@ def backtest(
         _given(candidate or [], base, config, snapshots),
         (path.name for path in candidate or []),
         base,
-        _plains(config, Wanted(since, until, session, reason, target, rule), key, file),
+        plains(config, Wanted(since, until, session, reason, target, rule, key), file, _unread),
         limit,
         cores,
     )
@@ -137,7 +137,7 @@ def _given(paths: list[Path], base: Base, config: Path | None, snapshots: Path |
     except ConfigError as exc:
         refuse(exc)
     except Unfit as exc:
-        refuse_with(str(exc), EXIT_FAILURE)
+        refuse_with(str(exc))
     return Given(
         candidate=candidate,
         snapshots=snapshots or settings.state_dir(env) / saved.NAME,
@@ -164,24 +164,9 @@ def _keys(candidate: "Candidate", current: "Parts | None") -> dict[str, tuple[st
     return {each.name: each.targets for each in settings.server.keys} if settings else None
 
 
-def _plains(config: Path | None, wanted: Wanted, key: str, file: Path | None) -> Iterator[bytes]:
-    """The records that are meant, as JSON, in their order. What cannot be read ends it: no gap looks like a result."""
-    import msgspec
-
-    from core.state.ledger import entries
-    from core.state.sqlite import Unusable
-
-    def broken(problem: Unusable) -> None:
-        refuse_with(f"{problem} (`terraphim-proxy records verify` looks at all of it)", EXIT_FAILURE)
-
-    if file is None and wanted.chosen() is None and not key:
-        since_ms, until_ms = wanted.span()
-        for kept in entries(cli_chosen.folder(config), since_ms=since_ms, until_ms=until_ms, broken=broken):
-            yield kept.plain
-        return
-    for record in cli_chosen.records(config, wanted, file, broken):
-        if not key or record.inputs.features.client_key == key:
-            yield msgspec.json.encode(record)
+def _unread(problem: "Unusable") -> None:
+    """What cannot be read ends it: no gap looks like a result."""
+    refuse_with(f"{problem} (`terraphim-proxy records verify` looks at all of it)")
 
 
 def _found(
@@ -196,7 +181,7 @@ def _found(
 
     first = next(plains, None)
     if first is None:
-        refuse_with("there is no such record: `terraphim-proxy records list` shows those that there are", EXIT_FAILURE)
+        refuse_with("there is no such record: `terraphim-proxy records list` shows those that there are")
     try:
         for remark in lab.remarks(given, first):
             print(f"note: {remark}", file=sys.stderr)
@@ -204,7 +189,7 @@ def _found(
             tally = lab.run(given, islice(chain([first], plains), limit), cores=cores, told=progress.more)
             rate = progress.per_second
     except (Unfit, ProcessDied) as exc:
-        refuse_with(str(exc), EXIT_FAILURE)
+        refuse_with(str(exc))
     print(f"{tally.records:,} records, {rate:,.0f} a second on {cores or available()} cores", file=sys.stderr)
     return report(tally, list(names) or ["the present configuration"], sha256(named(given.candidate)).hexdigest(), base)
 
@@ -218,4 +203,4 @@ def _put(file: Path, content: str) -> None:
     try:
         files.write(file, content.encode())
     except OSError as exc:
-        refuse_with(f"{file}: {exc.strerror}", EXIT_FAILURE)
+        refuse_with(f"{file}: {exc.strerror}")

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, load_config
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, load_config, refuse_with
 
 if TYPE_CHECKING:
     from core.decision_record import Record
@@ -48,6 +48,7 @@ class Wanted(NamedTuple):
     reason: str = ""
     target: str = ""
     rule: str = ""
+    client: str = ""
 
     def span(self) -> tuple[int, int]:
         """From when until when, Unix time in ms; exit 2 if one is none."""
@@ -71,6 +72,7 @@ class Wanted(NamedTuple):
             (not self.session or features.session_id == self.session)
             and decision.reason.startswith(self.reason)
             and (not self.target or str(decision.target) == self.target)
+            and (not self.client or features.client_key == self.client)
             and (not self.rule or any(outcome.rule == self.rule for outcome in record.asked))
         )
 
@@ -82,7 +84,7 @@ def folder(config: Path | None) -> Path:
 
     found = decisions_of(load_config(config).settings.records, settings.state_dir(settings.environ()))
     if found is None:
-        refuse_with('decisions are not recorded: records.decisions = false, or records.store = "none"', EXIT_FAILURE)
+        refuse_with('decisions are not recorded: records.decisions = false, or records.store = "none"')
     return found
 
 
@@ -107,12 +109,22 @@ def records(
                 if since_ms <= record.at_ms < until_ms:
                     yield record
     except OSError as exc:
-        refuse_with(f"{file}: {exc.strerror}", EXIT_FAILURE)
+        refuse_with(f"{file}: {exc.strerror}")
     except ValueError as exc:
-        refuse_with(f"{file}: {exc}", EXIT_FAILURE)
+        refuse_with(f"{file}: {exc}")
 
 
-def refuse_with(why: str, code: int) -> NoReturn:
-    """Say it, and exit."""
-    print(f"error: {why}", file=sys.stderr)
-    raise typer.Exit(code)
+def plains(
+    config: Path | None, wanted: Wanted, file: Path | None, broken: "Callable[[Unusable], object]"
+) -> Iterator[bytes]:
+    """The same as JSON: as it is kept, if nobody must look at a record to see whether it is meant."""
+    import msgspec
+
+    from core.state.ledger import entries
+
+    if file is None and wanted.chosen() is None:
+        since_ms, until_ms = wanted.span()
+        for kept in entries(folder(config), since_ms=since_ms, until_ms=until_ms, broken=broken):
+            yield kept.plain
+        return
+    yield from map(msgspec.json.encode, records(config, wanted, file, broken))

@@ -42,6 +42,12 @@ def refuse(exc: "ConfigError") -> NoReturn:
     raise typer.Exit(EXIT_CONFIG)
 
 
+def refuse_with(why: str, code: int = EXIT_FAILURE) -> NoReturn:
+    """Say why, and exit."""
+    print(f"error: {why}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
 def build_generation(loaded: "Loaded") -> "Generation":
     """Snapshot and all of a loaded configuration."""
     from core import settings
@@ -65,8 +71,7 @@ def policy_of_keys(public_keys: list[str] | None) -> "Policy":
     try:
         keys = tuple(read_public_key(text, Path()) for text in public_keys or ())
     except ValueError as exc:
-        print(f"error: --public-key: {exc}", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE) from None
+        refuse_with(f"--public-key: {exc}", EXIT_USAGE)
     return Policy(require_signature=bool(keys), public_keys=keys)
 
 
@@ -82,13 +87,11 @@ def read_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as exc:
-        print(f"error: {file}: {exc.strerror}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILURE) from None
+        refuse_with(f"{file}: {exc.strerror}")
 
 
 def existing(path: Path) -> Path:
     """`path` if something is there, or exit 1 saying that nothing is."""
     if not path.exists():
-        print(f"error: {path}: No such file or folder", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILURE)
+        refuse_with(f"{path}: No such file or folder")
     return path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder, refuse_with
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json
+from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json, refuse_with
 
 if TYPE_CHECKING:
     from core.decision_record import Record
@@ -90,7 +90,7 @@ def show(
     try:
         kept = locate(folder(config), request_id)
     except sqlite.Unusable as exc:
-        refuse_with(str(exc), EXIT_FAILURE)
+        refuse_with(str(exc))
     if kept is None:
         refuse_with(
             f"no record of {request_id!r}: `terraphim-proxy records list` shows those that there are", EXIT_FAILURE
@@ -126,7 +126,7 @@ def export(
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILURE) from None
     except OSError as exc:
-        refuse_with(f"{file}: {exc.strerror}", EXIT_FAILURE)
+        refuse_with(f"{file}: {exc.strerror}")
     problems.end()
 
 
@@ -155,7 +155,7 @@ def head(config: Config = None, as_json: Json = False) -> None:
     try:
         found = heads(folder(config))
     except sqlite.Unusable as exc:
-        refuse_with(str(exc), EXIT_FAILURE)
+        refuse_with(str(exc))
     if as_json:
         print_json(found)
     else:
@@ -182,7 +182,7 @@ def verify(
     try:
         found = _exported(file, kept) if file else _verified(folder(config), kept)
     except (sqlite.Unusable, OSError, ValueError) as exc:
-        refuse_with(f"{file}: {exc}" if file else str(exc), EXIT_FAILURE)
+        refuse_with(f"{file}: {exc}" if file else str(exc))
     if as_json:
         print_json(found)
     else:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder, records, refuse_with
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json
+from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder, plains, records
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json, refuse_with
 
 if TYPE_CHECKING:
     from core.decision_record import Record
@@ -44,11 +44,11 @@ def replay(
             _print_each(found, show=show, as_json=as_json)
             differs = sum(each.verdict == DIFFERS for each in found)
         else:
-            whole, speed = _all(_means(snapshot), _plain(config, wanted, file, problems))
+            whole, speed = _all(_means(snapshot), plains(config, wanted, file, problems))
             _print_sum(whole, speed, as_json=as_json)
             differs = whole.verdicts.get(DIFFERS, 0)
     except (SnapshotError, ProcessDied) as exc:
-        refuse_with(str(exc), EXIT_FAILURE)
+        refuse_with(str(exc))
     raise typer.Exit(EXIT_FAILURE if differs or problems.any else 0)
 
 
@@ -75,10 +75,10 @@ def _named(
         try:
             record = exported.get(name) if file else find(folder(config), name)
         except Unusable as exc:
-            refuse_with(str(exc), EXIT_FAILURE)
+            refuse_with(str(exc))
         if record is None:
             where = "is in the file" if file else "is kept: see terraphim-proxy records list"
-            refuse_with(f"no record of {name} {where}", EXIT_FAILURE)
+            refuse_with(f"no record of {name} {where}")
         yield record
 
 
@@ -90,19 +90,6 @@ def _each(means: "Means", found: "Iterable[Record]") -> "Iterator[Replay]":
         replayer = Replayer(means, sandbox)
         for record in found:
             yield replayer.replay(record)
-
-
-def _plain(config: Path | None, wanted: Wanted, file: Path | None, problems: Problems) -> Iterator[bytes]:
-    """Records as JSON; they are decoded where they are replayed, if nobody must look at them before."""
-    import msgspec
-
-    from core.state.ledger import entries
-
-    if file is None and wanted.chosen() is None:
-        since_ms, until_ms = wanted.span()
-        found = entries(folder(config), since_ms=since_ms, until_ms=until_ms, broken=problems)
-        return (kept.plain for kept in found)
-    return map(msgspec.json.encode, records(config, wanted, file, problems))
 
 
 def _all(means: "Means", plain: Iterator[bytes]) -> "tuple[Part, float]":

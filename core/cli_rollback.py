@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, Config, Plugins, Taxonomy
-from core.cli_snapshot import fail, generation_of, store
+from core.cli_common import EXIT_FAILURE, Config, Plugins, Taxonomy, refuse_with
+from core.cli_snapshot import generation_of, store
 
 if TYPE_CHECKING:
     from core.generation import Generation
@@ -45,7 +45,7 @@ def config_rollback(
         rollback.carry_out(kept.folder, entry.name, steps)
         _verify(entry, _load(path, plugins, taxonomy), kept)
     except (SnapshotError, OSError) as exc:
-        raise fail(exc) from None
+        refuse_with(str(exc))
     except ConfigError as exc:
         print(f"error: the files are back, and cannot be used: {exc}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILURE) from None

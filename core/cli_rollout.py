@@ -1,14 +1,13 @@
 """`rules promote | rollback | status`: how far rules are rolled out. What a move may be is in `rollout_plan`."""
 
-import sys
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, Config, Json, Plugins, build_generation, load_config, print_json
+from core.cli_common import Config, Json, Plugins, build_generation, load_config, print_json, refuse_with
 from core.cli_rules_app import rules_app
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _rule(generation: "Generation", name: str) -> "Rule":
     if name not in found:
         close = difflib.get_close_matches(name, found, 1)
         hint = f"did you mean {close[0]}?" if close else "see: terraphim-proxy rules list"
-        _fail(f"there is no rule {name!r} in {generation.loaded.settings.plugins.dir}; {hint}")
+        refuse_with(f"there is no rule {name!r} in {generation.loaded.settings.plugins.dir}; {hint}")
     return found[name]
 
 
@@ -114,9 +113,9 @@ def _move(generation: "Generation", name: str, asked: tuple[str, str, str, str],
     try:
         move = file.change(planned(generation, rule, action, to, share, by=_who(), why=why, at=at))
     except Refused as exc:
-        _fail(str(exc))
+        refuse_with(str(exc))
     except Unusable as exc:
-        _fail(f"{file.path}: {exc.message}; {exc.hint}")
+        refuse_with(f"{file.path}: {exc.message}; {exc.hint}")
     if as_json:
         print_json(move)
         return
@@ -178,8 +177,3 @@ def _lines(row: dict[str, Any], *, whole: bool) -> list[str]:
         why = f": {move.why}" if move.why else ""
         lines.append(f"  {move.at:%Y-%m-%d %H:%M} {move.by} {move.came_from} → {move.to} ({move.module[:12]}){why}")
     return lines
-
-
-def _fail(problem: str) -> NoReturn:
-    print(f"error: {problem}", file=sys.stderr)
-    raise typer.Exit(EXIT_FAILURE)

@@ -1,6 +1,5 @@
 """`terraphim-proxy rules …`: the commands; what they do is in `cli_rules` and `wasm_host`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +16,7 @@ from core.cli_common import (
     load_config,
     print_json,
     read_file,
+    refuse_with,
 )
 
 Module = Annotated[Path, typer.Argument(help="A .wasm or .wat file.")]
@@ -124,7 +124,7 @@ def rules_run(
         else:
             result = cli_rules.run(file, _view(request), cache_folder(), operator)
     except ValueError as exc:
-        _refuse(request or body, exc)
+        refuse_with(f"{request or body}: {exc}")
     _show(result, as_json=as_json)
 
 
@@ -143,7 +143,7 @@ def rules_bench(
     try:
         view = _view(request)
     except ValueError as exc:
-        _refuse(request, exc)
+        refuse_with(f"{request}: {exc}")
     _show(cli_rules.bench(file, view, cache_folder(), operator, calls), as_json=as_json)
 
 
@@ -151,11 +151,6 @@ def _view(request: Path | None) -> dict[str, Any]:
     from core import cli_rules
 
     return cli_rules.read_view(read_file(request) if request else b"")
-
-
-def _refuse(file: Path | None, exc: ValueError) -> NoReturn:
-    print(f"error: {file}: {exc}", file=sys.stderr)
-    raise typer.Exit(EXIT_FAILURE)
 
 
 def _show(result: tuple[dict[str, Any], bool], *, as_json: bool) -> NoReturn:

@@ -1,16 +1,15 @@
 """`rules dev`: work on a rule while a proxy serves. What a round does is in `wasm_host.follow`."""
 
 import signal
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, Config, Plugins, cache_folder, load_config
+from core.cli_common import Config, Plugins, cache_folder, load_config, refuse_with
 
 
 def rules_dev(
@@ -26,7 +25,7 @@ def rules_dev(
     loaded = load_config(config, plugins)
     folder = loaded.settings.plugins.dir
     if folder is None or (plugins is None and loaded.path is None):
-        _refuse("there is no configuration: name the proxy's plugins folder with --plugins")
+        refuse_with("there is no configuration: name the proxy's plugins folder with --plugins")
     place = Place(
         folder,
         cli_rules.operators(loaded),
@@ -37,7 +36,7 @@ def rules_dev(
     try:
         workshop = open_workshop(path)
     except NoModule as exc:
-        _refuse(str(exc))
+        refuse_with(str(exc))
     try:
         for step in follow(workshop, place, sleep=interruptible()):
             print(step, flush=True)
@@ -78,8 +77,3 @@ def interruptible() -> Callable[[float], None]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, hear)
     return sleep
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(EXIT_FAILURE)

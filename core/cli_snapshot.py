@@ -1,12 +1,11 @@
 """`snapshot`, with `save`, `diff` and `list`: what decides now, and what did."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, Config, Json, Plugins, Taxonomy, load_config, print_json
+from core.cli_common import Config, Json, Plugins, Taxonomy, load_config, print_json, refuse_with
 
 if TYPE_CHECKING:
     from core.generation import Generation
@@ -27,12 +26,6 @@ def store() -> "SnapshotStore":
 
     env = settings.environ()
     return snapshots.SnapshotStore(settings.state_dir(env) / snapshots.NAME, settings.cache_dir(env))
-
-
-def fail(exc: Exception) -> typer.Exit:
-    """Says what went wrong; to be raised."""
-    print(f"error: {exc}", file=sys.stderr)
-    return typer.Exit(EXIT_FAILURE)
 
 
 def generation_of(loaded: "Loaded", kept: "SnapshotStore") -> "Generation":
@@ -84,7 +77,7 @@ def save(
     try:
         entry = kept.save(generation_of(loaded, kept), note=note, most=loaded.settings.records.keep_snapshots)
     except SnapshotError as exc:
-        raise fail(exc) from None
+        refuse_with(str(exc))
     if as_json:
         print_json({"id": entry.id, "name": entry.name, "digest": entry.digest})
     else:
@@ -114,7 +107,7 @@ def diff(
             store().load(new) if new else build_generation(load_config(config, plugins, taxonomy)).snapshot
         )
     except SnapshotError as exc:
-        raise fail(exc) from None
+        refuse_with(str(exc))
     found = snapshot_diff.difference(before, after)
     if as_json:
         print_json(found)

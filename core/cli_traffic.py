@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Json, print_json
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Json, print_json, refuse_with
 
 if TYPE_CHECKING:
     from core.lab.traffic import Sent
@@ -36,7 +36,7 @@ def traffic(
     from core.lab.traffic import generate
 
     if to and file:
-        refuse("--to sends the requests: FILE is for those that are written down", EXIT_USAGE)
+        refuse_with("--to sends the requests: FILE is for those that are written down", EXIT_USAGE)
     with Progress("requests") as progress:
         sents = _counted(generate(seed, requests), progress.more)
         report = send(sents, *_address(to)) if to else {"requests": requests, "bytes": _written(sents, file)}
@@ -64,7 +64,7 @@ def _written(sents: "Iterator[Sent]", file: Path | None) -> int:
             for sent in sents:
                 size += out.write(line(sent))
     except OSError as exc:
-        refuse(f"{file}: {exc.strerror}", EXIT_FAILURE)
+        refuse_with(f"{file}: {exc.strerror}")
     return size
 
 
@@ -90,11 +90,11 @@ def _address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         here = ", ".join(sorted(LOOPBACK))
-        refuse(f"--to: {url!r} is not http:// at an address of this machine ({here})", EXIT_USAGE)
+        refuse_with(f"--to: {url!r} is not http:// at an address of this machine ({here})", EXIT_USAGE)
     try:
         return parts.hostname, parts.port or 3456
     except ValueError:
-        refuse(f"--to: {url!r} has no port that there is", EXIT_USAGE)
+        refuse_with(f"--to: {url!r} has no port that there is", EXIT_USAGE)
 
 
 def send(sents: "Iterator[Sent]", host: str, port: int) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def send(sents: "Iterator[Sent]", host: str, port: int) -> dict[str, Any]:
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, HTTPException) as exc:
-                refuse(f"http://{host}:{port}: {type(exc).__name__}: is a proxy running there?", EXIT_FAILURE)
+                refuse_with(f"http://{host}:{port}: {type(exc).__name__}: is a proxy running there?")
             statuses[answer.status] += 1
             failed += answer.status != 200
             reasons[answer.headers.get("x-terraphim-reason", "none").partition(":")[0]] += 1
@@ -126,9 +126,3 @@ def text(report: dict[str, Any]) -> str:
     answers = ", ".join(f"{count} with {status}" for status, count in report["statuses"].items())
     reasons = "\n".join(f"  {count:>7}  {reason}" for reason, count in report["reasons"].items())
     return f"{report['requests']} requests were answered, {answers}; they were decided by\n{reasons}"
-
-
-def refuse(why: str, code: int) -> NoReturn:
-    """Say why nothing was done, and exit."""
-    print(f"error: {why}", file=sys.stderr)
-    raise typer.Exit(code)

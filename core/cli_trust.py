@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from core.cli_common import (
     load_config,
     policy_of_keys,
     print_json,
+    refuse_with,
 )
 
 trust_app = typer.Typer()
@@ -41,7 +42,7 @@ def rules_lock(
         if not check:
             _write(path, text)
     except files.Unusable as exc:
-        _fail(folder, exc)
+        refuse_with(f"{folder}: {exc.message} ({exc.hint})")
     if as_json:
         print_json({"lock": str(path), "files": len(lock), "changes": [{"file": f, "change": c} for f, c in changes]})
     else:
@@ -87,7 +88,7 @@ def rules_sign(
             where = file
             facts |= _sign(file, made)
     except files.Unusable as exc:
-        _fail(where, exc)
+        refuse_with(f"{where}: {exc.message} ({exc.hint})")
     if as_json:
         print_json(facts)
     else:
@@ -127,7 +128,7 @@ def rules_verify(
     try:
         found = audit.audit(path, policy)
     except files.Unusable as exc:
-        _fail(path, exc)
+        refuse_with(f"{path}: {exc.message} ({exc.hint})")
     wrong = [standing for standing in found if standing.problem]
     if as_json:
         print_json({"ok": not wrong, "files": found})
@@ -143,8 +144,3 @@ def _write(path: Path, data: bytes) -> None:
         files.write(path, data)
     except OSError as exc:
         raise files.Unusable(f"{path.name} cannot be written: {exc.strerror}", "check the folder") from None
-
-
-def _fail(where: Path, exc: Any) -> NoReturn:
-    print(f"error: {where}: {exc.message} ({exc.hint})", file=sys.stderr)
-    raise typer.Exit(EXIT_FAILURE)

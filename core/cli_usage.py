@@ -1,16 +1,14 @@
 """`usage`: what was used and what it cost, by key, model, provider or day."""
 
 import sqlite3
-import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
-import typer
 from msgspec import Struct
 
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE
+from core.cli_common import EXIT_USAGE, refuse_with
 from core.recording import file_of
 from core.schema import Settings
 from core.settings import state_dir
@@ -71,7 +69,7 @@ class Report(Struct):
 def report(settings: Settings, env: Mapping[str, str], by: str, since: str, until: str) -> Report:
     """Exit 2 for what is no such group or day, 1 for a database that cannot be read."""
     if by not in BY:
-        _refuse(f"--by: {by!r} is none of {', '.join(BY)}", EXIT_USAGE)
+        refuse_with(f"--by: {by!r} is none of {', '.join(BY)}", EXIT_USAGE)
     today = datetime.now(UTC).date()
     first, last = _day("--since", since, today.replace(day=1)), _day("--until", until, today)
     path = file_of(settings.records, state_dir(env))
@@ -81,7 +79,7 @@ def report(settings: Settings, env: Mapping[str, str], by: str, since: str, unti
         try:
             _read(found, path, _ms(first), _ms(last + timedelta(days=1)))
         except (sqlite.Unusable, sqlite3.Error) as exc:
-            _refuse(f"{path}: {exc}", EXIT_FAILURE)
+            refuse_with(f"{path}: {exc}")
     return found
 
 
@@ -112,16 +110,11 @@ def _day(option: str, given: str, otherwise: date) -> date:
     try:
         return date.fromisoformat(given) if given else otherwise
     except ValueError:
-        _refuse(f"{option}: {given!r} is no day like {otherwise}", EXIT_USAGE)
+        refuse_with(f"{option}: {given!r} is no day like {otherwise}", EXIT_USAGE)
 
 
 def _ms(day: date) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp()) * 1000
-
-
-def _refuse(why: str, code: int) -> Never:
-    print(f"error: {why}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def text(found: Report) -> str:

@@ -279,7 +279,7 @@ def _reload(
 
 def _break(proxy: Scene, files: Files, fault: Fault, stall: Stall) -> float:
     """Seconds until a fault was said everywhere, but for those in which this machine woke nobody; it is mended then."""
-    begun, at = time.monotonic(), len(proxy.log())
+    begun, at = time.monotonic(), proxy.log_size()
     fault.make(files.folder, files.texts())
     wait(partial(_everywhere, proxy, fault, at), f"{fault.name} is not said", 0.02)
     took = time.monotonic() - begun - stall.since(begun)
@@ -307,7 +307,7 @@ def _everywhere(proxy: Scene, fault: Fault, at: int) -> bool:
     counted = any(
         line.startswith("terraphim_problems ") and float(line.split()[1]) > 0 for line in proxy.metrics().splitlines()
     )
-    return counted and fault.file in _named(proxy) and fault.file in proxy.log()[at:]
+    return counted and fault.file in _named(proxy) and fault.file in proxy.log(at)
 
 
 def _answers(folder: Path, seen: Sequence[Asked], swaps: Sequence[Window], found: Section) -> None:

@@ -76,6 +76,8 @@ class Scene:
         self.plugins = folder / "plugins"
         self.port = server.port
         self.process = server.process
+        self._log = folder / "home" / "log"
+        self._read = self._swaps = 0
 
     def request(self, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and body of one request."""
@@ -102,9 +104,15 @@ class Scene:
         """The text of /metrics."""
         return self.request("/metrics")[1].decode()
 
-    def log(self) -> str:
-        """All that the proxy wrote so far."""
-        return (self.folder / "home" / "log").read_text(errors="replace")
+    def log(self, begin: int = 0) -> str:
+        """What the proxy wrote so far, from this byte on."""
+        with self._log.open("rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")
+
+    def log_size(self) -> int:
+        """Bytes that the proxy wrote so far."""
+        return self._log.stat().st_size
 
     def put(self, name: str, content: str | bytes) -> None:
         """A file appears in the plugins folder at once, whole."""
@@ -130,7 +138,10 @@ class Scene:
 
     def swaps(self) -> int:
         """How many snapshots came after the first."""
-        return self.log().count('"snapshot_swapped"')
+        new, _, _ = self.log(self._read).rpartition("\n")  # who waits asks often, and a log has many megabytes
+        self._read += len(new.encode())
+        self._swaps += new.count('"snapshot_swapped"')
+        return self._swaps
 
     def rules(self) -> list[str]:
         """The rules that a request is asked now."""
