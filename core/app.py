@@ -108,7 +108,7 @@ class Proxy:
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
-        self._host.read(generation.snapshot.rules.rules)
+        self._host.read(generation.snapshot.rules.on)
         self.keeping.prepare(generation)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
@@ -121,7 +121,7 @@ class Proxy:
             self._log({"event": "few_descriptors", "max_connections": self.connections.cap}, "warning")
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
-        self._host.use(generation.snapshot.rules.rules, isolation=plugins.isolation, workers=plugins.workers)
+        self._host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
         self.metrics.reloads.labels(outcome).inc()
         self.metrics.swapped(generation.snapshot.id)
 

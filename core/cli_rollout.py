@@ -1,4 +1,7 @@
-"""`rules promote | rollback | status`: how far rules are rolled out. What a move may be is in `rollout_plan`."""
+"""`rules promote | rollback | enable | disable | status`: how far rules are rolled out.
+
+What a move may be is in `rollout_plan`.
+"""
 
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
@@ -56,6 +59,22 @@ def rules_rollback(
     _move(build_generation(load_config(config, plugins)), name, ("rollback", to, share, why), as_json=as_json)
 
 
+@rules_app.command("disable")
+def rules_disable(
+    name: Name, *, why: Why = "", config: Config = None, plugins: Plugins = None, as_json: Json = False
+) -> None:
+    """Ask a rule no more, whatever its module is, until it is enabled. Running proxies take it up at once."""
+    _move(build_generation(load_config(config, plugins)), name, ("disable", "", "", why), as_json=as_json)
+
+
+@rules_app.command("enable")
+def rules_enable(
+    name: Name, *, why: Why = "", config: Config = None, plugins: Plugins = None, as_json: Json = False
+) -> None:
+    """Ask a rule again that was disabled: it is back at the stage where it was."""
+    _move(build_generation(load_config(config, plugins)), name, ("enable", "", "", why), as_json=as_json)
+
+
 @rules_app.command("status")
 def rules_status(
     name: Annotated[str, typer.Argument(help="One rule, with its history; all without it.")] = "",
@@ -102,7 +121,7 @@ def _rule(generation: "Generation", name: str) -> "Rule":
 
 
 def _move(generation: "Generation", name: str, asked: tuple[str, str, str, str], *, as_json: bool) -> None:
-    from core.rollout_plan import Refused, planned
+    from core.rollout_plan import Refused, planned, unguarded
     from core.state.rollouts import RolloutFile
     from wasm_host.files import Unusable
 
@@ -120,8 +139,8 @@ def _move(generation: "Generation", name: str, asked: tuple[str, str, str, str],
         print_json(move)
         return
     print(f"{name}: {move.came_from} → {move.to} (module {move.module[:12]}, {file.path})")
-    if action == "rollback" and rule.settings.fail == "deny":
-        print(f'note: {name} has fail = "deny": what it guards is not guarded for sessions that it does not decide for')
+    if note := unguarded(rule, action):
+        print(f"note: {note}")
 
 
 def _who() -> str:

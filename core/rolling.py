@@ -15,7 +15,7 @@ from typing import Any, Final
 from core.exchange import Exchange
 from core.generation import Generation
 from core.metrics import Metrics
-from core.rollout import ENFORCE, ROLLBACK, Move, Rollouts, Stage
+from core.rollout import ENFORCE, OFF, ROLLBACK, Move, Rollouts, Stage
 from core.rollout_figures import Figures, Verdict, verdict
 from core.routing.snapshot import Snapshot
 from core.routing.would_be import would_decide, would_differ
@@ -82,7 +82,7 @@ class Rolling:
                 same = old is not None and old.figures.settings == watched.figures.settings
                 self._watched[base.name] = old if old is not None and same else watched
         stages = {rule.name: generation.rollouts.stage(rule) for rule in generation.files.rules}
-        self._metrics.staged({name: min(stage.reach, 100.0) for name, stage in stages.items()})
+        self._metrics.staged({name: min(max(stage.reach, 0.0), 100.0) for name, stage in stages.items()})
 
     def decided(self, exchange: Exchange, snapshot: Snapshot) -> None:
         """A request was decided. What was decided by an older configuration is not counted."""
@@ -168,7 +168,7 @@ def _watched(generation: Generation, base: Rule) -> _Watched | None:
     """
     rollouts, settings = generation.rollouts, generation.loaded.settings
     stage, move = rollouts.stage(base), rollouts.last(base.name, base.sha256)
-    if stage == ENFORCE and move is None:
+    if stage == OFF or (stage == ENFORCE and move is None):
         return None
     rules = of_rule(settings.plugins.rollout, base.settings.rollout)
     figures = Figures(rules, base.settings.limits.fuel)

@@ -1,7 +1,8 @@
-"""How far a rule is rolled out: shadow, a canary of a share of the sessions, everybody. Pure.
+"""How far a rule is rolled out: off, shadow, a canary of a share of the sessions, everybody. Pure.
 
 What was decided is a list of moves, each of one module (by its SHA-256) of one rule; the last one says the module's
-stage, which goes before what the configuration and the manifest say. So a module that changes begins again there.
+stage, which goes before what the configuration and the manifest say. So a module that changes begins again there. To
+switch a rule off or on is a move of the rule, whatever its module is: a new one does not come on by itself.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from wasm_host.rule import Rule, RuleSet
+from wasm_host.rule import Rule, RuleSet, wants_of
 from wasm_host.shadow import to_toml
 
 VERSION: Final = 1
@@ -22,11 +23,15 @@ KEPT: Final = 50
 #: What takes the last word from the moves and gives it back to the configuration.
 CONFIGURED: Final = "configured"
 PROMOTE, ROLLBACK = "promote", "rollback"
+ENABLE, DISABLE = "enable", "disable"
+#: What is done to a rule, and leaves its modules at their stages.
+SWITCHES: Final = frozenset({ENABLE, DISABLE})
 _HEAD: Final = """\
-# How far rules are rolled out: the last move of a module says its stage. Written by `terraphim-proxy rules promote`,
-# `rules rollback` and by proxies that roll back; they take a change up at once.
+# How far rules are rolled out: the last move of a module says its stage, the last `enable` or `disable` of a rule
+# whether it is asked. Written by `terraphim-proxy rules promote`, `rollback`, `enable` and `disable`, by the page, and
+# by proxies that roll back; they take a change up at once.
 """
-_STAGE: Final = re.compile(r"(shadow|enforce)|canary (\d{1,3}(?:\.\d{1,10})?)%")
+_STAGE: Final = re.compile(r"(off|shadow|enforce)|canary (\d{1,3}(?:\.\d{1,10})?)%")
 
 
 class Stage(NamedTuple):
@@ -40,8 +45,8 @@ class Stage(NamedTuple):
 
     @property
     def reach(self) -> float:
-        """Per cent of the sessions; to decide for everybody is more than a canary of everybody."""
-        return {"shadow": 0.0, "enforce": 101.0}.get(self.mode, self.share or 0.0)
+        """Per cent of the sessions; to decide for all is more than a canary of all, and off is less than shadow."""
+        return {"off": -1.0, "shadow": 0.0, "enforce": 101.0}.get(self.mode, self.share or 0.0)
 
     @classmethod
     def parse(cls, text: str) -> "Stage":
@@ -51,10 +56,10 @@ class Stage(NamedTuple):
             return cls(found[1])
         if found and 0 < float(found[2]) <= 100:
             return cls("canary", float(found[2]))
-        raise ValueError(f"{text[:40]!r} is not shadow, enforce, or canary with a share like 5%")
+        raise ValueError(f"{text[:40]!r} is not off, shadow, enforce, or canary with a share like 5%")
 
 
-SHADOW, ENFORCE = Stage("shadow"), Stage("enforce")
+OFF, SHADOW, ENFORCE = Stage("off"), Stage("shadow"), Stage("enforce")
 
 
 def as_text(share: float) -> str:
@@ -94,11 +99,25 @@ class Rollouts(Struct, frozen=True):
     def last(self, rule: str, module: str) -> Move | None:
         """The move that counts for a module; None if the configuration does."""
         own = (move for move in reversed(self.moves) if (move.rule, move.module) == (rule, module))
-        move = next(own, None)
+        move = next((move for move in own if move.action not in SWITCHES), None)
         return None if move is None or move.to == CONFIGURED else move
+
+    def off(self, rule: str) -> bool:
+        """Whether somebody has switched the rule off."""
+        switch = self.switch(rule)
+        return switch is not None and switch.action == DISABLE
+
+    def switch(self, rule: str) -> Move | None:
+        """The last time that somebody switched it off or on."""
+        own = (move for move in reversed(self.moves) if move.rule == rule and move.action in SWITCHES)
+        return next(own, None)
 
     def stage(self, rule: Rule) -> Stage:
         """Where a rule is, whose settings are those of configuration and manifest."""
+        return OFF if self.off(rule.name) else self.stage_if_on(rule)
+
+    def stage_if_on(self, rule: Rule) -> Stage:
+        """Where it is, or would be if nobody had switched it off."""
         move = self.last(rule.name, rule.sha256)
         return stage_of(rule) if move is None else Stage.parse(move.to)
 
@@ -112,8 +131,11 @@ class Rollouts(Struct, frozen=True):
         return [move for move in self.moves if move.rule == rule]
 
     def then(self, move: Move) -> "Rollouts":
-        """With one more; of each rule, only the latest are kept."""
-        before = self.history(move.rule)
+        """With one more; of each rule, only the latest are kept, switches and others apart: none drives out the other,
+        so that to switch on and off forgets no stage.
+        """
+        switch = move.action in SWITCHES
+        before = [old for old in self.history(move.rule) if (old.action in SWITCHES) is switch]
         gone = {id(old) for old in before[: max(0, len(before) + 1 - KEPT)]}
         return Rollouts((*(old for old in self.moves if id(old) not in gone), move))
 
@@ -143,6 +165,8 @@ def render(rollouts: Rollouts) -> bytes:
 
 def following(stage: Stage, steps: Sequence[float]) -> Stage | None:
     """The next step above a stage; None above everybody. `steps` are canaries' shares."""
+    if stage == OFF:
+        return SHADOW
     ahead = [Stage("canary", share) for share in sorted(steps) if share > stage.reach]
     return None if stage == ENFORCE else ahead[0] if ahead else ENFORCE
 
@@ -150,7 +174,7 @@ def following(stage: Stage, steps: Sequence[float]) -> Stage | None:
 def applied(rules: RuleSet, rollouts: Rollouts) -> RuleSet:
     """The same rules, each at its stage."""
     staged = tuple(_at(rule, rollouts.stage(rule)) for rule in rules.rules)
-    return rules if staged == rules.rules else msgspec.structs.replace(rules, rules=staged)
+    return rules if staged == rules.rules else msgspec.structs.replace(rules, rules=staged, wants=wants_of(staged))
 
 
 def _at(rule: Rule, stage: Stage) -> Rule:
@@ -165,8 +189,8 @@ def tables(operator: Mapping[str, Mapping[str, Any]], rules: RuleSet, rollouts: 
     """The operator's `[rules.NAME]` with the moves' word in them: who reads these modules with them gets `applied`."""
     told = {name: dict(table) for name, table in operator.items()}
     for rule in rules.rules:
-        if move := rollouts.last(rule.name, rule.sha256):
-            stage, table = Stage.parse(move.to), _silent(told.get(rule.name, {}))
+        if rollouts.off(rule.name) or rollouts.last(rule.name, rule.sha256):
+            stage, table = rollouts.stage(rule), _silent(told.get(rule.name, {}))
             share = {} if stage.share is None else {"share": stage.share}
             told[rule.name] = {**table, "mode": stage.mode, **share}
     return told

@@ -5,7 +5,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from core.generation import Generation
-from core.rollout import CONFIGURED, ENFORCE, PROMOTE, SHADOW, Move, Rollouts, Stage, following
+from core.rollout import (
+    CONFIGURED,
+    DISABLE,
+    ENABLE,
+    ENFORCE,
+    OFF,
+    PROMOTE,
+    ROLLBACK,
+    SHADOW,
+    Move,
+    Rollouts,
+    Stage,
+    following,
+)
 from core.schema_rollout import of_rule
 from wasm_host.rule import Rule
 
@@ -58,8 +71,13 @@ def planned(
     generation: Generation, rule: Rule, action: str, to: str, share: str, *, by: str, why: str, at: datetime
 ) -> Callable[[Rollouts], Move]:
     """The move, as a step for the file, which is refused if the rule was moved since the generation was read."""
-    stage, last = generation.rollouts.stage(rule), generation.rollouts.last(rule.name, rule.sha256)
-    if to == CONFIGURED:
+    known = generation.rollouts
+    stage, last, off = known.stage(rule), known.last(rule.name, rule.sha256), known.off(rule.name)
+    if action in (ENABLE, DISABLE):
+        goal = str(_switched(known, rule, action))
+    elif off:
+        raise Refused(f"{rule.name} is off: rules enable turns it on, where it was")
+    elif to == CONFIGURED:
         if last is None:
             raise Refused(f"{rule.name} is where the configuration says already: at {stage}")
         goal = CONFIGURED
@@ -70,7 +88,7 @@ def planned(
         goal = str(rollback(stage, rule.name, to, share))
 
     def step(rollouts: Rollouts) -> Move:
-        if rollouts.last(rule.name, rule.sha256) != last:
+        if (rollouts.last(rule.name, rule.sha256), rollouts.off(rule.name)) != (last, off):
             now = rollouts.stage(rule)
             raise Refused(f"{rule.name} was moved meanwhile, and is at {now}: look at it, and try again")
         return Move(
@@ -87,9 +105,33 @@ def planned(
     return step
 
 
+def _switched(rollouts: Rollouts, rule: Rule, action: str) -> Stage:
+    """Where the rule is then. Refused, if it is there already, or is not ours to switch."""
+    stage = rollouts.stage(rule)
+    if action == DISABLE:
+        if stage == OFF:
+            raise Refused(f"{rule.name} is off already")
+        return OFF
+    if not rollouts.off(rule.name):
+        said = (
+            "is off as it is configured: change its mode, or promote it"
+            if stage == OFF
+            else f"is on already: at {stage}"
+        )
+        raise Refused(f"{rule.name} {said}")
+    return rollouts.stage_if_on(rule)
+
+
+def unguarded(rule: Rule, action: str) -> str:
+    """What to think of when a guard is moved back or switched off; empty otherwise."""
+    if rule.settings.fail != "deny" or action not in (ROLLBACK, DISABLE):
+        return ""
+    return f'{rule.name} has fail = "deny": what it guards is not guarded for sessions that it does not decide for'
+
+
 def said_by(generation: Generation, rule: Rule) -> str:
     """Whose word on a rule's mode counts: a move's, the configuration's, its manifest's, or nobody's."""
-    if generation.rollouts.last(rule.name, rule.sha256):
+    if generation.rollouts.off(rule.name) or generation.rollouts.last(rule.name, rule.sha256):
         return "rollout"
     table = generation.loaded.settings.rules.get(rule.name, {})
     places = (table, *(inner for name in _PLACES if isinstance(inner := table.get(name), dict)))
@@ -101,9 +143,10 @@ def said_by(generation: Generation, rule: Rule) -> str:
 def status(generation: Generation, rule: Rule, live: Mapping[str, Any] | None) -> dict[str, Any]:
     """Where a rule is, and how it does there as a running proxy tells; `live` is None if none does."""
     rollouts, settings = generation.rollouts, generation.loaded.settings
-    stage, last = rollouts.stage(rule), rollouts.last(rule.name, rule.sha256)
+    stage, off = rollouts.stage(rule), rollouts.off(rule.name)
+    last = rollouts.switch(rule.name) if off else rollouts.last(rule.name, rule.sha256)
     own = of_rule(settings.plugins.rollout, rule.settings.rollout)
-    ahead = following(stage, own.steps)
+    ahead = None if off else following(stage, own.steps)
     known = live.get(rule.name) if live is not None else None
     return {
         "name": rule.name,

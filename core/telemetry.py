@@ -75,7 +75,7 @@ ROLLOUT_CALLS: Final = Metric(
     "terraphim_rollout_calls", "counter", "Calls of rules that are rolled out.", ("rule", "kind")
 )
 ROLLOUT_MOVES: Final = Metric(
-    "terraphim_rollout_moves", "counter", "Promotions and roll-backs.", ("rule", "action", "automatic")
+    "terraphim_rollout_moves", "counter", "Promotions, roll-backs and switches.", ("rule", "action", "automatic")
 )
 RULE_WORKERS: Final = Metric("terraphim_rule_workers", "gauge", "Worker processes that answer.")
 RULE_WORKER_EXITS: Final = Metric("terraphim_rule_worker_exits", "counter", "Worker processes that ended.", ("cause",))

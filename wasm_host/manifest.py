@@ -3,7 +3,8 @@
 Precedence: the operator's `[rules.NAME]` > `plugins/NAME.toml` > the module's custom section > `rule_v1_describe`. The
 first is the operator's config, the others are the author's: only the operator may raise a limit over its default, grant
 text, session and header fields, allow `deny`, set `fail = "deny"`, or say how the rule is rolled out. What an author
-asks for in vain is noted. An author may hold a rule back (`shadow`, `canary`): without a word it decides for everybody.
+asks for in vain is noted. An author may hold a rule back (`shadow`, `canary`, `off`): without a word it decides for
+everybody.
 """
 
 import difflib
@@ -68,7 +69,7 @@ class _Layer(Struct, kw_only=True):
     name: str | UnsetType = UNSET
     version: str | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
-    mode: Literal["enforce", "shadow", "canary"] | UnsetType = UNSET
+    mode: Literal["enforce", "shadow", "canary", "off"] | UnsetType = UNSET
     share: Share | UnsetType = UNSET
     fail: Literal["next", "deny"] | UnsetType = UNSET
     allow_deny: bool | UnsetType = UNSET

@@ -20,7 +20,7 @@ from wasm_host.files import Unusable
 from wasm_host.manifest import ManifestError, Settings, merge
 from wasm_host.preflight import Refusal
 from wasm_host.projection import Plan, make_plan
-from wasm_host.rule import Problem, Rule, RuleSet
+from wasm_host.rule import Problem, Rule, RuleSet, wants_of
 
 _RELOCK: Final = "copy it there, or run: terraphim-proxy rules lock"
 NO_POLICY: Final = trust.Policy()
@@ -123,7 +123,7 @@ class _Loader:
         return RuleSet(
             rules=tuple(sorted(rules, key=lambda rule: (rule.settings.priority, rule.name))),
             problems=tuple(self.problems),
-            wants=frozenset().union(*(rule.plan.wants() for rule in rules)),
+            wants=wants_of(rules),
             refused=self.refused,
             lock=self.lock_sha256,
         )

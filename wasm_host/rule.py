@@ -1,6 +1,6 @@
 """A loaded rule, and the set of them that a request is decided with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -53,6 +53,11 @@ class Rule(Struct, frozen=True, kw_only=True):
         }
 
 
+def wants_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """What the rules that are asked need of a request; see `Plan.wants`."""
+    return frozenset().union(*(rule.plan.wants() for rule in rules if rule.settings.mode != "off"))
+
+
 class Problem(Struct, frozen=True):
     """Something wrong with a file of the folder. `warning`: the rule is used all the same."""
 
@@ -74,6 +79,11 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     wants: frozenset[str] = frozenset()
     refused: Mapping[str, Refusal] = {}
     lock: str = ""
+
+    @property
+    def on(self) -> tuple[Rule, ...]:
+        """Those that are asked."""
+        return tuple(rule for rule in self.rules if rule.settings.mode != "off")
 
     def identity(self) -> list[dict[str, Any]]:
         """The canonical list that a snapshot's id is made from: rules in order, contract and engine."""

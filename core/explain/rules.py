@@ -29,6 +29,10 @@ def of_decision(decision: Decision, inputs: Inputs, snapshot: Snapshot | None) -
         if side := sides.get(rule.name):
             line["canary"] = side
         shown.append(line | {"priority": rule.settings.priority})
+    off = (rule for rule in snapshot.rules.rules if rule.settings.mode == "off")
+    shown += [
+        {"rule": rule.name, "asked": False, "why": "it is off", "priority": rule.settings.priority} for rule in off
+    ]
     return shown
 
 

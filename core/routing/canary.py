@@ -1,4 +1,4 @@
-"""Which sessions a canary decides for. Pure.
+"""Which sessions a canary decides for, and which rules are asked at all. Pure.
 
 A session and a rule have a place together: a number below 2^64, from a hash. The canary decides for places below its
 share of all of them. So a session that is in at 5 % is in at 20 %, and being in at one rule says nothing of another.
@@ -40,7 +40,7 @@ class Canaries:
     """The rules of a snapshot, each canary on the side of the session that asks."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
+        self._rules = rules = [rule for rule in rules if rule.settings.mode != "off"]
         self._sides = {
             number: (share, *sided(rule))
             for number, rule in enumerate(rules)

@@ -55,6 +55,19 @@ def test_from_shadow_to_everybody_and_back(cli: Cli) -> None:
     assert cli.json("rules", "list")[1]["rules"][0]["set_by"] == "configuration"
 
 
+def test_off_and_on_again(cli: Cli) -> None:
+    assert cli("rules", "disable", "demo", "--why", "it trips")[1].startswith("demo: shadow → off (")
+    [row] = cli.json("rules", "list")[1]["rules"]
+    assert (row["mode"], row["set_by"]) == ("off", "rollout")
+    code, _, error = cli("rules", "promote", "demo")
+    assert (code, error) == (1, "error: demo is off: rules enable turns it on, where it was\n")
+    (cli.cwd / "plugins" / "demo.wat").write_text((ROOT / "plugins" / "wasm-demo.wat").read_text() + ";; another")
+    assert cli.json("rules", "list")[1]["rules"][0]["mode"] == "off"
+    code, move = cli.json("rules", "enable", "demo")
+    assert (code, move["action"], move["from"], move["to"]) == (0, "enable", "off", "shadow")
+    assert cli("rules", "enable", "demo")[2] == "error: demo is on already: at shadow\n"
+
+
 def test_mistakes_change_nothing(cli: Cli) -> None:
     wrong = (
         (("promote", "dem"), 1, "did you mean demo?"),

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from facts import ROOT, settings, snapshot
+from facts import ROOT, features, settings, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rollout import (
     CONFIGURED,
+    DISABLE,
+    ENABLE,
     ENFORCE,
     KEPT,
+    OFF,
     PROMOTE,
     ROLLBACK,
     SHADOW,
@@ -26,6 +29,7 @@ from core.rollout import (
     stage_of,
     tables,
 )
+from core.routing.canary import Canaries
 from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 
@@ -47,7 +51,9 @@ def load(folder: Path, **operator: dict[str, Any]) -> RuleSet:
     return load_rules(plugins, operator, cache=folder / "cache")
 
 
-@pytest.mark.parametrize("text", ["shadow", "enforce", "canary 5%", "canary 0.5%", "canary 100%", "canary 0.0000001%"])
+@pytest.mark.parametrize(
+    "text", ["off", "shadow", "enforce", "canary 5%", "canary 0.5%", "canary 100%", "canary 0.0000001%"]
+)
 def test_a_stage_is_read_as_it_is_written(text: str) -> None:
     assert str(Stage.parse(text)) == text
 
@@ -57,7 +63,7 @@ def test_a_stage_is_read_as_it_is_written(text: str) -> None:
     ["", "canary", "canary 0%", "canary 101%", "canary -5%", "canary nan%", "canary 1e2%", "Enforce", "shadow 5"],
 )
 def test_what_is_no_stage_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not shadow, enforce, or canary"):
+    with pytest.raises(ValueError, match="is not off, shadow, enforce, or canary"):
         Stage.parse(text)
 
 
@@ -123,7 +129,7 @@ def test_another_file_is_refused(text: str, words: str) -> None:
 
 def test_a_stage_that_there_is_not_is_refused_with_the_whole_file() -> None:
     good = render(Rollouts((move(),)))
-    with pytest.raises(ValueError, match="is not shadow"):
+    with pytest.raises(ValueError, match="is not off, shadow"):
         parse(good.replace(b'"to" = "enforce"', b'"to" = "always"'))
     with pytest.raises(ValueError, match="no list of moves"):
         parse(b"\xff" + good)
@@ -143,13 +149,48 @@ def test_stages_are_those_that_the_operators_table_would_give(tmp_path: Path) ->
         "careful": {"policy": {"mode": "canary", "share": 3}, "priority": 7, "config": {"x": 1}}
     }
     rules = load(tmp_path, **operator)
-    for to in ("shadow", "canary 12.5%", "enforce"):
+    for to in ("off", "shadow", "canary 12.5%", "enforce"):
         rollouts = Rollouts((move(to, rule="careful", module=rules.rules[0].sha256),))
         told = tables(operator, rules, rollouts)
         staged = applied(rules, rollouts)
         assert load(tmp_path, **told).identity() == staged.identity()
         assert str(stage_of(staged.rules[0])) == to
         assert (staged.rules[0].settings.priority, staged.rules[1]) == (7, rules.rules[1])
+
+
+def test_a_switch_is_the_rules_and_leaves_stages_where_they_are(tmp_path: Path) -> None:
+    rule = load(tmp_path, careful={"mode": "canary", "share": 5}).rules[0]
+    named = {"rule": rule.name, "module": rule.sha256}
+    stages = [move("shadow", action=ROLLBACK, **named)]
+    off, on = (move(to, action=action, **named) for to, action in (("off", DISABLE), ("shadow", ENABLE)))
+    assert Rollouts((*stages, off)).stage(rule) == OFF
+    assert Rollouts((*stages, off, on)).stage(rule) == SHADOW
+    assert Rollouts((off, on)).stage(rule) == Stage("canary", 5)
+    assert Rollouts((*stages, off, on)).held(rule.name, rule.sha256), "a switch is no promotion"
+    other_module = move("off", action=DISABLE, rule=rule.name, module=OTHER)
+    assert Rollouts((other_module,)).stage(rule) == OFF, "a new module does not come on by itself"
+    assert Rollouts((move("off", action=DISABLE, rule="else"),)).stage(rule) == Stage("canary", 5)
+
+
+def test_to_switch_often_forgets_no_stage() -> None:
+    rollouts = Rollouts((move("shadow", action=ROLLBACK, automatic=True),))
+    for number in range(2 * KEPT + 2):
+        rollouts = rollouts.then(move("off", action=(DISABLE, ENABLE)[number % 2]))
+    assert len(rollouts.moves) == KEPT + 1
+    assert (rollouts.held("r", MODULE), rollouts.off("r")) == (True, False)
+    assert parse(render(rollouts)) == rollouts
+
+
+def test_a_rule_that_is_off_is_there_and_wants_nothing(tmp_path: Path) -> None:
+    rules = load(tmp_path, careful={"grant": ["session"], "input": ["session"]}, other={"mode": "off"})
+    careful = rules.rules[0]
+    assert (rules.wants, [rule.name for rule in rules.on]) == (careful.plan.wants(), ["careful"])
+    off = Rollouts((move("off", action=DISABLE, rule="careful", module=careful.sha256),))
+    staged = applied(rules, off)
+    assert (staged.wants, staged.on, len(staged.rules)) == (frozenset(), (), 2)
+    assert Canaries(staged.rules).sides(features()) == ([], {})
+    told = tables({"careful": {"mode": "shadow"}}, rules, off)
+    assert (told["careful"]["mode"], following(OFF, (5,))) == ("off", SHADOW)
 
 
 def test_without_a_move_nothing_is_changed(tmp_path: Path) -> None:

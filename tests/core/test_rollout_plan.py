@@ -1,5 +1,6 @@
 """Moves that a person asks for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from facts import ROOT
 
 from core import settings
 from core.generation import Generation, load_generation
-from core.rollout import CONFIGURED, ENFORCE, PROMOTE, ROLLBACK, SHADOW, Move, Rollouts, Stage
-from core.rollout_plan import Refused, planned, promotion, rollback, said_by, share_of, status
+from core.rollout import CONFIGURED, DISABLE, ENABLE, ENFORCE, PROMOTE, ROLLBACK, SHADOW, Move, Rollouts, Stage
+from core.rollout_plan import Refused, planned, promotion, rollback, said_by, share_of, status, unguarded
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 STEPS = (5.0, 25.0)
@@ -73,7 +74,7 @@ def test_what_is_no_way_back(stage: Stage, share: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "101%", "ten", "", "5%%", "1e1", "nan"])
 def test_what_is_no_share(text: str) -> None:
-    with pytest.raises(ValueError, match="is not shadow"):
+    with pytest.raises(ValueError, match="is not off, shadow"):
         share_of(text)
 
 
@@ -115,6 +116,55 @@ def test_a_move_is_refused_if_somebody_was_faster(generation: Generation) -> Non
 def test_what_was_never_moved_cannot_be_given_back(generation: Generation) -> None:
     with pytest.raises(Refused, match="where the configuration says already"):
         planned(generation, generation.files.rules[0], ROLLBACK, CONFIGURED, "", by="ann", why="", at=AT)
+
+
+def test_a_rule_is_switched_off_and_on_where_it_was(generation: Generation) -> None:
+    rule = next(rule for rule in generation.files.rules if rule.name == "told")
+
+    def asked(action: str, *moves: Move, to: str = "") -> Move:
+        known = Rollouts(moves)
+        return planned(replace(generation, rollouts=known), rule, action, to, "", by="ann", why="", at=AT)(known)
+
+    off = asked(DISABLE)
+    assert (off.came_from, off.to) == ("canary 5%", "off")
+    on = asked(ENABLE, off)
+    assert (on.came_from, on.to) == ("off", "canary 5%")
+    for action, moves, said in (
+        (DISABLE, (off,), "told is off already"),
+        (ENABLE, (), "told is on already: at canary 5%"),
+        (ENABLE, (off, on), "told is on already"),
+        (PROMOTE, (off,), "told is off: rules enable turns it on"),
+        (ROLLBACK, (off,), "told is off: rules enable turns it on"),
+    ):
+        with pytest.raises(Refused, match=said):
+            asked(action, *moves)
+    with pytest.raises(Refused, match="is off: rules enable"):
+        asked(ROLLBACK, off, to=CONFIGURED)
+    step = planned(generation, rule, DISABLE, "", "", by="ann", why="", at=AT)
+    with pytest.raises(Refused, match="moved meanwhile, and is at off"):
+        step(Rollouts((off,)))
+    row = status(replace(generation, rollouts=Rollouts((off,))), rule, None)
+    assert (row["stage"], row["set_by"], row["since"], row["next"]) == ("off", "rollout", AT, None)
+
+
+def test_what_is_off_as_configured_is_promoted_not_enabled(generation: Generation) -> None:
+    base = generation.files.rules[0]
+    rule = msgspec.structs.replace(base, settings=msgspec.structs.replace(base.settings, mode="off"))
+    with pytest.raises(Refused, match="off as it is configured"):
+        planned(generation, rule, ENABLE, "", "", by="ann", why="", at=AT)
+    assert planned(generation, rule, PROMOTE, "", "", by="ann", why="", at=AT)(Rollouts()).to == "shadow"
+
+
+def test_who_switches_a_guard_off_is_told(generation: Generation) -> None:
+    rule = generation.files.rules[0]
+    guard = msgspec.structs.replace(rule, settings=msgspec.structs.replace(rule.settings, fail="deny"))
+    assert [bool(unguarded(guard, action)) for action in (DISABLE, ROLLBACK, ENABLE, PROMOTE)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert unguarded(rule, DISABLE) == ""
 
 
 def test_figures_of_another_module_are_not_shown(generation: Generation) -> None:
