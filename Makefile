@@ -7,7 +7,7 @@ PROFILE ?= short
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue vendor test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ compare: $(VENV)/.dev ## The faults of `prove` for LiteLLM's proxy and ours, sid
 
 catalogue: $(VENV)/.dev ## Make the model catalogue anew from the data packages that tools/make_catalogue.py names
 	@$(BIN)/python tools/make_catalogue.py
+
+vendor: ## Fetch what the page uses of others (core/ui/vendor/vendor.json) and check it by SHA-256
+	@$(PYTHON) tools/vendor.py
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

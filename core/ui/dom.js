@@ -1,0 +1,10 @@
+// What views are written with: preact's parts, and `html` for templates. Values become text nodes and properties, never markup.
+import htm from "./vendor/htm.js";
+import { h } from "./vendor/preact.js";
+
+export { Component, Fragment, createContext, createRef, h, render } from "./vendor/preact.js";
+export {
+  useCallback, useContext, useEffect, useErrorBoundary, useId, useLayoutEffect, useMemo, useReducer, useRef, useState,
+} from "./vendor/hooks.js";
+
+export const html = htm.bind(h);
