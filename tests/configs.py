@@ -46,3 +46,17 @@ def write_config(folder: Path, url: str, one: str = "anthropic", two: str = "ope
     path = folder / "config.toml"
     path.write_text(CONFIG.format(url=url, one=one, two=two))
     return path
+
+
+#: Two targets that answer by themselves, rules and a taxonomy beside the file.
+HERE = """\
+[providers.here]
+dialect = "loopback"
+models = { a = {}, b = {} }
+[routing]
+default = "here,a"
+[plugins]
+dir = "plugins"
+[taxonomy]
+dir = "taxonomy"
+"""

@@ -5,14 +5,14 @@ used, as its provider's prompt cache would tell it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from core import gathering, prices, session
 from core.call import Call
 from core.decision_record import Record, record_of
-from core.exchange import Attempt, Decision, Exchange, Inputs, SessionState, Target
+from core.exchange import Attempt, Decision, Exchange, Inputs, SessionState, Target, TargetState
 from core.lab.drivers import Answers, Calls, CannotRun, drive
 from core.lab.prompt_caches import PromptCaches, counted
 from core.lab.traffic import Sent
@@ -34,8 +34,18 @@ class _Nobody:
         raise CannotRun(f"{len(ask.calls)} rules must be asked, and nobody was named who runs them")
 
 
+class Surroundings(NamedTuple):
+    """What decisions depend on beside requests and their sessions: see `Inputs`, and the proxy's offset from UTC."""
+
+    states: Mapping[str, TargetState] = {}
+    factors: Mapping[str, float] = {}
+    tz_offset_min: int = 0
+
+
 class Player:
-    """Plays requests in the order of their times. `calls` runs the snapshot's rules, and has loaded them."""
+    """Plays requests in the order of their times. `calls` runs the snapshot's rules, and has loaded them; `around` is
+    how things are for the next request.
+    """
 
     def __init__(self, snapshot: Snapshot, calls: Calls | None = None, counter: TokenCounter | None = None) -> None:
         self._snapshot = snapshot
@@ -44,19 +54,21 @@ class Player:
         self._sessions: OrderedDict[tuple[str, str], SessionState] = OrderedDict()
         self._caches = PromptCaches()
         self._number = 0
+        self.around = Surroundings()
 
     def play(self, sent: Sent) -> Exchange:
         """The request's way to its end. BadRequest if its body cannot be read, CannotRun if a rule cannot be run."""
-        call = self._call(sent)
+        call, (states, factors, _) = self._call(sent), self.around
         exchange = call.exchange
         call.request = call.client.decode_request(sent.body)
         facts = gathering.facts(call, self._counter.count(call.request))
         name = (facts.client_key, session.key_of(facts))
         call.session = self._sessions.get(name, SessionState())
-        call.features = gathering.completed(call, facts, {})
-        exchange.inputs = Inputs(call.features, call.session)
+        call.features = gathering.completed(call, facts, factors)
+        exchange.inputs = Inputs(call.features, call.session, states, factors)
         answers = Answers(self._calls, there=self._snapshot.rules.wants)
-        exchange.decision = drive(decide(self._snapshot, call.features, call.session), answers)
+        deciding = decide(self._snapshot, call.features, call.session, states, factors)
+        exchange.decision = drive(deciding, answers)
         if exchange.decision.refusal is not None:
             exchange.status, exchange.error = exchange.decision.refusal.status, "refused"
             return exchange
@@ -75,7 +87,7 @@ class Player:
             headers=sent.headers,
             query="",
             now_ms=sent.at_ms,
-            tz_offset_min=0,
+            tz_offset_min=self.around.tz_offset_min,
         )
 
     def _answered(self, call: Call, sent: Sent, target: Target, decision: Decision, name: tuple[str, str]) -> None:

@@ -9,6 +9,7 @@ from documents import DOCS, blocks
 from facts import ROOT
 
 from core.lab.traffic import Mix
+from prove.expected_backtest import RULE
 from prove.recorded import record
 
 CONFIG = f"""\
@@ -19,14 +20,6 @@ models = {{ "claude-sonnet-4-5" = {{}}, "claude-haiku-4-5" = {{}} }}
 default = "anthropic,claude-sonnet-4-5"
 [taxonomy]
 dir = "{ROOT / "taxonomy"}"
-"""
-#: Every request of whose client's prompt was not cached goes to the small model.
-RULE = """\
-(module (memory (export "memory") 5)
-  (data (i32.const 16) "{\\22route\\22:\\22anthropic,claude-haiku-4-5\\22,\\22reason\\22:\\22thrift\\22}")
-  (func (export "rule_v1_alloc") (param i32) (result i32) (i32.const 1024))
-  (func (export "rule_v1_route") (param i32 i32) (result i64)
-    (if (result i64) (i32.and (local.get 1) (i32.const 1)) (then (i64.const 0)) (else (i64.const 68719476792)))))
 """
 
 

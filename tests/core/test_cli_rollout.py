@@ -6,21 +6,10 @@ from pathlib import Path
 
 import pytest
 from command import Cli
+from configs import HERE
 from facts import ROOT
 
-CONFIG = """\
-[providers.here]
-dialect = "loopback"
-models = { a = {}, b = {} }
-[routing]
-default = "here,a"
-[plugins]
-dir = "plugins"
-[taxonomy]
-dir = "taxonomy"
-[rules.demo]
-mode = "shadow"
-"""
+CONFIG = HERE + '[rules.demo]\nmode = "shadow"\n'
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from configs import HERE
 
 from core import settings
 from core.errors import ConfigError
@@ -14,19 +15,8 @@ from core.snapshots import SnapshotError, SnapshotStore
 from core.swap_lock import NAME, reading
 from prove.guests import always
 
-CONFIG = """\
-[providers.here]
-dialect = "loopback"
-models = { a = {}, b = {} }
-[routing]
-default = "here,a"
-[plugins]
-dir = "plugins"
-[taxonomy]
-dir = "taxonomy"
-"""
 FIRST = {
-    "c.toml": CONFIG,
+    "c.toml": HERE,
     "taxonomy/a.md": "# A\nroute:: here, b\nsynonyms:: one two\n",
     "taxonomy/deep/b.md": "# B\nsynonyms:: three four\n",
     "plugins/one.wat": always('{"abstain":true,"reason":"x"}'),
@@ -40,7 +30,7 @@ FOREIGN = {
     "key": "the-secret",
 }
 SECOND = {
-    "c.toml": CONFIG.replace("here,a", "here,b"),
+    "c.toml": HERE.replace("here,a", "here,b"),
     "taxonomy/a.md": "# A\nroute:: here, a\nsynonyms:: one two\n",
     "taxonomy/new.md": "# New\nsynonyms:: five six\n",
     "plugins/one.wat": always('{"abstain":true,"reason":"y"}'),

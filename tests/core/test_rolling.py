@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from configs import HERE
 from facts import ROOT, features
 
 from core import settings
@@ -18,17 +19,6 @@ from core.rollout import PROMOTE, ROLLBACK, Move, Stage
 from core.state.rollouts import RolloutFile
 from wasm_host.answer import Outcome
 
-CONFIG = """\
-[providers.here]
-dialect = "loopback"
-models = { a = {}, b = {} }
-[routing]
-default = "here,a"
-[plugins]
-dir = "plugins"
-[taxonomy]
-dir = "taxonomy"
-"""
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -39,7 +29,7 @@ class Scene:
         for name in ("plugins", "taxonomy"):
             (folder / name).mkdir()
         (folder / "plugins" / "demo.wat").write_text((ROOT / "plugins" / "wasm-demo.wat").read_text())
-        (folder / "c.toml").write_text(CONFIG + table)
+        (folder / "c.toml").write_text(HERE + table)
         self.folder, self.clock, self.reloads = folder, 100.0, 0
         self.said: list[dict[str, object]] = []
         self.metrics = Metrics()

@@ -35,7 +35,7 @@ dir = "{ROOT / "taxonomy"}"
 [plugins]
 dir = "plugins"
 """
-#: Who asks with an odd number of bytes is sent to the small model.
+#: Whose request, as rules are shown it, has an even number of bytes is sent to the small model.
 RULE: Final = """\
 (module (memory (export "memory") 5)
   (data (i32.const 16) "{\\22route\\22:\\22anthropic,claude-haiku-4-5\\22,\\22reason\\22:\\22thrift\\22}")

@@ -16,18 +16,15 @@ import msgspec
 from relived import ABSTAINS, COIN, LOOPS, READS, TRAPS
 from wasm_modules import running
 
-from core import gathering, presets, session
+from core import presets
 from core.calibration import Calibration
-from core.call import Call
 from core.decision_record import bare, canonical, cleared
-from core.exchange import Exchange, Inputs, SessionState, TargetState
-from core.lab.drivers import Answers, Calls, drive
+from core.exchange import Exchange, TargetState
+from core.lab.drivers import Calls
+from core.lab.playing import Player, Surroundings
 from core.lab.traffic import Sent, generate
-from core.lab.traffic.sent import DIALECTS
 from core.rolegraph import load_taxonomy
-from core.routing.decide import decide
 from core.routing.snapshot import Snapshot, build
-from core.tokens import TokenCounter
 from wasm_host.registry import load_rules
 from wasm_host.sandbox import Sandbox
 
@@ -81,61 +78,28 @@ class Life:
     """A proxy's life without a proxy: sessions go on, models' factors are learned, targets fall ill and get well."""
 
     def __init__(self, shot: Snapshot, calls: Calls, seed: int) -> None:
-        self._shot, self._calls = shot, calls
+        self._player, self._names = Player(shot, calls), sorted(shot.target_names)
         self._rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
-        self._counter, self._calibration = TokenCounter(), Calibration()
-        self._sessions: dict[str, SessionState] = {}
-        self._states: dict[str, TargetState] = {}
-        self._offset = 0
+        self._calibration = Calibration()
         self._number = 0
 
-    def live(self, sent: Sent) -> Exchange | None:
-        """One request, to its end; None if its body cannot be read."""
-        if self._number % WEATHER == 0:
-            self._states = self._weather()
-            self._offset = self._rng.choice((-480, 0, 60, 330))
+    def live(self, sent: Sent) -> Exchange:
+        """One request, to its end."""
+        around = self._weather() if self._number % WEATHER == 0 else self._player.around
         self._number += 1
-        call = self._call(sent)
-        call.request = call.client.decode_request(sent.body)
-        facts = gathering.facts(call, self._counter.count(call.request))
-        name = session.key_of(facts)
-        call.session = self._sessions.get(name, SessionState())
-        factors = dict(self._calibration.factors)
-        call.features = gathering.completed(call, facts, factors)
-        exchange = call.exchange
-        exchange.inputs = Inputs(call.features, call.session, self._states, factors)
-        answers = Answers(self._calls, there=self._shot.rules.wants)
-        exchange.decision = drive(decide(self._shot, call.features, call.session, self._states, factors), answers)
-        self._answered(call, sent, name)
+        self._player.around = around._replace(factors=dict(self._calibration.factors))
+        exchange = self._player.play(sent)
+        if exchange.answered_by and exchange.inputs:
+            self._calibration.learn(exchange.answered_by.model, exchange.inputs.features.counted, sent.usage)
         return exchange
 
-    def _weather(self) -> dict[str, TargetState]:
-        names = sorted(self._shot.target_names)
-        return {
-            name: TargetState(
-                self._rng.random() < 0.7, self._rng.choice((None, 300, 2_000)), self._rng.choice((None, 5))
-            )
-            for name in self._rng.sample(names, k=len(names) // 2)
+    def _weather(self) -> Surroundings:
+        rng = self._rng
+        states = {
+            name: TargetState(rng.random() < 0.7, rng.choice((None, 300, 2_000)), rng.choice((None, 5)))
+            for name in rng.sample(self._names, k=len(self._names) // 2)
         }
-
-    def _call(self, sent: Sent) -> Call:
-        name = "req_" + sha256(f"{self._number}".encode()).hexdigest()[:32]
-        exchange = Exchange(name, sent.endpoint, DIALECTS[sent.endpoint], self._shot.digest, sent.client_key)
-        exchange.began_ms = sent.at_ms
-        return Call(
-            exchange=exchange, snapshot=self._shot, keys={}, headers=sent.headers, query="", now_ms=sent.at_ms,
-            tz_offset_min=self._offset,
-        )  # fmt: skip
-
-    def _answered(self, call: Call, sent: Sent, name: str) -> None:
-        decision = call.exchange.decision
-        if decision is None or decision.target is None:
-            return
-        price = self._shot.card(decision.target).price
-        self._calibration.learn(decision.target.model, call.features.counted, sent.usage)
-        after = session.after(call.session, call.features, decision, decision.target, sent.usage, price)
-        if after is not None:
-            self._sessions[name] = after
+        return Surroundings(states, tz_offset_min=rng.choice((-480, 0, 60, 330)))
 
 
 def digest(exchange: Exchange) -> bytes:
@@ -155,9 +119,7 @@ def lives(folder: Path, cache: Path, seed: int, requests: int) -> Iterator[Excha
         sandbox.load(shot.rules.rules)
         life = Life(shot, sandbox, seed)
         for sent in generate(seed, requests):
-            exchange = life.live(sent)
-            if exchange is not None:
-                yield exchange
+            yield life.live(sent)
 
 
 def circumstances() -> str:
