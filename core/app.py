@@ -49,7 +49,7 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
-        self._log = log.log
+        self._log, self._writer = log.log, log
         self.tally = Tally(lambda reason: self.metrics.refused.labels(reason).inc())
         self.connections = Connections(self.tally, room=descriptors.raised())
         self.admission = Admission(self.tally)
@@ -113,6 +113,7 @@ class Proxy:
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
+        self._writer.use(generation.loaded.settings.log, generation.loaded.secrets.redactor)
         self.keeping.use(generation)
         self.rolling.use(generation)
         self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)

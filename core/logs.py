@@ -1,7 +1,8 @@
-"""The log: one JSON object a line on stderr, written by a thread of its own.
+"""The log: one line an event on stderr, JSON or for people, written by a thread of its own.
 
-A full pipe must not stop the proxy, so the queue is bounded, in lines and in bytes: what does not fit is dropped and
-counted, and the log says so when it flows again.
+structlog's processors (`log_chain`) make the lines; this is the sink behind them. A full pipe must not stop the proxy,
+so the queue is bounded, in lines and in bytes: what does not fit is dropped and counted, and the log says so when it
+flows again.
 """
 
 import logging
@@ -15,7 +16,10 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Protocol
 
-import msgspec
+from core import log_chain
+from core.log_chain import LEVELS, Finish, Terminal
+from core.redaction import Redactor
+from core.schema_observe import LogSettings
 
 _CLOSE = b""
 #: Lines are written together, up to about so many bytes: one call for many when they come fast.
@@ -33,8 +37,8 @@ class Writable(Protocol):
 class LogWriter:
     """Writes lines in order; `dropped` counts those that found no room or could not be written.
 
-    A line is encoded by whoever logs it, so that what waits is counted in bytes. The thread writes to the descriptor
-    itself: Python's own stderr has a lock, which nobody may hold for ever when the process ends.
+    A line is encoded by whoever logs it, so that what waits is counted in bytes, and finished by the thread. It writes
+    to the descriptor itself: Python's own stderr has a lock, which nobody may hold for ever when the process ends.
     """
 
     def __init__(
@@ -42,11 +46,15 @@ class LogWriter:
         stream: Writable | None = None,
         *,
         now: Callable[[], datetime] | None = None,
+        terminal: Terminal = Terminal(),  # noqa: B008  # a value
         lines: int = 10_000,
         size: int = 16 * 1024 * 1024,
     ):
         self._stream: Writable = stream or FileIO(sys.stderr.fileno(), "w", closefd=False)
-        self._now = now or (lambda: datetime.now(UTC))
+        self._front = log_chain.front(now or (lambda: datetime.now(UTC)))
+        self._terminal = terminal
+        self._known: tuple[Redactor, ...] = ()
+        self.use(LogSettings(), None)
         self._room = threading.Lock()
         self._lines, self._size = lines, size  # left of each
         self._queue: SimpleQueue[bytes] = SimpleQueue()
@@ -54,36 +62,48 @@ class LogWriter:
         self.dropped = 0
         self._thread.start()
 
+    def use(self, settings: LogSettings, known: Redactor | None) -> None:
+        """These from now on. What was secret before is still taken out: requests of that time are under way."""
+        console = settings.format == "console" or (settings.format == "auto" and self._terminal.here)
+        if known is not None and known not in self._known:
+            self._known = (known, *self._known[:1])
+        self._finish = Finish(self._known, console=console, colours=self._terminal.colours)
+        self._silent = frozenset(LEVELS[: LEVELS.index(settings.level)])
+
     def log(self, fields: dict[str, object], level: str = "info") -> None:
-        """Queue one line. Never waits, never raises."""
-        try:
-            line = self._encoded(fields, level)
-        except (TypeError, ValueError):
-            line = b""
+        """Queue one line, unless its level is below the configured one. Never waits, never raises."""
+        if level in self._silent:
+            return
+        line = self._front.line(fields, level)
         with self._room:
-            if not line or not self._lines or len(line) > self._size:
+            if not self._lines or len(line) > self._size:
                 self.dropped += 1
                 return
             self._lines -= 1
             self._size -= len(line)
         self._queue.put(line)
 
-    def _encoded(self, fields: dict[str, object], level: str) -> bytes:
-        # msgspec escapes control characters, so no value can fake a line of its own.
-        return msgspec.json.encode({"time": self._now(), "level": level, **fields}, enc_hook=str) + b"\n"
-
     def _write(self) -> None:
         told, ended = 0, False
         while not ended:
             lines, ended = self._taken()
             try:
-                self._write_all(b"".join(lines))
+                self._write_all(b"".join(map(self._finished, lines)))
                 if told < (dropped := self.dropped):
                     told, missing = dropped, dropped - told
-                    self._write_all(self._encoded({"event": "log_dropped", "lines": missing}, "warning"))
+                    said = self._front.line({"event": "log_dropped", "lines": missing}, "warning")
+                    self._write_all(self._finish(said))
             except (OSError, ValueError):
                 with self._room:
                     self.dropped += len(lines)
+
+    def _finished(self, line: bytes) -> bytes:
+        try:
+            return self._finish(line)
+        except Exception:  # noqa: BLE001  # the thread must not end, whatever a line holds
+            with self._room:
+                self.dropped += 1
+            return b""
 
     def _taken(self) -> tuple[list[bytes], bool]:
         """What waits, up to `BATCH` bytes, and whether it is the last; waits for the first."""

@@ -14,6 +14,9 @@ SHORTEST: Final = 8
 REDACTED: Final = "[redacted]"
 #: `holds` looks at each such place: half a run, so that it misses no whole secret of one and a half runs.
 _STEP: Final = RUN // 2
+#: Of the places at which a text is looked at for so many characters of a secret, one lies in each run of `RUN`.
+_GRAM: Final = RUN // 2
+_STRIDE: Final = RUN - _GRAM + 1
 _LOWER: Final = {ord(char): char.lower() for char in map(chr, range(ord("A"), ord("Z") + 1))}
 
 
@@ -25,7 +28,15 @@ class Redactor:
         self._runs = frozenset(
             secret[at : at + RUN] for secret in lowered if len(secret) >= RUN for at in range(len(secret) - RUN + 1)
         )
-        self._short = [secret for secret in lowered if SHORTEST <= len(secret) < RUN]
+        self._short = sorted(secret for secret in lowered if SHORTEST <= len(secret) < RUN)
+        self._grams = frozenset(run[at : at + _GRAM] for run in self._runs for at in range(_STRIDE))
+        self._escaped = any(char in '"\\' or not char.isprintable() for secret in lowered for char in secret)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Redactor) and (self._runs, self._short) == (other._runs, other._short)
+
+    def __hash__(self) -> int:
+        return hash((self._runs, tuple(self._short)))
 
     def holds(self, name: str) -> bool:
         """Whether a whole secret, not a short one, stands in a name. Quick: every request's names are asked about."""
@@ -34,9 +45,15 @@ class Redactor:
         lowered = name.lower()
         return not self._runs.isdisjoint([lowered[at : at + RUN] for at in range(0, len(lowered) - RUN + 1, _STEP)])
 
+    def clears(self, encoded: str) -> bool:
+        """Whether surely no value in this JSON holds a secret. Quick, and says no rather too often."""
+        return not (self._escaped or self._may_stand_in(encoded.lower() if encoded.isascii() else _lowered(encoded)))
+
     def text(self, said: str) -> str:
         """What may be told of it."""
-        lowered = said.translate(_LOWER)  # unlike lower(), it changes no length
+        lowered = _lowered(said)
+        if not self._may_stand_in(lowered):
+            return said
         parts, told, at = [], 0, 0
         while at < len(lowered):
             if end := self._end(lowered, at):
@@ -50,6 +67,10 @@ class Redactor:
         """The same of bytes in any encoding that has ASCII in it."""
         return self.text(said.decode("latin-1")).encode("latin-1")
 
+    def _may_stand_in(self, lowered: str) -> bool:
+        grams = [lowered[at : at + _GRAM] for at in range(0, len(lowered) - _GRAM + 1, _STRIDE)]
+        return not self._grams.isdisjoint(grams) or any(secret in lowered for secret in self._short)
+
     def _end(self, lowered: str, at: int) -> int:
         """Where the secret that begins here ends; 0 if none does."""
         end = at
@@ -58,6 +79,11 @@ class Redactor:
         if end > at:
             return end + RUN - 1
         return next((at + len(secret) for secret in self._short if lowered.startswith(secret, at)), 0)
+
+
+def _lowered(text: str) -> str:
+    """Unlike `lower`, it changes no length."""
+    return text.translate(_LOWER)
 
 
 #: Knows no secret.

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from core.exchange import Target
+from core.schema_observe import LogSettings
 from core.schema_rollout import RolloutSettings
 from core.schema_state import (
     Budget,
@@ -358,6 +359,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     records: RecordSettings = RecordSettings()
     redis: RedisSettings = RedisSettings()
+    log: LogSettings = LogSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)
 

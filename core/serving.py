@@ -16,6 +16,7 @@ from core.app import Proxy
 from core.config_file import LOOPBACK_NAMES
 from core.draining import Patience
 from core.http_server import Server
+from core.log_chain import terminal_of
 from core.logs import LogWriter, take_over
 from core.replacing import NotReplaceableError, Predecessor
 from core.settings import Loaded
@@ -49,7 +50,7 @@ def serve(
 def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor | None) -> int:
     protected = hardening.protect_parent()  # before a key is read
     env = settings.environ()
-    log = LogWriter()
+    log = LogWriter(terminal=terminal_of(env, here=sys.stderr.isatty()))
     take_over(log)
     proxy = Proxy(lambda: load(env), env, log)
     proxy.metrics.hardening.labels(hardening.PARENT).set(protected == hardening.ON)

@@ -31,6 +31,15 @@ class RunningProxy:
         records = [msgspec.json.decode(line) for line in list(self.lines) if line.startswith("{")]
         return [record for record in records if wanted.items() <= record.items()]
 
+    def wait_for_text(self, text: str, times: int = 1) -> str:
+        """The line in which this stands for so many times, one a line; fails after `PATIENCE_S`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if len(found := [line for line in list(self.lines) if text in line]) >= times:
+                return found[times - 1]
+            time.sleep(0.02)
+        raise AssertionError(f"no {text!r} in:\n" + "".join(self.lines))
+
     def wait_for(self, **wanted: object) -> dict[str, Any]:
         """The first log record with these values; fails after `PATIENCE_S`."""
         deadline = time.monotonic() + PATIENCE_S

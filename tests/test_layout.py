@@ -62,6 +62,7 @@ SHOWN_ELSEWHERE = {
     "core/routing/driver.py": "tests/e2e/test_rules_while_serving.py",
     "core/routing/proposal.py": "tests/core/routing/test_decide.py",
     "core/schema.py": "tests/core/test_config_file.py",
+    "core/schema_observe.py": "tests/core/test_logs.py",
     "core/schema_rollout.py": "tests/core/test_config_file.py",
     "core/schema_state.py": "tests/core/test_config_file.py",
     "core/sections.py": "tests/core/test_config_file.py",

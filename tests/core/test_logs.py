@@ -6,11 +6,15 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import pytest
 
+from core.log_chain import LEVELS, Terminal
 from core.logs import LogWriter, take_over
+from core.redaction import Redactor
+from core.schema_observe import LogSettings
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 #: A hang bound, not a measurement.
@@ -133,15 +137,61 @@ def test_a_closed_stream_is_counted_and_raises_nothing() -> None:
     assert log.dropped == 1
 
 
-def test_one_line_that_cannot_be_written_takes_no_other_with_it() -> None:
+def test_one_line_that_cannot_be_written_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(line: bytes) -> bytes:
+        if b"bad" in line:
+            raise RuntimeError
+        return line + b"\n"
+
     stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
-    log.log({"model": "half a pair: \ud800"})
+    monkeypatch.setattr(log, "_finish", finish)
+    log.log({"model": "bad"})
     log.log({"number": 1})
     log.close()
     assert log.dropped == 1
     lines = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
     assert [(line.get("number"), line.get("lines")) for line in lines] == [(1, None), (None, 1)]
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = io.BytesIO()
+    log = LogWriter(stream, now=lambda: NOW)
+    log.use(LogSettings(level="warning"), None)
+    for level in LEVELS:
+        log.log({"event": level}, level)
+    log.use(LogSettings(level="debug"), None)
+    log.log({"event": "at last"}, "debug")
+    log.close()
+    lines = [msgspec.json.decode(line)["event"] for line in stream.getvalue().splitlines()]
+    assert lines == ["warning", "error", "critical", "at last"]
+    assert log.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "terminal", "is_json"),
+    [("auto", False, True), ("auto", True, False), ("json", True, True), ("console", False, False)],
+)
+def test_people_read_another_format(chosen: Literal["auto", "json", "console"], terminal: bool, is_json: bool) -> None:
+    stream = io.BytesIO()
+    log = LogWriter(stream, now=lambda: NOW, terminal=Terminal(terminal))
+    log.use(LogSettings(format=chosen), None)
+    log.log({"event": "request", "status": 200})
+    log.close()
+    line = '{"time":"2026-01-02T03:04:05Z","level":"info","event":"request","status":200}\n'
+    assert stream.getvalue().decode() == (line if is_json else "03:04:05Z [info    ] request  status=200\n")
+
+
+def test_what_was_secret_before_a_reload_and_what_is_now_are_hidden() -> None:
+    stream = io.BytesIO()
+    log = LogWriter(stream, now=lambda: NOW)
+    for secret in ("an-old-secret", "the-last-secret", "the-present-one"):
+        log.use(LogSettings(), Redactor([secret]))
+        log.use(LogSettings(), Redactor([secret]))
+    log.log({"said": "an-old-secret, the-last-secret and the-present-one"})
+    log.close()
+    said = msgspec.json.decode(stream.getvalue())["said"]
+    assert said == "an-old-secret, [redacted] and [redacted]"
 
 
 @pytest.fixture
