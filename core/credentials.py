@@ -35,12 +35,14 @@ class Secrets:
     #: Secret to the name of its client.
     clients: Mapping[str, str] = field(default_factory=dict, repr=False)
     redis: str = field(default="", repr=False)
+    #: For the admin plane; empty in a configuration that no proxy serves (`core.admin_token`).
+    admin: str = field(default="", repr=False)
 
     @cached_property
     def all(self) -> tuple[str, ...]:
         """Each of them."""
         providers = (key.secret for keys in self.providers.values() for key in keys)
-        return tuple(filter(None, (*providers, *self.clients, self.redis)))
+        return tuple(filter(None, (*providers, *self.clients, self.redis, self.admin)))
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -66,7 +68,7 @@ def files_of(settings: Settings, base: Path) -> tuple[Path, ...]:
     """All files that hold secrets."""
     refs = [ref for key in settings.server.keys for ref in key.refs]
     refs += [ref for provider in settings.providers.values() for ref in provider.key_refs]
-    refs += [settings.redis.password] if settings.redis.password else []
+    refs += [ref for ref in (settings.redis.password, settings.server.admin_token) if ref]
     return tuple(path for ref in refs if (path := placed(ref, base)) is not None)
 
 
@@ -97,7 +99,8 @@ class Reader:
                     self._warn(("server", "keys"), told, "a client that has it can do without the proxy")
         for path in files_of(settings, self.base):
             self._judge_mode(path)
-        secrets = Secrets(providers, clients, self._redis(settings.redis.password))
+        admin = self._admin(settings.server.admin_token, clients)
+        secrets = Secrets(providers, clients, self._redis(settings.redis.password), admin)
         self._look_for(secrets.redactor, settings.model_dump(mode="json"), ())
         return secrets
 
@@ -159,6 +162,20 @@ class Reader:
             if keys:
                 found[name] = tuple(keys.values())
         return found
+
+    def _admin(self, ref: SecretRef | None, clients: Mapping[str, str]) -> str:
+        """As strict as with clients' keys, and stricter: whoever has it may change what the proxy does."""
+        if ref is None:
+            return ""
+        secret, why = self._secret(ref)
+        why = why or unusable_by_clients(secret)
+        if not why and secret in clients:
+            why = f"it is the same as server key {clients[secret]!r}"
+        if not why and len(secret) < SHORT:
+            why = f"it has only {len(secret)} characters; head -c 32 /dev/urandom | base64 makes one"
+        if why:
+            self._refuse(("server", "admin_token"), f"server.admin_token cannot be used: {why}", ref)
+        return "" if why else secret
 
     def _redis(self, ref: SecretRef | None) -> str:
         if ref is None:

@@ -102,18 +102,11 @@ class DataPlane:
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
-        headers = headers_of(scope["headers"])
         dialect = DATA_PLANE.get(scope["path"])
         if dialect is None:
-            dialect = "anthropic" if "anthropic-version" in headers else "openai"
-            exchange = Exchange(next(self._ids), scope["path"], dialect)
-            try:
-                check_host(headers, self._generations.current.hosts)
-            except ProxyError as exc:
-                await _send_error(send, exchange, exc, self._known)
-            else:
-                await self._others(scope, receive, send)
+            await self._others(scope, receive, send)
             return
+        headers = headers_of(scope["headers"])
         await self._serve(scope, receive, send, headers, Exchange(next(self._ids), scope["path"], dialect))
 
     async def _serve(

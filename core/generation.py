@@ -140,6 +140,7 @@ class Generations:
         #: What is wrong now.
         self.present = Present(report, count)
         self._lock = asyncio.Lock()
+        self._began = time.monotonic()
         #: Files whose change may mend the configuration that was refused last.
         self._awaited: tuple[Path, ...] = ()
         with saving.reading():
@@ -154,6 +155,7 @@ class Generations:
     async def reload(self) -> bool:
         """Build the next generation off the event loop and swap it in. A broken configuration changes nothing."""
         async with self._lock:
+            self._began = time.monotonic()
             try:
                 following = await asyncio.to_thread(self._following)
             except ConfigError as exc:
@@ -174,6 +176,11 @@ class Generations:
             self._announce(following, "swapped")
             await asyncio.to_thread(self._saving.save, following)
             return True
+
+    @property
+    def took_ms(self) -> float:
+        """Since the last reload began: how long it took, when asked at its end."""
+        return (time.monotonic() - self._began) * 1000
 
     def _following(self) -> Generation:
         with self._saving.reading():

@@ -63,6 +63,15 @@ class Redactor:
                 at += 1
         return "".join([*parts, said[told:]])
 
+    def cleaned(self, said: bytes) -> bytes:
+        """The same of UTF-8, and quick where there is no secret at all, as nearly always."""
+        text = said.decode("utf-8", "replace")
+        lowered = text.translate(_LOWER)
+        runs = (lowered[at : at + RUN] for at in range(len(lowered) - RUN + 1))
+        if self._runs.isdisjoint(runs) and not any(secret in lowered for secret in self._short):
+            return said
+        return self.text(text).encode()
+
     def data(self, said: bytes) -> bytes:
         """The same of bytes in any encoding that has ASCII in it."""
         return self.text(said.decode("latin-1")).encode("latin-1")

@@ -72,6 +72,8 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=3456, ge=0, le=65535)
     keys: tuple[ServerKey, ...] = ()
+    #: For the page and `/admin/*`; without one, a random one is kept in the state folder (`admin-token`).
+    admin_token: SecretRef | None = None
     hosts: tuple[str, ...] = ()
     #: Networks of proxies that may say for whom they ask (X-Forwarded-For, Forwarded).
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 import uvicorn
 
@@ -62,6 +63,7 @@ def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor
         advice = f"Does process {predecessor.pid} listen there?" if predecessor else "Try --port."
         print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. {advice}", file=sys.stderr)
         return 1
+    proxy.address = f"{server.host}:{listener.getsockname()[1]}"
     # One write: the log's own thread writes beside it, and a line of its must not begin in the middle of one.
     print(f"{banner(loaded, listener.getsockname()[1])}\n", end="", file=sys.stderr, flush=True)
     gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them
@@ -126,6 +128,7 @@ def banner(loaded: Loaded, port: int) -> str:
         f"    export ANTHROPIC_BASE_URL=http://{shown}:{port}",
         f"    export ANTHROPIC_AUTH_TOKEN={'<one of server.keys>' if server.keys else 'none-needed'}",
         f"  OpenAI SDKs: OPENAI_BASE_URL=http://{shown}:{port}/v1",
+        f"  page: http://{shown}:{port}/ui#token={quote(loaded.secrets.admin)}",
     ]
     if loaded.settings.simulated:
         lines.append(

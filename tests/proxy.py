@@ -26,6 +26,16 @@ class RunningProxy:
     url: str = ""
     lines: list[str] = field(default_factory=list)
 
+    @property
+    def token(self) -> str:
+        """The admin token, as the banner has it."""
+        return next(m[1] for line in self.lines if (m := re.search(r"/ui#token=(\S+)", line)))
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The header that the admin plane asks for."""
+        return {"authorization": f"Bearer {self.token}"}
+
     def log(self, **wanted: object) -> list[dict[str, Any]]:
         """Log records with these values."""
         records = [msgspec.json.decode(line) for line in list(self.lines) if line.startswith("{")]

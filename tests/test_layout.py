@@ -36,6 +36,8 @@ SHOWN_ELSEWHERE = {
     "wasm_host/capi.py": "tests/wasm_host/test_native.py",
     "wasm_host/public.py": "tests/wasm_host/test_paths.py",
     "core/app.py": "tests/e2e/test_first_start.py",
+    "core/web/admin.py": "tests/test_docs.py",
+    "core/web/site.py": "tests/test_docs.py",
     "core/asking.py": "tests/core/test_pipeline.py",
     "core/call.py": "tests/e2e/test_routing.py",
     "core/client_body.py": "tests/e2e/test_bad_input.py",
@@ -76,6 +78,9 @@ SHOWN_ELSEWHERE = {
 #: The thin shell: everything else is called, and never waits.
 ASYNC = {
     "core/app.py",
+    "core/web/admin_overview.py",
+    "core/web/door.py",
+    "core/web/static.py",
     "core/asking.py",
     "core/budgeting.py",
     "core/cached_answers.py",

@@ -104,6 +104,11 @@ class Metrics:
         """So many decision records were written or lost."""
         self.decision_records.labels(outcome).inc(count)
 
+    def hardened(self) -> dict[str, bool]:
+        """Which layers hold the workers and this process, as far as is known yet."""
+        [family] = self.hardening.collect()
+        return {sample.labels["layer"]: sample.value == 1 for sample in family.samples}
+
     def staged(self, reach: Mapping[str, float]) -> None:
         """How far each rule reaches now."""
         self.rule_share.clear()
