@@ -1,5 +1,5 @@
 // What the reader must know before anything else; read out politely when it changes.
-import { html } from "./dom.js";
+import { html, useState } from "./dom.js";
 import { clock, count } from "./format.js";
 import { useStore } from "./store.js";
 
@@ -23,11 +23,17 @@ function Reload({ overview }) {
     </details>`;
 }
 
+function Simulated() {
+  const [seen, setSeen] = useState(false);
+  if (seen) return null;
+  return html`<p class="notice tone-info closable">Answers are simulated: no provider has a key. Routing is real. Set a provider's key, or start Ollama, and start the proxy again.<button type="button" class="close" aria-label="Hide this" onClick=${() => setSeen(true)}>×</button></p>`;
+}
+
 export function Banners() {
   const { overview, lost } = useStore();
   return html`
     <div class="banners" aria-live="polite">
-      ${overview?.simulated && html`<p class="notice tone-info">Answers are simulated: no provider has a key. Routing is real. Set a provider's key, or start Ollama, and start the proxy again.</p>`}
+      ${overview?.simulated && html`<${Simulated} />`}
       ${overview && html`<${Reload} overview=${overview} />`}
       ${overview?.restart.length > 0 && html`<p class="notice tone-warn">Changed, but in force only after a restart: ${overview.restart.map((each) => html`<code key=${each}>${each}</code> `)}</p>`}
       ${overview?.log_dropped > 0 && html`<p class="notice tone-warn">${count(overview.log_dropped)} log lines were dropped: who reads the log is too slow.</p>`}

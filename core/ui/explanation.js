@@ -24,7 +24,7 @@ function PhaseBlock({ phase, decided }) {
         <${LookedAt} phase=${phase} />
         ${phase.rules?.length > 0 && html`<ul class="outcomes">${phase.rules.map((rule) => html`<${Rule} key=${rule.rule} rule=${rule} />`)}</ul>`}
         ${phase.matches?.length > 0 && html`<ul class="outcomes">${phase.matches.map((match, at) => html`<${Match} key=${at} match=${match} />`)}</ul>`}
-        <${Steps} steps=${phase.steps} />`}
+        <${Steps} steps=${phase.steps} said=${phase.outcome} />`}
     </li>`;
 }
 
@@ -69,7 +69,8 @@ const Match = ({ match }) => html`
     <span class="figures num">score ${count(match.score)}, priority ${count(match.priority)}</span>
   </li>`;
 
-function Steps({ steps }) {
+/** `said`: what the phase's heading says already. */
+function Steps({ steps, said }) {
   const shown = steps.filter((step) => !("rule" in step.detail));
   if (!shown.length) return null;
   return html`
@@ -78,7 +79,7 @@ function Steps({ steps }) {
       const figures = Object.entries(step.detail).filter(([key]) => !SAID.has(key));
       return html`
         <li key=${at} class=${step.phase === "gate" ? "gate" : ""}>
-          ${step.phase === "gate" && html`<${Badge} tone="warn">gate<//>`} ${step.outcome} ${target && html`<${Target} target=${target} />`}
+          ${step.phase === "gate" && html`<${Badge} tone="warn">gate<//>`} ${step.outcome === said && !target ? "" : step.outcome} ${target && html`<${Target} target=${target} />`}
           ${concept && html`<span class="quiet">by concept ${concept}</span>`}
           ${figures.map(([key, value]) => html`<span key=${key} class="figure"><span class="quiet">${words(key.replace(/_micro_usd$/, ""))}</span> ${key.endsWith("_micro_usd") ? money(value) : plain(value)}</span>`)}
           ${why && html`<span class="why">${plain(why)}</span>`}
@@ -91,8 +92,7 @@ function Candidates({ decision }) {
   const columns = [
     { key: "at", label: "", render: (row) => row.at },
     { key: "target", label: "Target", render: (row) => html`<${Target} target=${row.target} /><${Notes} candidate=${row} />` },
-    { key: "tokens", label: "Tokens", num: true, render: (row) => count(row.tokens) },
-    { key: "cached", label: "Cached", num: true, render: (row) => count(row.expected.cached_tokens) },
+    { key: "tokens", label: "Tokens", num: true, render: (row) => html`${count(row.tokens)}${row.expected.cached_tokens > 0 && html`<br /><span class="quiet">${count(row.expected.cached_tokens)} cached</span>`}` },
     { key: "cost", label: "Expected", num: true, render: (row) => money(row.expected.micro_usd) },
     { key: "most", label: "At most", num: true, render: (row) => money(row.expected.most_micro_usd) },
   ];

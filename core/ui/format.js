@@ -27,6 +27,7 @@ export function money(micros) {
 /** Milliseconds -> "0.42 ms", "120 ms", "3.4 s", "2 min 5 s". */
 export function duration(ms) {
   if (!known(ms)) return UNKNOWN;
+  if (ms === 0) return "0 ms";
   if (ms < 10) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10000) return `${(ms / 1000).toFixed(1)} s`;
