@@ -1,0 +1,28 @@
+// The rules: in the order in which they are asked, with what can be done to them.
+import { html, useState } from "../dom.js";
+import { Confirm } from "../rules/confirm.js";
+import { Rule } from "../rules/rule.js";
+import { Empty, Failure, useLoaded } from "../ui.js";
+
+const EVERY_MS = 2000;
+
+export function Rules() {
+  const { data, problem, reload } = useLoaded("/admin/rules", EVERY_MS);
+  const [asked, setAsked] = useState(null);
+  const [said, setSaid] = useState("");
+  const done = (answer) => {
+    setSaid(answer.said);
+    reload();
+  };
+  return html`
+    <div class="rules">
+      <${Failure} problem=${problem} retry=${reload} />
+      <p class="saying" role="status">${said}</p>
+      ${data && html`
+        <p class="quiet lead-in">Asked by priority, then by name, in the phase <b>custom</b> of ${data.order.join(" → ")}. Isolation: ${data.isolation}, ${data.workers} ${data.workers === 1 ? "worker" : "workers"}. Counts are of this process, since its start.</p>
+        ${data.rules.length === 0 && html`
+          <${Empty} title="There are no rules">Drop a <code>.wasm</code> or <code>.wat</code> file into the plugins folder, or try one in the playground first.<//>`}
+        ${data.rules.map((rule) => html`<${Rule} key=${rule.name} rule=${rule} act=${(action) => setAsked({ rule, action })} />`)}`}
+      ${asked && html`<${Confirm} rule=${asked.rule} action=${asked.action} done=${done} onClose=${() => setAsked(null)} />`}
+    </div>`;
+}
