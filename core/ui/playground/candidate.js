@@ -50,7 +50,7 @@ function Grants({ asks, granted, change }) {
 }
 
 /** `trial` is null or {name, data, manifest, grants}; `tried` what the proxy said of it; `live` the decided target. */
-export function Candidate({ trial, tried, live, problem, take, change, drop }) {
+export function Candidate({ trial, tried, live, problem, broken, take, change, drop }) {
   const buttons = html`<div class="buttons"><${Chooser} take=${take} />${trial && html`<button type="button" onClick=${drop}>Remove</button>`}</div>`;
   return html`
     <${Card} title="A rule on trial" aside=${buttons} class="trial">
@@ -58,7 +58,7 @@ export function Candidate({ trial, tried, live, problem, take, change, drop }) {
       ${!trial && html`<p class="quiet">Drop a <code>.wasm</code> or <code>.wat</code> file anywhere on this view. It is compiled and asked in the sandbox like any rule, decides nothing, and is forgotten after five minutes.</p>`}
       ${trial && html`
         <p class="trial-name"><b class="mono">${trial.name}</b> ${tried?.sha256 && html`<span class="quiet mono">${tried.sha256.slice(0, 12)}</span> <span class="quiet">${count(tried.size)} bytes</span>`}</p>
-        ${tried ? html`<${Verdict} tried=${tried} live=${live} />` : html`<p class="quiet">Compiling</p>`}
+        ${tried ? html`<${Verdict} tried=${tried} live=${live} />` : html`<p class="quiet">${broken ? "It is tried as soon as the request is JSON." : "Compiling"}</p>`}
         ${tried?.subscribes?.length > 0 && html`<p class="quiet">asks to see ${plain(tried.subscribes)}</p>`}
         <${Grants} asks=${tried?.subscribes ?? []} granted=${trial.grants} change=${change} />
         <details class="more"><summary>Manifest</summary>

@@ -11,6 +11,7 @@ const NOTHING = { answer: null, before: null, pinned: null, problem: null, askin
 /** `before` is the last decision that was another one; `pinned` one that the reader holds fast. */
 function told(state, { kind, answer, problem }) {
   if (kind === "asking") return { ...state, asking: true };
+  if (kind === "given up") return { ...state, asking: false };
   if (kind === "problem") return { ...state, asking: false, problem };
   if (kind === "pin") return { ...state, pinned: state.pinned ? null : state.answer?.explanation ?? null };
   const last = state.answer?.explanation;
@@ -37,6 +38,7 @@ export function useDecision(question, turn) {
     return () => {
       clearTimeout(timer);
       stop.abort();
+      tell({ kind: "given up" });
     };
   }, [question, turn]);
   return { ...state, pin: () => tell({ kind: "pin" }) };

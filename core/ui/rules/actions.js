@@ -18,26 +18,26 @@ export const effectOf = (stage) =>
 
 const ACTIONS = [
   {
-    verb: "promote", label: "Promote", lasting: MOVED,
+    verb: "promote", place: "ahead", label: "Promote", lasting: MOVED,
     fits: (rule) => rule.enabled && !["on", "enforce"].includes(stageOf(rule)),
     effect: (rule) => (rule.next ? `It goes from ${stageOf(rule)} to ${rule.next}: ${effectOf(rule.next)}.` : `It goes one step ahead of ${stageOf(rule)}, towards deciding for everybody.`),
   },
   {
-    verb: "rollback", label: "Roll back", lasting: MOVED,
+    verb: "rollback", place: "back", label: "Roll back", lasting: MOVED,
     fits: (rule) => rule.enabled && stageOf(rule) !== "shadow",
     effect: (rule) => `It goes from ${stageOf(rule)} back to shadow: it is still asked and counted, and decides nothing.`,
   },
   {
-    verb: "disable", label: "Disable", lasting: SWITCHED,
+    verb: "disable", place: "switch", label: "Disable", lasting: SWITCHED,
     fits: (rule) => rule.enabled,
     effect: () => "It is not asked any more, from the next request on. Requests under way keep what they began with.",
   },
   {
-    verb: "enable", label: "Enable", lasting: SWITCHED,
+    verb: "enable", place: "switch", label: "Enable", lasting: SWITCHED,
     fits: (rule) => !rule.enabled,
     effect: () => "It is asked again from the next request on, at the stage where it was before.",
   },
 ];
 
-/** [{verb, label, lasting, effect(rule)}] that make sense for a rule as it is. */
+/** [{verb, place, label, lasting, effect(rule)}] that make sense for a rule as it is. */
 export const actionsOf = (rule) => ACTIONS.filter(({ fits }) => fits(rule));

@@ -56,11 +56,11 @@ function figures({ priority, fuel, micros: times }) {
 /** `act(action)` asks for one of `actionsOf`. */
 export function Rule({ rule, act }) {
   return html`
-    <article class="card rule ${rule.enabled ? "" : "off"}" aria-label=${`Rule ${rule.name}`}>
+    <article class="card rule ${rule.enabled ? "" : "off"}" aria-label=${`Rule ${rule.name}`} tabindex="-1" data-rule=${rule.name}>
       <header>
         <h2 class="mono">${rule.name}</h2>
         <p class="badges"><${Badges} rule=${rule} /></p>
-        <div class="aside buttons">${actionsOf(rule).map((action) => html`<button key=${action.verb} type="button" onClick=${() => act(action)}>${action.label}</button>`)}</div>
+        <div class="aside buttons">${actionsOf(rule).map((action) => html`<button key=${action.place} type="button" onClick=${() => act(action)}>${action.label}</button>`)}</div>
       </header>
       ${rule.problem && html`<p class="notice tone-bad">${rule.problem}</p>`}
       ${rule.hidden_by && html`<p class="notice tone-warn">${rule.hidden_by}</p>`}

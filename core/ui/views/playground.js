@@ -29,6 +29,7 @@ function useDrop(take) {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const hover = (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return; // text that is moved about is the editor's
       event.preventDefault();
       setOver(event.type === "dragover" || (event.type === "dragleave" && event.relatedTarget !== null));
       if (event.type === "drop") take([...event.dataTransfer.files]);
@@ -55,6 +56,8 @@ export function Playground() {
   const { problem } = useMemo(() => parsed(now.text), [now.text]);
   const asked = useMemo(() => question(now), [now]);
   const known = useDecision(asked, overview?.snapshot);
+  const candidate = known.answer?.candidate;
+  const tried = candidate?.name === now.trial?.name ? candidate : null;
   const live = known.answer ? targetOf(known.answer.explanation) : "";
 
   const take = async (files) => {
@@ -76,7 +79,7 @@ export function Playground() {
       <div class="left">
         <${Editor} draft=${now} problem=${problem} change=${change}
           example=${(each) => change({ text: pretty(each.body(live)), dialect: each.dialect })} />
-        <${Candidate} trial=${now.trial} tried=${now.trial && known.answer?.candidate} live=${live} problem=${wrong} take=${take}
+        <${Candidate} trial=${now.trial} tried=${tried} live=${live} broken=${problem !== null} problem=${wrong} take=${take}
           change=${(part) => change({ trial: { ...draft.trial, ...part } })} drop=${() => change({ trial: null })} />
       </div>
       <${Outcome} ...${known} broken=${problem !== null} />

@@ -1,19 +1,32 @@
 // The rules: in the order in which they are asked, with what can be done to them.
-import { html, useState } from "../dom.js";
+import { html, useEffect, useRef, useState } from "../dom.js";
 import { Confirm } from "../rules/confirm.js";
 import { Rule } from "../rules/rule.js";
 import { Empty, Failure, useLoaded } from "../ui.js";
 
 const EVERY_MS = 2000;
 
+/** The dialog gives the focus back to its button; if that is gone now, the rule has it. */
+function keepFocus(name) {
+  if (document.activeElement !== document.body) return;
+  [...document.querySelectorAll("[data-rule]")].find((rule) => rule.dataset.rule === name)?.focus();
+}
+
 export function Rules() {
   const { data, problem, reload } = useLoaded("/admin/rules", EVERY_MS);
   const [asked, setAsked] = useState(null);
   const [said, setSaid] = useState("");
+  const moved = useRef(null);
   const done = (answer) => {
+    moved.current = { name: answer.rule.name, before: data };
     setSaid(answer.said);
     reload();
   };
+  useEffect(() => {
+    if (!moved.current || asked || data === moved.current.before) return;
+    keepFocus(moved.current.name);
+    moved.current = null;
+  }, [data, asked]);
   return html`
     <div class="rules">
       <${Failure} problem=${problem} retry=${reload} />
