@@ -19,7 +19,7 @@ function told(state, { kind, answer, problem }) {
   return { ...state, answer, before: moved ? last : state.before, problem: null, asking: false };
 }
 
-/** {answer, before, pinned, problem, asking, pin} for a question as text (null: nothing to ask); `turn` asks anew. */
+/** {answer (`tried`: the candidate's bytes that it is of), before, pinned, problem, asking, pin} for a question as text (null: nothing to ask); `turn` asks anew. */
 export function useDecision(question, turn) {
   const [state, tell] = useReducer(told, NOTHING);
   useEffect(() => {
@@ -28,8 +28,9 @@ export function useDecision(question, turn) {
     const ask = async () => {
       tell({ kind: "asking" });
       try {
-        const answer = await post("/admin/route", JSON.parse(question), { signal: stop.signal });
-        if (!stop.signal.aborted) tell({ kind: "answer", answer });
+        const body = JSON.parse(question);
+        const answer = await post("/admin/route", body, { signal: stop.signal });
+        if (!stop.signal.aborted) tell({ kind: "answer", answer: { ...answer, tried: body.candidate?.data ?? "" } });
       } catch (problem) {
         if (!stop.signal.aborted) tell({ kind: "problem", problem });
       }

@@ -56,8 +56,7 @@ export function Playground() {
   const { problem } = useMemo(() => parsed(now.text), [now.text]);
   const asked = useMemo(() => question(now), [now]);
   const known = useDecision(asked, overview?.snapshot);
-  const candidate = known.answer?.candidate;
-  const tried = candidate?.name === now.trial?.name ? candidate : null;
+  const tried = now.trial && known.answer?.tried === now.trial.data ? known.answer.candidate : null;
   const live = known.answer ? targetOf(known.answer.explanation) : "";
 
   const take = async (files) => {
