@@ -4,9 +4,7 @@ What a move may be is in `rollout_plan`.
 """
 
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
     from core.generation import Generation
     from core.schema import ServerSettings
     from wasm_host.rule import Rule
-
-#: Seconds that a proxy is waited for, and bytes that it may say.
-PATIENCE_S: Final = 2.0
-_MOST: Final = 16 << 20
 
 Name = Annotated[str, typer.Argument(help="The rule.")]
 Share = Annotated[str, typer.Option(help="Per cent of the sessions, like 10%.")]
@@ -88,8 +82,7 @@ def rules_status(
 
     generation = build_generation(load_config(config, plugins))
     rules = [_rule(generation, name)] if name else list(generation.files.rules)
-    where = url or _address(generation.loaded.settings.server)
-    live, problem = _figures(where)
+    where, live, problem = _figures(url, generation.loaded.settings.server)
     rows = [status(generation, rule, live) for rule in rules]
     notes = [str(each) for each in generation.snapshot.problems if each.path.endswith("rollout.toml")]
     if live is None:
@@ -154,29 +147,18 @@ def _who() -> str:
         return f"uid {os.getuid()}"
 
 
-def _address(server: "ServerSettings") -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(server.host, server.host)  # noqa: S104
-    return f"http://{host}:{server.port}"
-
-
-def _figures(url: str) -> tuple[dict[str, Any] | None, str]:
-    """What the proxy there counts by rule; None, and why, if none tells."""
-    import msgspec
+def _figures(url: str, server: "ServerSettings") -> tuple[str, dict[str, Any] | None, str]:
+    """Where the proxy is and what it counts by rule; None, and why, if none tells."""
+    from core.cli_proxy import NoProxyError, health, listening_at, parse
 
     try:
-        parts = urlsplit(url)
-        connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=PATIENCE_S)
-        try:
-            connection.request("GET", "/health")
-            told = msgspec.json.decode(connection.getresponse().read(_MOST), type=dict[str, Any])
-        finally:
-            connection.close()
-    except (OSError, HTTPException) as exc:
-        return None, getattr(exc, "strerror", None) or type(exc).__name__
-    except ValueError:
-        return None, "what answers there is no proxy of ours"
-    figures = told.get("rollouts", {})
-    return (figures, "") if isinstance(figures, dict) and "snapshot" in told else (None, "no proxy of ours is there")
+        address = parse(url) if url else listening_at(server.host, server.port)
+        figures = health(address).get("rollouts", {})
+    except ValueError as exc:
+        return url, None, str(exc)
+    except NoProxyError as exc:
+        return address.url, None, str(exc)
+    return address.url, figures if isinstance(figures, dict) else None, "no proxy of ours is there"
 
 
 def _lines(row: dict[str, Any], *, whole: bool) -> list[str]:

@@ -9,12 +9,10 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-import typer
 from documents import DOCS, Block, anchors, blocks, codes, documents, keys, links, table
 from facts import ROOT
 from pydantic import BaseModel
 
-from core import cli, cli_common
 from core.config_file import parse
 from core.decision_headers import decision_headers
 from core.exchange import Attempt, Candidate, Cost, Decision, Exchange, Target
@@ -152,24 +150,6 @@ def test_every_log_event_is_documented_once() -> None:
     events = set(re.findall(r'"event": "([a-z_]+)"', sources))
     outcomes = re.findall(r'_announce\([^)]*, "([a-z]+)"\)', sources)
     assert sorted(keys(OPERATIONS, "event")) == sorted(events | {f"snapshot_{outcome}" for outcome in outcomes})
-
-
-def commands() -> Iterator[str]:
-    group: Any = typer.main.get_command(cli.app)
-    for name, command in group.commands.items():
-        inner = getattr(command, "commands", None)
-        if not inner or command.invoke_without_command:
-            yield name
-        yield from (f"{name} {sub}" for sub in inner or ())
-
-
-def test_every_command_is_documented_once() -> None:
-    assert sorted(keys(OPERATIONS, "command")) == sorted(f"terraphim-proxy {name}" for name in commands())
-
-
-def test_exit_codes_are_documented() -> None:
-    documented = [int(row[0]) for row in table(OPERATIONS, "exit code")]
-    assert documented == [0, cli_common.EXIT_FAILURE, 2, cli_common.EXIT_CONFIG]
 
 
 def test_every_layer_around_a_worker_is_documented_once() -> None:

@@ -41,6 +41,8 @@ SHOWN_ELSEWHERE = {
     "core/asking.py": "tests/core/test_pipeline.py",
     "core/call.py": "tests/e2e/test_routing.py",
     "core/client_body.py": "tests/e2e/test_bad_input.py",
+    "core/cli_background.py": "tests/core/test_cli_run.py",
+    "core/cli_clients.py": "tests/core/test_cli_run.py",
     "core/cli_chosen.py": "tests/core/test_cli_records.py",
     "core/cli_common.py": "tests/core/test_cli.py",
     "core/cli_explain.py": "tests/core/test_cli.py",

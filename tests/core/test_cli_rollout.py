@@ -39,7 +39,7 @@ def test_from_shadow_to_everybody_and_back(cli: Cli) -> None:
     code, told = cli.json("rules", "status", "demo", "--url", "http://127.0.0.1:1")
     [row] = told["rules"]
     assert (row["stage"], row["held"], row["figures"], len(row["history"])) == ("shadow", True, None, 4)
-    assert "no proxy tells how they do: http://127.0.0.1:1: Connection refused" in told["notes"]
+    assert "no proxy tells how they do: http://127.0.0.1:1: nobody listens there" in told["notes"]
     assert cli("rules", "rollback", "demo", "--to", "configured")[0] == 0
     assert cli.json("rules", "list")[1]["rules"][0]["set_by"] == "configuration"
 
