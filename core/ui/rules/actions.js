@@ -19,8 +19,8 @@ export const effectOf = (stage) =>
 const ACTIONS = [
   {
     verb: "promote", place: "ahead", label: "Promote", lasting: MOVED,
-    fits: (rule) => rule.enabled && !["on", "enforce"].includes(stageOf(rule)),
-    effect: (rule) => (rule.next ? `It goes from ${stageOf(rule)} to ${rule.next}: ${effectOf(rule.next)}.` : `It goes one step ahead of ${stageOf(rule)}, towards deciding for everybody.`),
+    fits: (rule) => rule.enabled && rule.rollout.next !== null,
+    effect: (rule) => `It goes from ${stageOf(rule)} to ${rule.rollout.next}: ${effectOf(rule.rollout.next)}.`,
   },
   {
     verb: "rollback", place: "back", label: "Roll back", lasting: MOVED,

@@ -19,23 +19,30 @@ function Outcomes({ outcomes }) {
     </ul>`;
 }
 
-function Rollout({ rollout }) {
-  if (!rollout) return null;
-  const shadowed = rollout.in_shadow ? `${count(rollout.disagreed)} of ${count(rollout.in_shadow)}` : "–";
-  const faults = Object.entries(rollout.faults ?? {}).map(([code, times]) => `${code} ${count(times)}`).join(", ") || "none";
+function Rollout({ rollout: { figures: known, held, auto } }) {
+  if (!known) return null;
+  const shadowed = known.in_shadow ? `${count(known.disagreed)} of ${count(known.in_shadow)}` : "–";
+  const faults = Object.entries(known.faults).map(([code, times]) => `${code} ${count(times)}`).join(", ") || "none";
   return html`
     <div class="figures">
-      <h4>Since it came to this stage${rollout.held ? html` <${Badge} tone="warn" title="Only a person promotes it">held<//>` : ""}</h4>
+      <h3>Since it came to this stage ${held && html`<${Badge} tone="warn" title="It was rolled back: only a person promotes it">held<//>`}</h3>
       <${Facts} facts=${[
-        ["calls", count(rollout.calls)],
-        ["would have decided", count(rollout.would_decide)],
+        ["calls", count(known.calls)],
+        ["would have decided", count(known.would_decide)],
         ["another target, in shadow", shadowed],
         ["faults", faults],
+        ["of itself", { off: "stays", rollback: "goes back if it fails", promote: "goes on if it holds" }[auto] ?? auto],
       ]} />
     </div>`;
 }
 
-const stageTone = { shadow: "info", off: "", on: "good", enforce: "good" };
+/** What was done to it, the last first. */
+const History = ({ moves }) => html`
+  <ol class="history">${moves.slice(-8).reverse().map((move, at) => html`
+    <li key=${at}><span class="quiet">${String(move.at).slice(0, 19).replace("T", " ")}</span> ${move.action} ${move.from} → ${move.to} <span class="quiet">by ${move.by}${move.why && `: ${move.why}`}</span></li>`)}
+  </ol>`;
+
+const stageTone = { shadow: "info", off: "", enforce: "good" };
 
 function Badges({ rule }) {
   const stage = stageOf(rule);
@@ -63,18 +70,22 @@ export function Rule({ rule, act }) {
         <div class="aside buttons">${actionsOf(rule).map((action) => html`<button key=${action.place} type="button" onClick=${() => act(action)}>${action.label}</button>`)}</div>
       </header>
       ${rule.problem && html`<p class="notice tone-bad">${rule.problem}</p>`}
-      ${rule.hidden_by && html`<p class="notice tone-warn">${rule.hidden_by}</p>`}
       <${Outcomes} outcomes=${rule.outcomes} />
       <div class="figures"><${Facts} facts=${figures(rule)} /></div>
       <${Rollout} rollout=${rule.rollout} />
       <details class="more">
-        <summary>What it sees, and where it lies</summary>
+        <summary>What it sees, where it lies, what was done to it</summary>
         <${Facts} facts=${[
+          ["set by", rule.rollout.set_by],
+          ["if it fails", rule.fail === "deny" ? "the request is refused" : "the next rule is asked"],
           ["sees", plain(rule.wants)],
           ["granted", plain(rule.grants)],
+          ["trust", plain(rule.trust)],
           ["file", html`<code>${rule.file}</code>`],
           ["SHA-256", html`<code class="breaks">${rule.sha256}</code>`],
         ]} />
+        ${rule.notes.map((note, at) => html`<p class="quiet" key=${at}>${note}</p>`)}
+        ${rule.rollout.history.length > 0 && html`<h3>What was done to it</h3><${History} moves=${rule.rollout.history} />`}
       </details>
     </article>`;
 }

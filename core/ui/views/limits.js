@@ -10,7 +10,7 @@ const whose = ({ scope, name }) => html`<span><span class="quiet">${scope}</span
 
 const LIMITS = [
   { key: "whose", label: "Whose", render: whose },
-  { key: "limit", label: "Limit", render: ({ limit, per, of }) => `${count(of)} ${limit}${per ? ` a ${per}` : ""}` },
+  { key: "limit", label: "Limit", render: ({ limit, per, of, setting }) => html`<span title=${setting}>${count(of)} ${per === "at once" ? "requests at once" : `${limit} a ${per}`}</span>` },
   { key: "bar", label: "Used", render: (row) => html`<${Meter} share=${used(row)} label=${`${row.name} ${row.limit}: used`} />` },
   { key: "left", label: "Left", num: true, render: ({ left }) => count(left) },
   { key: "reset", label: "Whole in", num: true, render: ({ reset_ms: ms }) => (ms > 0 ? duration(ms) : html`<span class="quiet">now</span>`) },
@@ -21,7 +21,7 @@ const bought = (row) => (row.limit_micro_usd > 0 ? taken(row) / row.limit_micro_
 
 const BUDGETS = [
   { key: "whose", label: "Whose", render: whose },
-  { key: "period", label: "Budget", render: ({ limit_micro_usd: most, period, soft }) => html`<span>${money(most)} a ${period}${soft && html` <${Badge} title="Nobody is refused; rules see what is left">soft<//>`}</span>` },
+  { key: "period", label: "Budget", render: ({ limit_micro_usd: most, period, soft, setting }) => html`<span title=${setting}>${money(most)} a ${period}${soft && html` <${Badge} title="Nobody is refused; rules see what is left">soft<//>`}</span>` },
   { key: "bar", label: "Used", render: (row) => html`<${Meter} share=${bought(row)} label=${`${row.name} ${row.period}: spent`} />` },
   { key: "spent", label: "Spent", num: true, render: ({ spent_micro_usd: spent }) => money(spent) },
   { key: "reserved", label: "Reserved", num: true, render: ({ reserved_micro_usd: reserved }) => money(reserved) },

@@ -26,10 +26,10 @@ const advice = ({ name, key, key_from: from, simulated }) => {
   return from ? `Set ${from}, and start the proxy again.` : `Give it a key: api_key = { env = "…" } in [providers.${name}].`;
 };
 
-/** US dollars a million tokens, as the catalogue has them. */
+/** Micro-USD for a million tokens, of what goes in and what comes out. */
 function Price({ price }) {
   if (price?.input === undefined || price?.input === null) return html`<span class="quiet" title="Requests to it are counted as unpriced">unknown</span>`;
-  return html`<span title=${`cache: read ${price.cache_read ?? "?"}, write ${price.cache_write ?? "?"}`}>$${price.input} / $${price.output ?? "?"}</span>`;
+  return html`<span title=${`cache: read ${money(price.cache_read)}, write ${money(price.cache_write)}`}>${money(price.input)} / ${money(price.output)}</span>`;
 }
 
 function Health({ target }) {
