@@ -38,7 +38,7 @@ from core.logs import LogWriter
 from core.metrics import Metrics
 from core.pipeline import Pipeline
 from core.redaction import Redactor
-from core.request_line import log_fields
+from core.request_line import level_of, log_fields
 from core.routing.snapshot import Snapshot
 from core.under_way import UnderWay
 
@@ -158,7 +158,7 @@ class DataPlane:
                 self._record(exchange, generation.snapshot, seconds, generation.loaded.secrets.redactor)
             self._metrics.settled(exchange, seconds)
             if not refused:  # a flood of those is one line in a while, not one each
-                self._log.log(log_fields(exchange, seconds))
+                self._log.log(log_fields(exchange, seconds), level_of(exchange))
 
     @property
     def _known(self) -> Redactor:

@@ -22,7 +22,7 @@ Processor = Callable[[Any, str, Any], Any]
 #: Longer texts are cut, in characters; longer lists and tables, in items; what is nested deeper is left out.
 LONGEST: Final = 2000
 MOST: Final = 100
-DEEPEST: Final = 8
+DEEPEST: Final = 32
 #: A line that is longer even so keeps only what says which one it was.
 LONGEST_LINE: Final = 128 * 1024
 _ESSENTIAL: Final = ("time", "level", "event", "request_id", "trace_id")
@@ -68,18 +68,19 @@ def _encoded(_: Any, __: str, fields: Fields) -> bytes:
         return msgspec.json.encode(_plain(fields))
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """Any value as one that can be encoded."""
+def _plain(value: Any, around: tuple[int, ...] = ()) -> Any:
+    """Any value as one that can be encoded. `around` are the tables and lists that it stands in."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if value is None or isinstance(value, bool | float | datetime):
         return value
-    if isinstance(value, dict | list | tuple | set | frozenset) and depth >= DEEPEST:
-        return "…"
-    if isinstance(value, dict):
-        return {str(_plain(str(key))): _plain(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner, depth + 1) for inner in value]
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        if id(value) in around or len(around) >= DEEPEST:
+            return "…"
+        inside = (*around, id(value))
+        if isinstance(value, dict):
+            return {_plain(str(name)): _plain(inner, inside) for name, inner in value.items()}
+        return [_plain(inner, inside) for inner in value]
     try:
         return _plain(str(value))
     except Exception:  # noqa: BLE001  # its own __str__ failed, or a number is too long for one
@@ -90,23 +91,30 @@ class Finish:
     """The second half of the chain, for one format and what is secret now."""
 
     def __init__(self, known: tuple[Redactor, ...] = (), *, console: bool = False, colours: bool = False) -> None:
-        self._known, self._console = known, console
-        render = _console(colours=colours) if console else _json
-        self._processors: tuple[Processor, ...] = (_cut, Redaction(known), render)
+        self._known = known
+        self._redaction: Processor = Redaction(known)
+        self._render = _console(colours=colours) if console else _json
+        self._as_encoded = not console
 
     def __call__(self, line: bytes) -> bytes:
         """A line of `Front` as it is written, with its end."""
         text = line.decode()
-        if not self._console and self._is_plain(text):
+        steps: list[Processor] = []
+        if _may_be_long(text):
+            steps.append(_cut)
+        if not all(known.clears(text) for known in self._known):
+            steps.append(self._redaction)
+        if not steps and self._as_encoded and text.isprintable():
             return line + b"\n"
         said: Any = msgspec.json.decode(line)
-        for processor in self._processors:
+        for processor in (*steps, self._render):
             said = processor(None, "", said)
         return f"{said}\n".encode()
 
-    def _is_plain(self, text: str) -> bool:
-        """Nothing would be changed."""
-        return len(text) <= LONGEST and text.isprintable() and all(known.clears(text) for known in self._known)
+
+def _may_be_long(text: str) -> bool:
+    """Whether anything in this JSON may be longer or deeper than it is written. Quick."""
+    return len(text) > LONGEST or text.count(",") >= MOST or text.count("[") + text.count("{") > DEEPEST
 
 
 class Redaction:

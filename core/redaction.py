@@ -47,7 +47,7 @@ class Redactor:
 
     def clears(self, encoded: str) -> bool:
         """Whether surely no value in this JSON holds a secret. Quick, and says no rather too often."""
-        return not (self._escaped or self._may_stand_in(encoded.lower() if encoded.isascii() else _lowered(encoded)))
+        return not (self._escaped or self._may_stand_in(_lowered(encoded)))
 
     def text(self, said: str) -> str:
         """What may be told of it."""
@@ -91,8 +91,8 @@ class Redactor:
 
 
 def _lowered(text: str) -> str:
-    """Unlike `lower`, it changes no length."""
-    return text.translate(_LOWER)
+    """Of letters beyond ASCII, `lower` would change the length."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 #: Knows no secret.

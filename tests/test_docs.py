@@ -10,13 +10,13 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from documents import DOCS, Block, anchors, blocks, codes, documents, keys, links, table
+from exchanges import full_exchange
 from facts import ROOT
 from pydantic import BaseModel
 
 from core.config_file import parse
 from core.decision_headers import decision_headers
-from core.exchange import Attempt, Candidate, Cost, Decision, Exchange, Target
-from core.messages import Usage
+from core.exchange import Target
 from core.presets import key_variables
 from core.request_line import log_fields
 from core.resilience import TABLE, UNWELL, Action
@@ -120,19 +120,6 @@ def test_every_kind_of_failure_is_documented_with_what_follows() -> None:
 
 
 # Names that leave the proxy
-
-
-def full_exchange() -> Exchange:
-    """An exchange in which everything is known."""
-    decision = Decision("default", "default", (Candidate(TARGET),), "a" * 12)
-    exchange = Exchange("req_1", "/v1/messages", "anthropic", "a" * 64, "laptop", decision, TARGET)
-    exchange.attempts = [Attempt(TARGET, "ok", 1.0)]
-    exchange.usage = Usage(input=1, output=1)
-    exchange.passed_over = [(TARGET, "breaker")]
-    exchange.simulated, exchange.status, exchange.error = True, 200, "api_error"
-    exchange.cache = "miss"
-    exchange.cost = Cost(1)
-    return exchange
 
 
 def test_every_header_is_documented_once() -> None:

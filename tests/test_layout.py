@@ -57,7 +57,6 @@ SHOWN_ELSEWHERE = {
     "core/http_server.py": "tests/e2e/test_stopping.py",
     "core/keeping.py": "tests/e2e/test_first_start.py",
     "core/lab/traffic/*.py": "tests/core/lab/traffic/test_weave.py",
-    "core/request_line.py": "tests/test_docs.py",
     "core/messages.py": "tests/test_golden_requests.py",
     "core/image_rounds.py": "tests/e2e/test_images_asked_about.py",
     "core/pipeline.py": "tests/e2e/test_routing.py",
