@@ -7,7 +7,7 @@ PROFILE ?= short
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue vendor test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue vendor screenshots test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ catalogue: $(VENV)/.dev ## Make the model catalogue anew from the data packages 
 
 vendor: ## Fetch what the page uses of others (core/ui/vendor/vendor.json) and check it by SHA-256
 	@$(PYTHON) tools/vendor.py
+
+screenshots: $(VENV)/.dev ## Take the README's pictures of the page, of a proxy with generated traffic (needs chromium)
+	@sh tools/clean_env.sh $(BIN)/python -m screenshots
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, with hashes
 	@sh tools/lock.sh $(BIN)

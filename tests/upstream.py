@@ -233,10 +233,12 @@ def running() -> Iterator[Upstream]:
     """A fake provider on a port that the system chooses."""
     upstream = Upstream()
     loop = upstream._loop
-    server = loop.run_until_complete(asyncio.start_server(upstream.serve, "127.0.0.1", 0))
-    upstream.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, name="fake upstream")
     thread.start()
+    # In that thread: the test's own may run a loop already, as Playwright's does.
+    starting = asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(HANG_S)
+    upstream.port = server.sockets[0].getsockname()[1]
 
     async def close() -> None:
         # asyncio loses the socket of a connection that it is accepting while its server closes, and a task that is
