@@ -103,13 +103,18 @@ def test_events_are_read_however_they_are_cut(page: Page) -> None:
     ],
 )
 def test_the_filter_means_what_it_says(page: Page, query: str, fits: bool) -> None:
-    summary = {"id": "req_1", "requested": "auto", "target": "anthropic,claude-opus-4-5", "phase": "pattern"}
+    summary: dict[str, Any] = {
+        "id": "req_1",
+        "requested": "auto",
+        "target": "anthropic,claude-opus-4-5",
+        "phase": "pattern",
+    }
     summary |= {"reason": "concept:use_opus", "status": 529, "error": "overloaded", "answered_by": None}
     script = "async ([query, summary]) => (await import('/ui/filter.js')).wanted(query)(summary)"
     assert page.evaluate(script, [query, summary]) is fits
 
 
-EDGES = [
+EDGES: list[dict[str, Any]] = [
     {"client": f"c{at % 3}", "phase": phase, "reason": f"r{at}", "target": f"p,m{at % 5}", "count": at + 1}
     | {"errors": at % 2, "cost_micro_usd": None if at % 4 == 0 else at * 10, "tokens": at}
     for at, phase in enumerate(["runtime", "pattern", "default", "custom"] * 10)
