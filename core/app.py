@@ -18,6 +18,7 @@ from core.housekeeping import Housekeeping
 from core.keeping import Keeping
 from core.logs import LogWriter
 from core.metrics import Metrics
+from core.metrics.scraping import Scraping
 from core.open_connections import Connections
 from core.pipeline import Pipeline
 from core.redaction import Redactor
@@ -45,6 +46,7 @@ class Proxy:
 
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
+        self.scraping = Scraping(self.metrics.text, self.metrics.scrapes.observe)
         self._log = log.log
         self.log = log
         #: Where it listens, as `host:port`; empty until somebody says so.
@@ -75,6 +77,7 @@ class Proxy:
             on_built=self._built,
             saving=self._saving,
             count=self.metrics.problems.set,
+            looked=self.metrics.looked,
         )
         pipeline = Pipeline(
             means=Means(self._standing),
@@ -119,6 +122,7 @@ class Proxy:
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
         snapshot, server = generation.snapshot, generation.loaded.settings.server
+        self.metrics.swapped(snapshot, outcome)  # its names are labels of what follows
         self.log.use(generation.loaded.settings.log, generation.loaded.secrets.redactor)
         self.keeping.use(generation)
         self.rolling.use(generation)
@@ -129,8 +133,6 @@ class Proxy:
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
-        self.metrics.reloads.labels(outcome).inc()
-        self.metrics.swapped(generation.snapshot.id)
         self.reloads.add(outcome, None if outcome == "started" else self.generations.took_ms)
 
     @asynccontextmanager

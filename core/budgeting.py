@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core import budgets, prices
-from core.budgets import Account, Limits, Over
+from core.budgets import Account, Limits, Over, Spending
 from core.call import Call
 from core.errors import BudgetSpent, Unavailable
 from core.exchange import Candidate
@@ -54,12 +54,28 @@ class Budgeting(Guard):
         self._accounts: dict[str, Account] = {}
         self._asked: dict[str, float] = {}
         self._shares = self._closed = False
+        self._settings: Settings | None = None
 
     def use(self, settings: Settings) -> None:
         """This configuration from now on."""
-        limits = settings.limits
+        limits, self._settings = settings.limits, settings
         self._shares = limits.store == "redis" or (limits.store == "auto" and self._redis.configured)
         self._closed = limits.without_redis == "closed"
+
+    def spending(self, now_ms: int) -> list[Spending]:
+        """Of each client that has a budget (the empty name: all that need no key), at this Unix time."""
+        settings = self._settings
+        if settings is None:
+            return []
+        found = []
+        keys = {key.name: key.budget for key in settings.server.keys}
+        for name, own in keys.items() if keys else [("", None)]:
+            limits = budgets.limits_at(own, settings.budget, now_ms)
+            account = self._accounts.get(name) or Account()
+            for limit in limits.each if limits else ():
+                period = "day" if limit.setting.endswith("day_usd") else "month"
+                found.append(Spending(name, period, limit.micros, account.total(limit.period)))
+        return found
 
     def restore(self, spent: Mapping[str, Mapping[str, int]]) -> None:
         """What keys had spent before this process, by key and period."""

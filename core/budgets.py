@@ -89,6 +89,15 @@ def _next_month(midnight: datetime) -> datetime:
     return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
+class Spending(NamedTuple):
+    """What a client may spend in a period that runs (day, month) and is known to have spent, in micro-USD."""
+
+    client: str
+    period: str
+    limit: int
+    spent: int
+
+
 @dataclass
 class Account:
     """One client key's. `spent` is this process's, by period; `others` is what else is known: of earlier processes, and

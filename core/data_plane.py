@@ -117,6 +117,7 @@ class DataPlane:
         refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
         visit: Visit | None = None
+        generation: Generation | None = None
         try:
             generation = self._check(scope, headers, exchange)
             key = generation.client_keys.key_of(headers)
@@ -152,13 +153,20 @@ class DataPlane:
             else:
                 await _send_error(send, exchange, exc, self._known, visit)
         finally:
-            seconds = time.monotonic() - exchange.arrived
-            if exchange.decision is not None and exchange.endpoint != ROUTE:
-                exchange.cost = prices.cost(exchange.bill(), generation.snapshot.card)
-                self._record(exchange, generation.snapshot, seconds, generation.loaded.secrets.redactor)
-            self._metrics.settled(exchange, seconds)
+            seconds = self._over(exchange, generation)
             if not refused:  # a flood of those is one line in a while, not one each
                 self._log.log(log_fields(exchange, seconds), level_of(exchange))
+
+    def _over(self, exchange: Exchange, generation: Generation | None) -> float:
+        """What the request cost is known now: it is recorded and counted. How long it took, in seconds."""
+        seconds, card = time.monotonic() - exchange.arrived, None
+        if generation is not None and exchange.decision is not None and exchange.endpoint != ROUTE:
+            snapshot = generation.snapshot
+            card = snapshot.card
+            exchange.cost = prices.cost(exchange.bill(), card)
+            self._record(exchange, snapshot, seconds, generation.loaded.secrets.redactor)
+        self._metrics.settled(exchange, seconds, card)
+        return seconds
 
     @property
     def _known(self) -> Redactor:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
+from core.gaps import Gaps
 from core.messages import Usage
 from wasm_host.answer import Outcome
 
@@ -282,6 +283,8 @@ class Exchange:
     spent: list[Spent] = field(default_factory=list)
     #: Pieces of content of an answer: it has at least so many tokens.
     contents: int = 0
+    #: How long its provider was waited for between them, if it was streamed.
+    gaps: Gaps | None = None
     cost: Cost | None = None
     #: The provider's terminal marker was passed on.
     whole: bool = False
@@ -326,9 +329,14 @@ class Exchange:
         last = self.attempts[-1] if self.attempts else None
         if last is None or self.simulated or (last.target != self.answered_by and last.outcome != CANCELLED):
             return self.spent
-        own = self.usage if self._looks is NOTHING else self.usage.minus(self._looks)
+        own = self.own
         estimated = own == NOTHING
         return [*self.spent, Spent(last.target, self._least() if estimated else own, estimated)]
+
+    @property
+    def own(self) -> Usage:
+        """What the present attempt's own target used: all but its looks at images."""
+        return self.usage if self._looks is NOTHING else self.usage.minus(self._looks)
 
     def _least(self) -> Usage:
         """What an attempt used whose provider did not say: the request, as we count it, and what came of an answer."""

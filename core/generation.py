@@ -127,9 +127,10 @@ class Generations:
         on_built: Callable[[Generation], None] = lambda _: None,
         saving: Saving | None = None,
         count: Callable[[int], None] = lambda _: None,
+        looked: Callable[[float, bool], None] = lambda *_: None,
     ) -> None:
         """Off the event loop, `on_built` is given each generation before it serves. `count` is told how many problems
-        there are.
+        there are, `looked` how long it took to read everything (s), and whether it can be used.
         """
         saving = saving or Saving()
         self._load = load
@@ -140,7 +141,7 @@ class Generations:
         #: What is wrong now.
         self.present = Present(report, count)
         self._lock = asyncio.Lock()
-        self._began = time.monotonic()
+        self._began, self._looked = time.monotonic(), looked
         #: Files whose change may mend the configuration that was refused last.
         self._awaited: tuple[Path, ...] = ()
         with saving.reading():
@@ -151,31 +152,38 @@ class Generations:
         self.started = loaded.settings
         self._on_built(self.current)
         self._announce(self.current, "started")
+        looked(self.took_ms / 1000, True)  # noqa: FBT003  # a callback
 
     async def reload(self) -> bool:
         """Build the next generation off the event loop and swap it in. A broken configuration changes nothing."""
         async with self._lock:
             self._began = time.monotonic()
-            try:
-                following = await asyncio.to_thread(self._following)
-            except ConfigError as exc:
-                self._awaited = exc.awaited
-                self.present.refused(exc.problems)
-                self._on_swap(self.current, "failed")
-                return False
-            except Exception as exc:  # noqa: BLE001  # whatever a file does, the old generation serves
-                where = str(self.current.loaded.path or "environment")
-                self.present.refused([Problem(where, 0, f"{type(exc).__name__}: {exc}")])
-                self._on_swap(self.current, "failed")
-                return False
-            self._awaited = ()
-            if following.snapshot.digest == self.current.snapshot.digest and not _changed(self.current, following):
-                self._say_problems(following)
-                return True
-            self.current = following
-            self._announce(following, "swapped")
-            await asyncio.to_thread(self._saving.save, following)
-            return True
+            outcome = await self._reload()
+            self._looked(self.took_ms / 1000, outcome != "failed")
+            if outcome == "swapped":
+                await asyncio.to_thread(self._saving.save, self.current)
+            return outcome != "failed"
+
+    async def _reload(self) -> str:
+        try:
+            following = await asyncio.to_thread(self._following)
+        except ConfigError as exc:
+            self._awaited = exc.awaited
+            self.present.refused(exc.problems)
+            self._on_swap(self.current, "failed")
+            return "failed"
+        except Exception as exc:  # noqa: BLE001  # whatever a file does, the old generation serves
+            where = str(self.current.loaded.path or "environment")
+            self.present.refused([Problem(where, 0, f"{type(exc).__name__}: {exc}")])
+            self._on_swap(self.current, "failed")
+            return "failed"
+        self._awaited = ()
+        if following.snapshot.digest == self.current.snapshot.digest and not _changed(self.current, following):
+            self._say_problems(following)
+            return "same"
+        self.current = following
+        self._announce(following, "swapped")
+        return "swapped"
 
     @property
     def took_ms(self) -> float:

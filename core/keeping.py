@@ -41,9 +41,11 @@ class Keeping:
         self.background = Background()
         metrics.redis_dropped.set_function(lambda: self.background.dropped)
         self.sessions = ChosenSessions(self.redis, self.background)
+        metrics.watch_sessions(self.sessions)
         self.standing = SharedStanding(self.redis, standing)
         self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
         self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say)
+        metrics.watch_budgets(lambda: self.budgeting.spending(time.time_ns() // 1_000_000))
         #: In the order in which they are asked.
         self.limiting = Limiting(self.redis, self.background, metrics.limited)
         self.guards: tuple[Guard, ...] = (self.limiting, self.budgeting)

@@ -49,11 +49,12 @@ class Patience:
             self._reader = None
             self._waited += self._loop.time() - self._since
 
-    def content(self) -> None:
-        """Content came."""
-        self._waited = 0.0
+    def content(self) -> float:
+        """Content came: after so many seconds that were spent waiting for the provider."""
+        waited, self._waited = self._waited, 0.0
         if self._setting != "between_content_s":
             self._allow(self._clocks.between_content_s)
+        return waited
 
     def whole(self) -> None:
         """The provider said that the answer is whole; only the end of its stream is still to come."""

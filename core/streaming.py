@@ -9,6 +9,7 @@ from core.dialects.base import Dialect, Origin
 from core.dialects.relay import Frame, make_relay
 from core.errors import STATUS_OF_TYPE, UpstreamFailed, public_error
 from core.exchange import Exchange, ProviderKey
+from core.gaps import Gaps
 from core.messages import Request
 from core.patience import Patience
 from core.relaying import without_keys
@@ -40,6 +41,7 @@ class StreamRelay:
         self._whole = False
         #: Pieces of content so far.
         self.contents = 0
+        self.gaps = Gaps()
 
     async def prime(self) -> None:
         """Hold opening frames until real content, the end, or `HOLD_S`: until then a fallback stays possible.
@@ -99,7 +101,7 @@ class StreamRelay:
             if frame.kind == "content":
                 self.contents += 1
         if self.contents > before:
-            self._patience.content()
+            self.gaps.content(self._patience.content())
         if self.relay.complete and not self._whole:
             self._whole = True
             self._patience.whole()
@@ -176,7 +178,7 @@ async def pieces(stream: StreamRelay, exchange: Exchange, keys: Sequence[Provide
         raise
     finally:
         exchange.usage, exchange.stop_reason = stream.relay.usage, stream.relay.stop_reason
-        exchange.contents = stream.contents
+        exchange.contents, exchange.gaps = stream.contents, stream.gaps
 
 
 def _broke_off(exchange: Exchange, error: str, outcome: str) -> None:

@@ -1,100 +1,115 @@
 """What one process counts, and when. The names of all of it are `core.telemetry`'s."""
 
-from collections.abc import Callable, Mapping, Sequence
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-from core import telemetry
+from core import __version__, telemetry
 from core.admission import Admission
+from core.budgets import Spending
 from core.cached_answers import CachedAnswers
 from core.deadlines import Phase
 from core.exchange import Exchange
 from core.logs import LogWriter
-from core.telemetry import BREAKER_STATES, CONNECTION_STATES, Metric
+from core.metrics import exposition
+from core.metrics.instruments import Instruments
+from core.metrics.known import Known
+from core.metrics.process import Process
+from core.metrics.requests import RequestMetrics
+from core.metrics.samples import Samples, samples
+from core.prices import Cards
+from core.routing.snapshot import Snapshot
+from core.state.sessions import ChosenSessions
+from core.telemetry import BREAKER_STATES, CONNECTION_STATES
 from wasm_host.answer import Outcome
 
 
 class Metrics:
-    """Counters of one process, in a registry of their own. Labels come from configured names only."""
+    """Counters of one process. Labels come from configured names only (`known`)."""
 
-    content_type = CONTENT_TYPE_LATEST
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._of_requests()
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """`now` gives Unix time."""
+        self._now = now
+        self.known = Known()
+        self._make = make = Instruments(self.known.admit)
+        self._process = Process()
+        self._spending: Callable[[], Iterable[Spending]] = tuple
+        self.of_requests = RequestMetrics(make)
         self._of_targets()
         self._of_rules()
         self._of_clients()
         self._of_stores()
         self._of_files()
-
-    def _of_requests(self) -> None:
-        self.requests = self._counter(telemetry.REQUESTS)
-        self.seconds = self._histogram(telemetry.REQUEST_SECONDS)
-        self.in_flight = self._gauge(telemetry.IN_FLIGHT)
-        self.decisions = self._counter(telemetry.DECISIONS)
-        self.tokens = self._counter(telemetry.TOKENS)
-        self.cost = self._counter(telemetry.COST)
-        self.unpriced = self._counter(telemetry.UNPRICED)
+        make.gauge(telemetry.PROCESSES).set(1)
+        make.gauge(telemetry.SERIES).set_function(lambda: len(make))
+        self.scrapes = make.histogram(telemetry.SCRAPE_SECONDS)
 
     def _of_targets(self) -> None:
-        self.attempts = self._counter(telemetry.ATTEMPTS)
-        self.again = self._counter(telemetry.RETRIES)
-        self.retries_refused = self._counter(telemetry.RETRIES_REFUSED)
-        self.target_breaker = self._gauge(telemetry.TARGET_BREAKER)
-        self.key_rests = self._counter(telemetry.KEY_RESTS)
-        self.connections = self._gauge(telemetry.UPSTREAM_CONNECTIONS)
+        make = self._make
+        self.again = make.counter(telemetry.RETRIES)
+        self.retries_refused = make.counter(telemetry.RETRIES_REFUSED)
+        self.target_breaker = make.gauge(telemetry.TARGET_BREAKER)
+        self.key_rests = make.counter(telemetry.KEY_RESTS)
+        self.connections = make.gauge(telemetry.UPSTREAM_CONNECTIONS)
 
     def _of_rules(self) -> None:
-        self.rules = self._counter(telemetry.RULE_OUTCOMES)
-        self.rule_fuel = self._counter(telemetry.RULE_FUEL)
-        self.rule_seconds = self._histogram(telemetry.RULE_SECONDS)
-        self.rule_queue = self._histogram(telemetry.RULE_QUEUE_SECONDS)
-        self.rule_breaker = self._gauge(telemetry.RULE_BREAKER)
-        self.rule_share = self._gauge(telemetry.RULE_SHARE)
-        self.rollout_calls = self._counter(telemetry.ROLLOUT_CALLS)
-        self.rollout_moves = self._counter(telemetry.ROLLOUT_MOVES)
-        self.workers = self._gauge(telemetry.RULE_WORKERS)
-        self.worker_exits = self._counter(telemetry.RULE_WORKER_EXITS)
-        self.hardening = self._gauge(telemetry.RULE_HARDENING)
+        make = self._make
+        self.rules = make.counter(telemetry.RULE_OUTCOMES)
+        self.rule_fuel = make.counter(telemetry.RULE_FUEL)
+        self.rule_seconds = make.histogram(telemetry.RULE_SECONDS)
+        self.rule_queue = make.histogram(telemetry.RULE_QUEUE_SECONDS)
+        self.rule_queue = make.histogram(telemetry.RULE_QUEUE_SECONDS)
+        self.rule_breaker = make.gauge(telemetry.RULE_BREAKER)
+        self.rule_share = make.gauge(telemetry.RULE_SHARE)
+        self.rollout_calls = make.counter(telemetry.ROLLOUT_CALLS)
+        self.rollout_moves = make.counter(telemetry.ROLLOUT_MOVES)
+        self.workers = make.gauge(telemetry.RULE_WORKERS)
+        self.worker_exits = make.counter(telemetry.RULE_WORKER_EXITS)
+        self.hardening = make.gauge(telemetry.RULE_HARDENING)
 
     def _of_clients(self) -> None:
-        self.refused = self._counter(telemetry.REFUSED)
-        self._limited = self._counter(telemetry.LIMITED)
-        self.reservations = self._gauge(telemetry.RESERVATIONS)
-        self.clients = self._gauge(telemetry.CONNECTIONS)
-        self.tasks = self._gauge(telemetry.TASKS)
+        make = self._make
+        self.in_flight = make.gauge(telemetry.IN_FLIGHT)
+        self.refused = make.counter(telemetry.REFUSED)
+        self._limited = make.counter(telemetry.LIMITED)
+        self.reservations = make.gauge(telemetry.RESERVATIONS)
+        self._budget_limit = make.gauge(telemetry.BUDGET_LIMIT)
+        self._budget_spent = make.gauge(telemetry.BUDGET_SPENT)
+        self.clients = make.gauge(telemetry.CONNECTIONS)
+        self.tasks = make.gauge(telemetry.TASKS)
 
     def _of_stores(self) -> None:
-        self.cache = self._counter(telemetry.CACHE)
-        self.cache_kept = self._counter(telemetry.CACHE_KEPT)
-        self.cache_bytes = self._gauge(telemetry.CACHE_BYTES)
-        self.redis_down = self._gauge(telemetry.REDIS_DOWN)
-        self.redis_commands = self._counter(telemetry.REDIS_COMMANDS)
-        self.redis_seconds = self._histogram(telemetry.REDIS_SECONDS)
-        self.redis_dropped = self._gauge(telemetry.REDIS_DROPPED)
-        self.records = self._counter(telemetry.RECORDS)
-        self.decision_records = self._counter(telemetry.DECISION_RECORDS)
+        make = self._make
+        self.sessions = make.gauge(telemetry.SESSIONS)
+        self.session_reads = make.counter(telemetry.SESSION_READS)
+        self.cache_kept = make.counter(telemetry.CACHE_KEPT)
+        self.cache_bytes = make.gauge(telemetry.CACHE_BYTES)
+        self.redis_down = make.gauge(telemetry.REDIS_DOWN)
+        self.redis_commands = make.counter(telemetry.REDIS_COMMANDS)
+        self.redis_seconds = make.histogram(telemetry.REDIS_SECONDS)
+        self.redis_dropped = make.counter(telemetry.REDIS_DROPPED)
+        self.records = make.counter(telemetry.RECORDS)
+        self.decision_records = make.counter(telemetry.DECISION_RECORDS)
         for outcome in ("written", "lost"):
             self.records.labels(outcome)
             self.decision_records.labels(outcome)
-        self.dropped_logs = self._gauge(telemetry.LOG_DROPPED)
+        self.dropped_logs = make.counter(telemetry.LOG_DROPPED)
 
     def _of_files(self) -> None:
-        self.reloads = self._counter(telemetry.RELOADS)
-        self.problems = self._gauge(telemetry.PROBLEMS)
-        self.snapshot = self._gauge(telemetry.SNAPSHOT)
+        make = self._make
+        self.reloads = make.counter(telemetry.RELOADS)
+        self.reload_seconds = make.histogram(telemetry.RELOAD_SECONDS)
+        self.reloaded = make.gauge(telemetry.RELOADED)
+        self.reload_failed = make.gauge(telemetry.RELOAD_FAILED)
+        self.problems = make.gauge(telemetry.PROBLEMS)
+        self.snapshot = make.gauge(telemetry.SNAPSHOT)
+        self._build = make.gauge(telemetry.BUILD)
 
-    def _counter(self, metric: Metric) -> Counter:
-        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
-
-    def _gauge(self, metric: Metric) -> Gauge:
-        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
-
-    def _histogram(self, metric: Metric) -> Histogram:
-        return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=self.registry)
+    def settled(self, exchange: Exchange, seconds: float, card: Cards | None = None) -> None:
+        """Count one finished request; see `RequestMetrics.settled`."""
+        self.of_requests.settled(exchange, seconds, card)
 
     def recorded(self, outcome: str, count: int) -> None:
         """So many usage records were written or lost."""
@@ -106,11 +121,11 @@ class Metrics:
 
     def hardened(self) -> dict[str, bool]:
         """Which layers hold the workers and this process, as far as is known yet."""
-        [family] = self.hardening.collect()
-        return {sample.labels["layer"]: sample.value == 1 for sample in family.samples}
+        return {layer: held == 1 for (layer,), (held,) in self.hardening.read()}
 
     def staged(self, reach: Mapping[str, float]) -> None:
         """How far each rule reaches now."""
+        self.known.learn("rule", reach)
         self.rule_share.clear()
         for rule, share in reach.items():
             self.rule_share.labels(rule).set(share)
@@ -140,23 +155,15 @@ class Metrics:
         answers.on_kept = self.cache_kept.inc
         self.cache_bytes.set_function(lambda: answers.size)
 
-    def settled(self, exchange: Exchange, seconds: float) -> None:
-        """Count one finished request."""
-        self.requests.labels(exchange.endpoint, str(exchange.status)).inc()
-        self.seconds.labels(exchange.endpoint).observe(seconds)
-        if exchange.cache:
-            self.cache.labels(exchange.cache).inc()
-        if exchange.decision is not None:
-            self.decisions.labels(exchange.decision.phase).inc()
-        for attempt in exchange.attempts:
-            self.attempts.labels(attempt.target.provider, attempt.outcome).inc()
-        usage = exchange.usage.plus(exchange.lost)
-        for kind, count in (("input", usage.input), ("output", usage.output), ("cache_read", usage.cache_read)):
-            if count:
-                self.tokens.labels(kind).inc(count)
-        if exchange.cost is not None:
-            self.cost.inc(exchange.cost.micros)
-            self.unpriced.inc(exchange.cost.unpriced)
+    def watch_budgets(self, spending: Callable[[], Iterable[Spending]]) -> None:
+        """Budgets are asked for whenever metrics are read."""
+        self._spending = spending
+
+    def watch_sessions(self, sessions: ChosenSessions) -> None:
+        """What is remembered, and how often it is asked for."""
+        hit, miss = self.session_reads.labels("hit"), self.session_reads.labels("miss")
+        sessions.on_read = lambda known: (hit if known else miss).inc()
+        self.sessions.set_function(lambda: len(sessions))
 
     def ruled(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         """Count what rules said."""
@@ -179,14 +186,49 @@ class Metrics:
         for number, state in enumerate(CONNECTION_STATES):
             self.connections.labels(state).set_function(partial(_nth, counts, number))
 
-    def swapped(self, snapshot: str) -> None:
-        """A new snapshot serves."""
+    def looked(self, seconds: float, good: bool) -> None:  # noqa: FBT001  # a callback
+        """All files were read, which took so long, and can be used or not."""
+        self.reload_seconds.observe(seconds)
+        self.reload_failed.set(not good)
+        if good:
+            self.reloaded.set(self._now())
+
+    def swapped(self, snapshot: Snapshot, outcome: str) -> None:
+        """What came of a reload (started, swapped, failed); this one serves now."""
+        self.reloads.labels(outcome).inc()
         self.snapshot.clear()
-        self.snapshot.labels(snapshot).set(1)
+        self.snapshot.labels(snapshot.id).set(1)
+        self._build.clear()
+        simulated = "yes" if snapshot.settings.simulated else "no"
+        self._build.labels(__version__, platform.python_version(), version("wasmtime"), simulated).set(1)
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Its names may be labels from now on."""
+        known, settings = self.known, snapshot.settings
+        known.learn_targets(snapshot.targets)
+        known.learn_providers(settings.providers)
+        rules = [rule.name for rule in snapshot.rules.rules]
+        known.learn("rule", rules)
+        known.learn("client", (key.name for key in settings.server.keys))
+        names = {concept.name for concept in snapshot.taxonomy.concepts}
+        known.learn("reason", [*(f"rule:{name}" for name in rules), *(f"concept:{name}" for name in sorted(names))])
+
+    def samples(self) -> Samples:
+        """All of it as it is now. Any thread may ask."""
+        self._budget_limit.clear()
+        self._budget_spent.clear()
+        for client, period, limit, spent in self._spending():
+            self._budget_limit.labels(client, period).set(limit)
+            self._budget_spent.labels(client, period).set(spent)
+        return samples(self._make.read() | self._process.read())
+
+    def text(self, form: str) -> bytes:
+        """What Prometheus reads, of this process alone, in this format. It takes its time: not for the event loop."""
+        return exposition.text([self.samples()], form=form)
 
     def exposition(self) -> bytes:
-        """The text that Prometheus reads."""
-        return generate_latest(self.registry)
+        """The same as plain text, at once."""
+        return exposition.text([self.samples()], pause=lambda _: None)
 
 
 def _nth(counts: Callable[[], Sequence[int]], number: int) -> float:

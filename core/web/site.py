@@ -60,9 +60,11 @@ def build(proxy: "Proxy") -> FastAPI:
         return {"status": "ok"}
 
     @web.get("/metrics")
-    def metrics(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         _may_measure(request, current.current)
-        return Response(proxy.metrics.exposition(), media_type=proxy.metrics.content_type)
+        asks = request.headers
+        page = await proxy.scraping.page(asks.get("accept", ""), asks.get("accept-encoding", ""))
+        return Response(page.body, headers=page.headers)
 
     _models(web, current)
     _errors(web, current)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from scraped import number
 
 from core.metrics import Metrics
 from core.rule_events import RuleEvents
@@ -14,11 +15,12 @@ from wasm_host.pool import Change
 class Said:
     def __init__(self) -> None:
         self.metrics = Metrics()
+        self.metrics.known.learn("rule", ["a", "b"])
         self.lines: list[tuple[dict[str, object], str]] = []
         self.events = RuleEvents(self.metrics, lambda fields, level: self.lines.append((fields, level)))
 
     def value(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(f"terraphim_rule_{name}", labels)
+        return number(self.metrics.exposition(), f"terraphim_rule_{name}", **labels)
 
 
 @pytest.fixture
