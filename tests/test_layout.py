@@ -93,6 +93,7 @@ ASYNC = {
     "core/http_server.py",
     "core/keeping.py",
     "core/limiting.py",
+    "core/metrics/scraping.py",
     "core/patience.py",
     "core/image_rounds.py",
     "core/pictures.py",
@@ -120,6 +121,7 @@ ASYNC = {
     "wasm_host/pool.py",
     "wasm_host/process.py",
     "wasm_host/timing.py",
+    "core/web/site.py",
 }
 
 

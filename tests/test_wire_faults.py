@@ -10,6 +10,7 @@ import uvloop
 from asgi import PATIENCE_S, until
 from inside import HEAD, OPEN, SAY, START, Inside, Script, chunk, inside, provider, says
 from raw_provider import fin, rst
+from scraped import number
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 CLOSED_AT_THE_END = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -198,8 +199,8 @@ def test_what_failed_attempts_used_is_told_apart(dialect: str, tmp_path: Path) -
     assert line["usage"] == {"input": 7, "output": 5, "cache_read": 0}
     assert line["lost"] == {"input": 7, "output": 0, "cache_read": 0}
     text = proxy.proxy.metrics.exposition().decode()
-    assert 'terraphim_tokens_total{kind="input"} 14.0' in text
-    assert 'terraphim_tokens_total{kind="output"} 5.0' in text
+    assert number(text, "terraphim_tokens_total", target="one,main", kind="input") == 14
+    assert number(text, "terraphim_tokens_total", target="one,main", kind="output") == 5
 
 
 END = (

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import exposition as open_metrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from core.metrics.samples import NONE, Labels, Numbers, Samples, merged
+from core.metrics.totals import NONE, Labels, Numbers, Samples, merged
 from core.telemetry import METRICS, Metric
 
 PLAIN: Final = plain.CONTENT_TYPE_PLAIN_0_0_4

@@ -18,7 +18,7 @@ from core.metrics.instruments import Instruments
 from core.metrics.known import Known
 from core.metrics.process import Process
 from core.metrics.requests import RequestMetrics
-from core.metrics.samples import Samples, samples
+from core.metrics.totals import Samples, samples
 from core.prices import Cards
 from core.routing.snapshot import Snapshot
 from core.state.sessions import ChosenSessions

@@ -9,6 +9,7 @@ TARGET = Target("p", "m")
 
 def events() -> tuple[TargetEvents, Metrics, list[tuple[dict[str, object], str]]]:
     metrics, lines = Metrics(), list[tuple[dict[str, object], str]]()
+    metrics.known.learn_targets([TARGET])
     return TargetEvents(metrics, lambda fields, level: lines.append((fields, level))), metrics, lines
 
 

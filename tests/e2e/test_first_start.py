@@ -117,5 +117,5 @@ def test_metrics_count_requests_decisions_and_rules(embedded: RunningProxy) -> N
     httpx.post(f"{embedded.url}/v1/chat/completions", json=body)
     metrics = httpx.get(f"{embedded.url}/metrics").text
     assert 'terraphim_requests_total{endpoint="/v1/chat/completions",status="200"}' in metrics
-    assert 'terraphim_decisions_total{phase="default"}' in metrics
+    assert 'terraphim_decisions_total{phase="default",reason="default"}' in metrics
     assert 'terraphim_rule_outcomes_total{outcome="abstain",rule="wasm-demo"}' in metrics

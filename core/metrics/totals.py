@@ -54,9 +54,9 @@ _SHAPES: Final = {metric.name: shape(metric) for metric in METRICS}
 _DECODER: Final = msgspec.json.Decoder(Samples)
 
 
-def samples(series: Mapping[str, list[tuple[Labels, Numbers]]]) -> Samples:
+def samples(series: Mapping[str, Sequence[tuple[Labels, Numbers]]]) -> Samples:
     """Of this process, as `Family.read` gives them."""
-    return Samples(_SHAPES, dict(series))
+    return Samples(_SHAPES, {name: list(each) for name, each in series.items()})
 
 
 def encoded(value: Samples) -> bytes:

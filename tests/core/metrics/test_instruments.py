@@ -1,0 +1,110 @@
+"""Numbers, and who may change them."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from core.metrics.instruments import MAX_SERIES, OTHER, Instruments
+from core.telemetry import Metric
+
+PLAIN = Metric("one", "counter", "One.")
+LABELLED = Metric("two", "counter", "Two.", ("a", "b"))
+SIZES = Metric("three", "histogram", "Three.", ("a",), buckets=(1, 10))
+
+
+def test_a_counter_without_labels_is_there_from_the_start() -> None:
+    counter = Instruments().counter(PLAIN)
+    assert counter.read() == [((), (0,))]
+    counter.inc()
+    counter.inc(2.5)
+    assert counter.read() == [((), (3.5,))]
+
+
+def test_each_set_of_labels_has_its_own_number() -> None:
+    counter = Instruments().counter(LABELLED)
+    assert counter.read() == []
+    counter.labels("x", "y").inc()
+    counter.labels("x", "z").inc(2)
+    counter.labels("x", "y").inc()
+    assert dict(counter.read()) == {("x", "y"): (2,), ("x", "z"): (2,)}
+    with pytest.raises(ValueError, match="labels"):
+        counter.labels("x")
+
+
+def test_a_gauge_goes_both_ways_and_can_ask_somebody() -> None:
+    gauge, asked = Instruments().gauge(Metric("g", "gauge", "G.")), [7]
+    gauge.set(3)
+    gauge.dec()
+    assert gauge.read() == [((), (2,))]
+    gauge.set_function(lambda: asked[0])
+    asked[0] = 9
+    assert gauge.read() == [((), (9,))]
+
+
+def test_series_can_be_forgotten() -> None:
+    gauge = Instruments().gauge(Metric("g", "gauge", "G.", ("a",)))
+    for name in "xyz":
+        gauge.labels(name).set(1)
+    gauge.remove("x")
+    assert [labels for labels, _ in gauge.read()] == [("y",), ("z",)]
+    with pytest.raises(KeyError):
+        gauge.remove("x")
+    gauge.clear()
+    assert (gauge.read(), len(gauge)) == ([], 0)
+
+
+@pytest.mark.parametrize(("value", "counts"), [(0.5, (1, 0, 0)), (1, (1, 0, 0)), (1.1, (0, 1, 0)), (11, (0, 0, 1))])
+def test_an_observation_belongs_below_its_upper_bound(value: float, counts: tuple[int, ...]) -> None:
+    histogram = Instruments().histogram(SIZES)
+    histogram.labels("x").observe(value)
+    assert histogram.read() == [(("x",), (value, *counts))]
+
+
+def test_what_is_sorted_already_is_added() -> None:
+    histogram = Instruments().histogram(SIZES)
+    histogram.labels("x").observe(5)
+    histogram.labels("x").add([1, 2, 3], 60)
+    assert histogram.read() == [(("x",), (65, 1, 3, 3))]
+
+
+def test_labels_are_admitted_once_and_what_is_not_is_counted_together() -> None:
+    asked = []
+
+    def admit(metric: Metric, label: str, value: str) -> str:
+        asked.append((metric.name, label, value))
+        return value if value == "known" else OTHER
+
+    counter = Instruments(admit).counter(LABELLED)
+    for value in ("known", "known", "strange", "stranger"):
+        counter.labels("known", value).inc()
+    assert dict(counter.read()) == {("known", "known"): (2,), ("known", OTHER): (2,)}
+    assert asked.count(("two", "b", "known")) == 1
+
+
+def test_a_metric_has_an_end() -> None:
+    counter = Instruments().counter(Metric("one", "counter", "One.", ("a",)))
+    for number in range(MAX_SERIES + 1000):
+        counter.labels(str(number)).inc()
+    assert len(counter) == MAX_SERIES + 1
+    assert dict(counter.read())[(OTHER,)] == (1000,)
+
+
+def test_threads_lose_nothing() -> None:
+    make = Instruments()
+    counter, histogram = make.counter(LABELLED), make.histogram(SIZES)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+
+        def count(_: int) -> None:
+            for number in range(2000):
+                counter.labels("x", str(number % 3)).inc()
+                histogram.labels("x").observe(number)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(count, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    assert sum(numbers[0] for _, numbers in counter.read()) == 8000
+    assert sum(histogram.read()[0][1][1:]) == 8000
