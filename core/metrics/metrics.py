@@ -196,6 +196,7 @@ class Metrics:
     def swapped(self, snapshot: Snapshot, outcome: str) -> None:
         """What came of a reload (started, swapped, failed); this one serves now."""
         self.reloads.labels(outcome).inc()
+        self.learn(snapshot)
         self.snapshot.clear()
         self.snapshot.labels(snapshot.id).set(1)
         self._build.clear()
