@@ -11,7 +11,7 @@ function Routes({ concept }) {
   if (!concept.routes.length && !concept.unrouted.length) return html`<span class="quiet">–</span>`;
   return html`
     <ul class="routes">
-      ${concept.routes.map((target) => html`<li key=${target}><${Target} target=${target} /></li>`)}
+      ${concept.routes.filter((target) => !concept.unrouted.includes(target)).map((target) => html`<li key=${target}><${Target} target=${target} /></li>`)}
       ${concept.unrouted.map((target) => html`<li key=${target} class="quiet"><s>${target}</s> <${Badge} tone="warn" title="Its provider is not configured: the route is skipped">not there<//></li>`)}
     </ul>`;
 }

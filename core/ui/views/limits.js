@@ -1,6 +1,6 @@
 // What clients may still use: rate limits, and budgets in money.
 import { html } from "../dom.js";
-import { count, duration, money } from "../format.js";
+import { count, duration, money, moment } from "../format.js";
 import { Badge, Card, Empty, Failure, Meter, Table, useLoaded } from "../ui.js";
 
 const EVERY_MS = 2000;
@@ -16,15 +16,19 @@ const LIMITS = [
   { key: "reset", label: "Whole in", num: true, render: ({ reset_ms: ms }) => (ms > 0 ? duration(ms) : html`<span class="quiet">now</span>`) },
 ];
 
+/** "2026-11-23" is a day's budget, "2026-11" a month's. */
+const spell = (period) => ({ 10: "day", 7: "month" })[period.length] ?? period;
+
 const taken = ({ spent_micro_usd: spent, reserved_micro_usd: reserved }) => spent + reserved;
 const bought = (row) => (row.limit_micro_usd > 0 ? taken(row) / row.limit_micro_usd : 1);
 
 const BUDGETS = [
   { key: "whose", label: "Whose", render: whose },
-  { key: "period", label: "Budget", render: ({ limit_micro_usd: most, period, soft, setting }) => html`<span title=${setting}>${money(most)} a ${period}${soft && html` <${Badge} title="Nobody is refused; rules see what is left">soft<//>`}</span>` },
+  { key: "period", label: "Budget", render: ({ limit_micro_usd: most, period, soft, setting }) => html`<span title=${setting}>${money(most)} a ${spell(period)}${soft && html` <${Badge} title="Nobody is refused; rules see what is left">soft<//>`}</span>` },
   { key: "bar", label: "Used", render: (row) => html`<${Meter} share=${bought(row)} label=${`${row.name} ${row.period}: spent`} />` },
   { key: "spent", label: "Spent", num: true, render: ({ spent_micro_usd: spent }) => money(spent) },
   { key: "reserved", label: "Reserved", num: true, render: ({ reserved_micro_usd: reserved }) => money(reserved) },
+  { key: "resets", label: "Until", num: true, render: ({ resets_ms: ms }) => moment(ms).slice(0, 16) },
   { key: "left", label: "Left", num: true, render: (row) => money(Math.max(0, row.limit_micro_usd - taken(row))) },
 ];
 

@@ -27,7 +27,7 @@ export function Rules() {
   const [said, setSaid] = useState("");
   const moved = useRef(null);
   const done = (answer) => {
-    moved.current = { name: answer.rule.name, before: data };
+    moved.current = { name: asked.rule.name, before: data };
     setSaid(answer.said);
     reload();
   };
