@@ -135,11 +135,20 @@ def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = N
 
 
 @app.command()
-def doctor(config: Config = None, plugins: Plugins = None, as_json: Json = False) -> None:
-    """What this machine gives to keep rules apart from the proxy, and what it lacks."""
+def doctor(
+    config: Config = None,
+    plugins: Plugins = None,
+    online: Annotated[bool, typer.Option("--online", help="Ask the providers too, without a key.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make files of ours private again; asks before each.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What is amiss here, and what mends it: keys, clients' variables, port, versions, limits, files, sandbox."""
     from core import cli_doctor, settings
 
-    report = cli_doctor.examine(config, settings.environ(), plugins=plugins)
+    if fix:
+        for done in cli_doctor.mend(config, settings.environ(), lambda path: typer.confirm(f"{path}: for you alone?")):
+            print(done, file=sys.stderr)
+    report = cli_doctor.examine(config, settings.environ(), plugins=plugins, online=online)
     if as_json:
         print_json(report)
     else:

@@ -1,16 +1,22 @@
-"""`doctor`: what this machine gives to keep rules apart from the proxy. It asks nobody but Redis, and runs no rule."""
+"""`doctor`: what is amiss here, and what mends it. It asks nobody but the proxy and Redis (with `--online` providers,
+without a key), and runs no rule.
+"""
 
 import asyncio
 import platform
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import Struct
 
-from core import settings
+from core import cli_clients, doctor_clients, doctor_machine, doctor_reach, settings
 from core.cli_common import EXIT_CONFIG, EXIT_FAILURE
+from core.cli_proxy import Address, listening_at
+from core.client_environment import NO_KEY, Target
 from core.errors import ConfigError
+from core.finding import Finding
 from core.state.redis import StoreDown, version_of
 from wasm_host import child, hardening
 from wasm_host.compiler import unsafe_folder
@@ -20,15 +26,6 @@ PROMISE = (
 )
 #: A worker is kept apart from the proxy; a rule in the proxy's own process is not, whatever the machine gives.
 APART = "process"
-
-
-class Finding(Struct, frozen=True):
-    """One thing that was looked at: `state` says what was found, `hint` what its lack means or what to do."""
-
-    name: str
-    ok: bool
-    state: str
-    hint: str = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -41,12 +38,17 @@ class Report(Struct, frozen=True, kw_only=True):
     settings: tuple[Finding, ...]
     keys: tuple[Finding, ...] = ()
     layers: tuple[Finding, ...]
+    #: By name: versions, proxy, clients, machine, files, providers.
+    sections: dict[str, tuple[Finding, ...]] = {}
     promised: bool
     promise: str
 
 
-def examine(config: Path | None, env: Mapping[str, str], *, plugins: Path | None = None) -> Report:
+def examine(
+    config: Path | None, env: Mapping[str, str], *, plugins: Path | None = None, online: bool = False
+) -> Report:
     """Look at everything; a broken configuration is a finding like any other."""
+    loaded = None
     try:
         loaded = settings.load(config, env, plugins=plugins)
     except ConfigError as exc:
@@ -54,11 +56,57 @@ def examine(config: Path | None, env: Mapping[str, str], *, plugins: Path | None
         isolation, keys = "unknown", tuple[Finding, ...]()
     else:
         found, isolation, keys = _configuration(loaded), loaded.settings.plugins.isolation, keys_of(loaded)
-    return assemble(hardening.supported(), isolation, (*found, _cache(settings.cache_dir(env)), _path()), keys)
+    settings_found = (*found, _cache(settings.cache_dir(env)), _path())
+    return assemble(hardening.supported(), isolation, settings_found, keys, sections(loaded, env, online=online))
+
+
+def sections(
+    loaded: settings.Loaded | None, env: Mapping[str, str], *, online: bool = False
+) -> dict[str, tuple[Finding, ...]]:
+    """What is not about rules. Without a usable configuration, what does not depend on it."""
+    before, wall = time.monotonic(), time.time()
+    found = {"versions": tuple(doctor_machine.versions(env))}
+    machine = [doctor_machine.room(settings.state_dir(env)), doctor_machine.clock(wall, before, time.monotonic())]
+    if loaded is not None:
+        server = loaded.settings.server
+        address = listening_at(server.host, server.port)
+        found["proxy"] = tuple(doctor_reach.proxy(address))
+        found["clients"] = _clients(loaded, env, address)
+        machine += doctor_machine.limits(loaded)
+    found["machine"] = tuple(machine)
+    found["files"] = tuple(doctor_machine.permissions(doctor_machine.places(loaded, env)))
+    if online and loaded is not None:
+        found["providers"] = tuple(doctor_reach.online(loaded))
+    return found
+
+
+def _clients(loaded: settings.Loaded, env: Mapping[str, str], address: Address) -> tuple[Finding, ...]:
+    """What would lead clients past the proxy, for somebody who starts them here."""
+    secrets = list(loaded.secrets.clients)
+    target = Target(address.url, address.host, secrets[0] if secrets else NO_KEY)
+    found = doctor_clients.judge_environment(env, target, secrets)
+    found += doctor_clients.judge_claude(cli_clients.claude_files(env, Path.cwd()), target)
+    codex = cli_clients.codex_file(env)
+    return (*found, doctor_clients.judge_codex(codex, target)) if codex else tuple(found)
+
+
+def mend(config: Path | None, env: Mapping[str, str], agreed: Callable[[str], bool]) -> list[str]:
+    """Make files of ours private again that others may read, each if `agreed`; what was done."""
+    try:
+        loaded = settings.load(config, env)
+    except ConfigError:
+        loaded = None
+    found = doctor_machine.places(loaded, env)
+    open_ = [path for path in found if not all(each.ok for each in doctor_machine.permissions([path]))]
+    return [done for path in open_ if agreed(str(path)) and (done := doctor_machine.mend(path))]
 
 
 def assemble(
-    layers: Mapping[str, str], isolation: str, found: tuple[Finding, ...], keys: tuple[Finding, ...] = ()
+    layers: Mapping[str, str],
+    isolation: str,
+    found: tuple[Finding, ...],
+    keys: tuple[Finding, ...] = (),
+    more: Mapping[str, tuple[Finding, ...]] | None = None,
 ) -> Report:
     """The report on these layers and findings. Pure but for the names of what runs here."""
     promised = isolation == APART and hardening.promised(layers)
@@ -73,6 +121,7 @@ def assemble(
             Finding(name, state == hardening.ON, state, "" if state == hardening.ON else hardening.LACKS[name])
             for name, state in layers.items()
         ),
+        sections=dict(more or {}),
         promised=promised,
         promise=PROMISE if promised else f"Not promised: {_why_not(layers, isolation)}.",
     )
@@ -82,7 +131,8 @@ def exit_code(report: Report) -> int:
     """0 if everything holds, 78 if the configuration cannot be used, else 1."""
     if any(finding.name == "configuration" and not finding.ok for finding in report.settings):
         return EXIT_CONFIG
-    good = report.promised and all(finding.ok for finding in (*report.settings, *report.keys, *report.layers))
+    more = (finding for section in report.sections.values() for finding in section)
+    good = report.promised and all(each.ok for each in (*report.settings, *report.keys, *report.layers, *more))
     return 0 if good else EXIT_FAILURE
 
 
@@ -91,15 +141,19 @@ def text(report: Report) -> str:
     lines = [f"python {report.python}, {report.system}, {report.engine}", "", "settings"]
     lines += map(_line, report.settings)
     lines += ["", "keys", *map(_line, report.keys)] if report.keys else []
+    for name, found in report.sections.items():
+        width = max((len(finding.name) for finding in found), default=0)
+        lines += ["", name, *(_line(finding, "WRONG  ", width) for finding in found)]
     lines += ["", "layers around a worker"]
     lines += map(_line, report.layers)
     return "\n".join([*lines, "", report.promise])
 
 
-def _line(finding: Finding) -> str:
-    mark = "ok     " if finding.ok else "MISSING"
-    said = f"  {mark}  {finding.name.replace('_', ' '):<14}  {finding.state}"
-    return f"{said}\n{'':27}{finding.hint}" if finding.hint else said
+def _line(finding: Finding, lacks: str = "MISSING", width: int = 14) -> str:
+    mark = "note   " if finding.note else "ok     " if finding.ok else lacks
+    name = finding.name if lacks != "MISSING" else finding.name.replace("_", " ")
+    said = f"  {mark}  {name:<{width}}  {finding.state}"
+    return f"{said}\n{'':{width + 13}}{finding.hint}" if finding.hint else said
 
 
 def _why_not(layers: Mapping[str, str], isolation: str) -> str:

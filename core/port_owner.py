@@ -59,8 +59,10 @@ def best(found: list[Listener], host: str) -> Listener | None:
     return None
 
 
-def owner_of(host: str, port: int) -> Owner | None:
-    """Who listens there; None if nobody does, or nobody can tell (no Linux, another network namespace)."""
+def owner_of(host: str, port: int, *, process: bool = False) -> Owner | None:
+    """Who listens there; None if nobody does, or nobody can tell (no Linux, another network namespace). To find the
+    `process`, all of this user's are looked through.
+    """
     numeric = "127.0.0.1" if host == "localhost" else host
     found: list[Listener] = []
     for name in ("tcp", "tcp6"):
@@ -70,7 +72,7 @@ def owner_of(host: str, port: int) -> Owner | None:
         listener = best(found, numeric)
     except OSError:  # a name, not an address
         return None
-    return listener and Owner(listener.user, *_process(listener.inode))
+    return listener and Owner(listener.user, *(_process(listener.inode) if process else ()))
 
 
 def _process(inode: int) -> tuple[int, str]:

@@ -1,4 +1,5 @@
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +8,24 @@ from typing import Any
 import msgspec
 import pytest
 from configs import write_config
-from proxy import PATIENCE_S
+from proxy import PATIENCE_S, RunningProxy
 from redis_server import RedisServer
+from upstream import Upstream
 
-from core.cli_doctor import PROMISE, Finding, Report, _path, assemble, examine, exit_code, text
+from core.cli_doctor import PROMISE, Report, _path, assemble, examine, exit_code, text
+from core.finding import Finding
 from wasm_host import child, hardening
 
 ALL = dict.fromkeys(hardening.LACKS, hardening.ON)
 GOOD = (Finding("configuration", ok=True, state="config.toml"), Finding("cache", ok=True, state="cache"))
+
+
+@pytest.fixture(autouse=True)
+def _a_port_of_its_own(clean_env: dict[str, str]) -> None:
+    """Whoever serves on this machine has nothing to do with these tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        clean_env["TERRAPHIM_SERVER__PORT"] = str(free.getsockname()[1])
 
 
 def command(env: dict[str, str], *args: str | Path) -> tuple[int, str]:
@@ -91,7 +102,7 @@ def test_keys_are_told_by_name_and_place_only(tmp_path: Path, clean_env: dict[st
     keys = out.partition("\nkeys\n")[2].partition("\n\n")[0]
     lines = [" ".join(line.split()) for line in keys.splitlines()]
     assert lines == [
-        "ok listens on 127.0.0.1 port 3456, for clients with a key",
+        f"ok listens on 127.0.0.1 port {env['TERRAPHIM_SERVER__PORT']}, for clients with a key",
         "ok client laptop 1 key; all targets",
         "ok client ci 2 keys; one,*, two,b",
         "MISSING provider one key 2 of 2",
@@ -116,7 +127,56 @@ def test_the_command_says_what_is_here(clean_env: dict[str, str]) -> None:
     assert code == exit_code(report)
     plain_code, plain = command(clean_env)
     assert plain_code == code
-    assert plain.rstrip("\n") == text(report)
+    shown = text(report)
+    for part in ("settings", "keys", "layers around a worker"):
+        assert shown.partition(f"\n{part}\n")[2].partition("\n\n")[0] in plain
+    assert list(report.sections) == ["versions", "proxy", "clients", "machine", "files"]
+    assert all(f"\n{name}\n" in plain for name in report.sections)
+
+
+def test_nobody_on_the_port_is_no_fault(clean_env: dict[str, str]) -> None:
+    [told] = examine(None, clean_env).sections["proxy"]
+    assert (told.ok, told.note) == (True, True)
+    assert "run --serve" in told.hint
+
+
+def test_a_running_proxy_is_known_as_ours(clean_env: dict[str, str], embedded: RunningProxy) -> None:
+    port = embedded.url.rpartition(":")[2]
+    env = clean_env | {"TERRAPHIM_SERVER__PORT": port, "ANTHROPIC_BASE_URL": f"{embedded.url}/v1"}
+    report = examine(None, env | {"ANTHROPIC_AUTH_TOKEN": "sk-canary-token", "ANTHROPIC_API_KEY": "sk-canary-other"})
+    proxy = report.sections["proxy"][0]
+    assert proxy.ok
+    assert f"process {embedded.process.pid}" in proxy.state
+    bad = {each.name: each.hint for each in report.sections["clients"] if not each.ok}
+    assert bad["ANTHROPIC_BASE_URL"] == f"export ANTHROPIC_BASE_URL=http://127.0.0.1:{port}"
+    assert "unset ANTHROPIC_API_KEY" in bad["ANTHROPIC_API_KEY"]
+    assert "sk-canary" not in text(report)
+    assert exit_code(report) == 1
+
+
+def test_files_are_made_private_again_if_it_is_agreed(clean_env: dict[str, str], tmp_path: Path) -> None:
+    state = Path(clean_env["HOME"]) / ".local" / "state" / "terraphim-proxy"
+    state.mkdir(parents=True, mode=0o700)
+    token = state / "admin-token"
+    token.write_text("x")
+    token.chmod(0o644)
+    line = [sys.executable, "-I", "-m", "core.cli", "doctor", "--fix"]
+    for answer, mode in (("n\n", 0o644), ("", 0o644), ("y\n", 0o600)):
+        done = subprocess.run(line, env=clean_env, input=answer.encode(), capture_output=True, check=False, timeout=60)
+        assert b"Traceback" not in done.stderr
+        assert token.stat().st_mode & 0o777 == mode
+        assert (f"chmod 600 {token}" in done.stdout.decode()) is (mode != 0o600 and bool(answer))
+
+
+def test_providers_are_asked_online_only_and_without_a_key(
+    clean_env: dict[str, str], tmp_path: Path, upstream: Upstream
+) -> None:
+    config = write_config(tmp_path, upstream.url)
+    env = clean_env | {"ONE_KEY": "sk-canary-one"}
+    assert "providers" not in examine(config, env).sections
+    report = examine(config, env, online=True)
+    assert [(each.name, each.ok) for each in report.sections["providers"]][:2] == [("one", True), ("two", True)]
+    assert "sk-canary" not in text(report)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def test_a_socket_of_ours(address: str) -> None:
         except OSError:
             pytest.skip("no IPv6 here")
         listener.listen()
-        found = owner_of(address, listener.getsockname()[1])
+        assert owner_of(address, listener.getsockname()[1]) == Owner(os.geteuid())
+        found = owner_of(address, listener.getsockname()[1], process=True)
         assert found is not None
         assert (found.user, found.pid) == (os.geteuid(), os.getpid())
         assert not is_foreign(found)
