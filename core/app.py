@@ -19,6 +19,7 @@ from core.keeping import Keeping
 from core.logs import LogWriter
 from core.metrics import Metrics
 from core.metrics.scraping import Scraping
+from core.metrics.sharing import Busy, Sharing, folder_of
 from core.open_connections import Connections
 from core.pipeline import Pipeline
 from core.redaction import Redactor
@@ -47,7 +48,7 @@ class Proxy:
     def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
         self.metrics = Metrics()
         self.scraping = Scraping(self.metrics.text, self.metrics.scrapes.observe)
-        self._log = log.log
+        self._log, self._state = log.log, state_dir(env)
         self.log = log
         #: Where it listens, as `host:port`; empty until somebody says so.
         self.address = ""
@@ -107,6 +108,13 @@ class Proxy:
         """Every secret of now: no answer may carry one."""
         return self.generations.current.loaded.secrets.redactor
 
+    def share_metrics(self, host: str, port: int) -> None:
+        """Processes that serve this address answer for each other from now on, each with the sums of all."""
+        try:
+            self.metrics.sharing = Sharing(folder_of(self._state, host, port), self.metrics.samples, self._log)
+        except (OSError, Busy) as exc:
+            self._log({"event": "metrics_not_shared", "problem": str(exc)}, "warning")
+
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
 
@@ -158,3 +166,5 @@ class Proxy:
             await self._host.close()
             await self._upstream.close()
             await self.keeping.close()
+            if self.metrics.sharing is not None:
+                await asyncio.to_thread(self.metrics.sharing.leave)

@@ -64,6 +64,7 @@ def _serve(load: Callable[[Mapping[str, str]], Loaded], predecessor: Predecessor
         print(f"error: cannot listen on {server.host}:{server.port}: {exc.strerror}. {advice}", file=sys.stderr)
         return 1
     proxy.address = f"{server.host}:{listener.getsockname()[1]}"
+    proxy.share_metrics(server.host, listener.getsockname()[1])
     # One write: the log's own thread writes beside it, and a line of its must not begin in the middle of one.
     print(f"{banner(loaded, listener.getsockname()[1])}\n", end="", file=sys.stderr, flush=True)
     gc.freeze()  # modules, settings and taxonomy: no collection need ever walk through them

@@ -18,7 +18,8 @@ from core.metrics.instruments import Instruments
 from core.metrics.known import Known
 from core.metrics.process import Process
 from core.metrics.requests import RequestMetrics
-from core.metrics.totals import Samples, samples
+from core.metrics.sharing import Sharing
+from core.metrics.totals import NONE, Samples, samples
 from core.prices import Cards
 from core.routing.snapshot import Snapshot
 from core.state.sessions import ChosenSessions
@@ -35,6 +36,8 @@ class Metrics:
         self.known = Known()
         self._make = make = Instruments(self.known.admit)
         self._process = Process()
+        #: How the processes that serve this address answer for each other, once there may be several.
+        self.sharing: Sharing | None = None
         self._spending: Callable[[], Iterable[Spending]] = tuple
         self.of_requests = RequestMetrics(make)
         self._of_targets()
@@ -224,11 +227,15 @@ class Metrics:
         return samples(self._make.read() | self._process.read())
 
     def text(self, form: str) -> bytes:
-        """What Prometheus reads, of this process alone, in this format. It takes its time: not for the event loop."""
-        return exposition.text([self.samples()], form=form)
+        """What Prometheus reads in this format, of all processes that serve the address, or else of this one.
+
+        It takes its time: not for the event loop. `Busy` if another process is in the way.
+        """
+        living, dead = self.sharing.gather() if self.sharing else ([self.samples()], NONE)
+        return exposition.text(living, dead, form)
 
     def exposition(self) -> bytes:
-        """The same as plain text, at once."""
+        """As plain text, of this process alone, at once."""
         return exposition.text([self.samples()], pause=lambda _: None)
 
 
