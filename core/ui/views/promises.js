@@ -5,14 +5,14 @@ import { Badge, Card, Failure, useLoaded } from "../ui.js";
 
 const EVERY_MS = 5000;
 
-function Counter({ counter }) {
-  const { metric, value, must, ok } = counter;
-  return html`
-    <li class=${ok ? "" : "tone-bad"}>
-      <b class="num">${count(value)}</b> <code>${metric}</code>
-      ${must === "zero" && html` <${Badge} tone=${ok ? "good" : "bad"}>${ok ? "none, as promised" : "must be none"}<//>`}
-    </li>`;
-}
+/** A metric's name, which may be broken where its words end. */
+const Metric = ({ name }) => html`<code>${name.split(/(?<=[_{])/).map((part, at) => html`${at > 0 && html`<wbr />`}${part}`)}</code>`;
+
+const Counter = ({ counter: { metric, value, must, ok } }) => html`
+  <li class=${ok ? "" : "tone-bad"}>
+    <b class="num">${count(value)}</b>
+    <span><${Metric} name=${metric} />${must === "zero" && html` <${Badge} tone=${ok ? "good" : "bad"}>${ok ? "none, as promised" : "must be none"}<//>`}</span>
+  </li>`;
 
 const broken = ({ counters }) => counters.some(({ ok }) => !ok);
 

@@ -55,7 +55,7 @@ const COLUMNS = [
 
 function Provider({ provider }) {
   const { name, dialect, base_url: host, spend, connections, targets } = provider;
-  const busy = Object.entries(connections ?? {}).map(([what, number]) => `${count(number)} ${what}`).join(", ");
+  const busy = Object.entries(connections).filter(([, number]) => number).map(([what, number]) => `${count(number)} ${what}`).join(", ");
   return html`
     <${Card} class="provider">
       <header>
