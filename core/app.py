@@ -13,6 +13,9 @@ from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
 from core.draining import Drain
+from core.exchange import Exchange
+from core.feed import Feed
+from core.feed_readers import Readers
 from core.generation import Generation, Generations
 from core.housekeeping import Housekeeping
 from core.keeping import Keeping
@@ -27,6 +30,7 @@ from core.refusals import Tally
 from core.reload_history import ReloadHistory
 from core.rolling import Rolling
 from core.routing.driver import HostDriver
+from core.routing.snapshot import Snapshot
 from core.rule_events import RuleEvents
 from core.schema import PluginSettings
 from core.settings import Loaded, cache_dir, state_dir
@@ -38,6 +42,7 @@ from core.target_events import TargetEvents
 from core.tokens import TokenCounter
 from core.upstream import Upstream
 from core.web import site
+from core.web.admin_overview import overview
 from core.web.door import Door
 from wasm_host.host import Host
 
@@ -69,6 +74,8 @@ class Proxy:
         self.rolling = Rolling(self.metrics, log.log, self._reload_soon)
         self._reloads: set[asyncio.Task[bool]] = set()
         self._saving = SnapshotSaving(SnapshotStore(state_dir(env) / snapshots.NAME, cache_dir(env)), log.log)
+        self.feed = Feed(lambda: self.admission.in_flight)
+        self.readers = Readers(self.feed, lambda: self.known)
         token = AdminToken(state_dir(env))
         self.generations = Generations(
             lambda: token.completed(load()),
@@ -77,7 +84,7 @@ class Proxy:
             on_swap=self._swapped,
             on_built=self._built,
             saving=self._saving,
-            count=self.metrics.problems.set,
+            count=self._count_problems,
             looked=self.metrics.looked,
         )
         pipeline = Pipeline(
@@ -89,7 +96,7 @@ class Proxy:
             calibration=self._ratios.calibration,
             answers=self.keeping.answers,
         )
-        pipeline.on_decided = self.rolling.decided
+        pipeline.on_decided = self._decided
         self.drain = Drain(time.monotonic)
         web = Door(site.build(self), self.generations, self.admission, Brake(time.monotonic), log.log)
         self.asgi = DataPlane(
@@ -102,6 +109,7 @@ class Proxy:
             guards=self.keeping.guards,
             record=self.keeping.recording.write,
         )
+        self.asgi.on_over = self.feed.over
 
     @property
     def known(self) -> Redactor:
@@ -115,6 +123,10 @@ class Proxy:
         except (OSError, Busy) as exc:
             self._log({"event": "metrics_not_shared", "problem": str(exc)}, "warning")
 
+    def _decided(self, exchange: Exchange, snapshot: Snapshot) -> None:
+        self.rolling.decided(exchange, snapshot)
+        self.feed.decided(exchange, snapshot)
+
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
 
@@ -122,6 +134,16 @@ class Proxy:
         task = asyncio.create_task(self.generations.reload())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+
+    def _count_problems(self, count: int) -> None:
+        self.metrics.problems.set(count)
+        self._tell_reload()
+
+    def _tell_reload(self) -> None:
+        """The pages, once what happened has happened whole: problems are said after a swap, refusals before."""
+        if self.readers:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: self.readers.say("reload", overview(self)))
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
@@ -141,6 +163,7 @@ class Proxy:
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
         self._host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
+        self._tell_reload()
         self.reloads.add(outcome, None if outcome == "started" else self.generations.took_ms)
 
     @asynccontextmanager

@@ -51,6 +51,8 @@ Headers = list[tuple[bytes, bytes]]
 
 COUNT = "/v1/messages/count_tokens"
 ROUTE = "/v1/route"
+#: Nobody is asked for these.
+ANSWERED_HERE = frozenset({COUNT, ROUTE})
 #: Path to the dialect of its bodies; `/v1/route` takes any and finds it out.
 DATA_PLANE = {
     "/v1/messages": "anthropic",
@@ -94,6 +96,8 @@ class DataPlane:
         self._admission = admission
         self._guards = guards
         self._record = record
+        #: Told of every one that was let in, was to be answered by somebody and is over; how long it took (s).
+        self.on_over: Callable[[Exchange, float, Snapshot], None] = lambda *_: None
         self._ids = _request_ids()
         self.under_way = UnderWay()
 
@@ -155,7 +159,7 @@ class DataPlane:
         finally:
             seconds = self._over(exchange, generation)
             if not refused:  # a flood of those is one line in a while, not one each
-                self._log.log(log_fields(exchange, seconds), level_of(exchange))
+                self._tell(exchange, seconds, generation if visit else None)
 
     def _over(self, exchange: Exchange, generation: Generation | None) -> float:
         """What the request cost is known now: it is recorded and counted. How long it took, in seconds."""
@@ -167,6 +171,12 @@ class DataPlane:
             self._record(exchange, snapshot, seconds, generation.loaded.secrets.redactor)
         self._metrics.settled(exchange, seconds, card)
         return seconds
+
+    def _tell(self, exchange: Exchange, seconds: float, generation: Generation | None) -> None:
+        """The log, and the page of what was let in."""
+        self._log.log(log_fields(exchange, seconds), level_of(exchange))
+        if generation is not None and exchange.endpoint not in ANSWERED_HERE:
+            self.on_over(exchange, seconds, generation.snapshot)
 
     @property
     def _known(self) -> Redactor:

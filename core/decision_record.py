@@ -111,6 +111,17 @@ def without_words(features: Features) -> Features:
     return msgspec.structs.replace(features, last_user="", granted={})
 
 
+def words_in(exchange: Exchange) -> int:
+    """About what waiting costs: the words, which may be large; the rest is small."""
+    features = exchange.inputs.features if exchange.inputs else None
+    if features is None:
+        return 0
+    size = len(features.last_user)
+    for text in features.granted.values():
+        size += len(text) if isinstance(text, str) else memoryview(text).nbytes if isinstance(text, msgspec.Raw) else 0
+    return size
+
+
 def _captured(features: Features, snapshot: Snapshot, known: Redactor) -> Words | None:
     """What some rule of the snapshot was granted."""
     last_user = features.last_user if "request.last_user" in snapshot.rules.wants else None
@@ -133,7 +144,7 @@ def granted_of(words: Words) -> dict[str, Any]:
 def _result(exchange: Exchange, ms: float) -> Result:
     return Result(
         status=exchange.status,
-        error=_known_error(exchange.error),
+        error=known_error(exchange.error),
         answered_by=exchange.answered_by,
         attempts=tuple(exchange.attempts),
         usage=exchange.usage,
@@ -147,7 +158,7 @@ def _result(exchange: Exchange, ms: float) -> Result:
     )
 
 
-def _known_error(error: str) -> str:
+def known_error(error: str) -> str:
     """A type of error of ours, or how an answer ended; what a provider made up may quote anything."""
     kind, _, where = error.partition(": ")
     return error if not error or (kind in ERRORS and where in {"", "after the first byte"}) else OTHER

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
-from core.decision_record import decode, record_of
+from core.decision_record import decode, record_of, words_in
 from core.exchange import Exchange
 from core.recorder import Counted, Recorder, Say
 from core.redaction import NOTHING, Redactor
@@ -60,7 +59,7 @@ class DecisionRecorder:
         """A request is over. Never waits, never raises. `known` knows every secret: none is kept."""
         if self.recorder is None or exchange.inputs is None:
             return
-        over = Over(exchange, snapshot, seconds * 1000, known, self._capture, _bytes(exchange))
+        over = Over(exchange, snapshot, seconds * 1000, known, self._capture, words_in(exchange))
         if self._waiting.bytes + over.bytes > self._room:
             self.recorder.lose(1)
         elif self.recorder.put(over):
@@ -116,14 +115,3 @@ def _without_keys(entry: Entry, known: Redactor) -> Entry:
         return entry
     plain = known.data(entry.plain)
     return entry_of(decode(plain))
-
-
-def _bytes(exchange: Exchange) -> int:
-    """About what waiting costs: the words, which may be large; the rest is small."""
-    features = exchange.inputs.features if exchange.inputs else None
-    if features is None:
-        return 0
-    size = len(features.last_user)
-    for text in features.granted.values():
-        size += len(text) if isinstance(text, str) else memoryview(text).nbytes if isinstance(text, msgspec.Raw) else 0
-    return size

@@ -14,18 +14,15 @@ class Reload:
 
 
 class ReloadHistory:
-    """Told of each outcome; `listeners` are told after it."""
+    """Told of each outcome."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self.started_ms = self.since_ms = now_ms()
         self.last = Reload(self.started_ms, "started")
-        self.listeners: list[Callable[[], None]] = []
 
     def add(self, outcome: str, ms: float | None = None) -> None:
         """A failed one leaves what serves in its place."""
         self.last = Reload(self._now_ms(), outcome, None if ms is None else round(ms, 2))
         if outcome != "failed":
             self.since_ms = self.last.at_ms
-        for listener in self.listeners:
-            listener()

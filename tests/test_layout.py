@@ -80,6 +80,8 @@ SHOWN_ELSEWHERE = {
 #: The thin shell: everything else is called, and never waits.
 ASYNC = {
     "core/app.py",
+    "core/web/admin_events.py",
+    "core/web/admin_feed.py",
     "core/web/admin_overview.py",
     "core/web/door.py",
     "core/web/static.py",

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from core.web import admin_overview
+from core.web import admin_events, admin_feed, admin_overview
 
 if TYPE_CHECKING:
     from core.app import Proxy
 
 #: Whoever adds a module of routes names it here.
-MODULES: Final[Sequence[Callable[["Proxy"], list[Route]]]] = (admin_overview.routes,)
+MODULES: Final[Sequence[Callable[["Proxy"], list[Route]]]] = (
+    admin_overview.routes,
+    admin_feed.routes,
+    admin_events.routes,
+)
 
 
 def routes(proxy: "Proxy") -> list[Route]:
