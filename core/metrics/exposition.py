@@ -20,9 +20,9 @@ from core.telemetry import METRICS, Metric
 
 PLAIN: Final = plain.CONTENT_TYPE_PLAIN_0_0_4
 OPENMETRICS: Final = open_metrics.CONTENT_TYPE_LATEST
-#: So many series are written in one go (a histogram's are some twenty lines each), and so long a pause follows, in
-#: seconds: short, but a thread that sleeps lets the others run.
-AT_ONCE: Final = 20
+#: About so many lines are written in one go, and so long a pause follows, in seconds: short, but a thread that sleeps
+#: lets the others run.
+AT_ONCE: Final = 32
 PAUSE_S: Final = 0.0002
 _END: Final = b"# EOF\n"
 
@@ -55,7 +55,8 @@ def text(
 def _pieces(metric: Metric, series: Sequence[tuple[Labels, Numbers]], form: str) -> Iterator[bytes]:
     """The lines of one metric, its description in the first piece only."""
     write = open_metrics.generate_latest if form == OPENMETRICS else plain.generate_latest
-    bounds = [*range(0, len(series), AT_ONCE), len(series)] if series else [0, 0]
+    step = max(1, AT_ONCE // (len(metric.buckets) + 3 if metric.buckets else 1))
+    bounds = [*range(0, len(series), step), len(series)] if series else [0, 0]
     for begin, end in pairwise(bounds):
         piece = write(_Only(family(metric, series[begin:end]))).removesuffix(_END)
         yield piece if begin == 0 else _without_description(piece)

@@ -57,6 +57,14 @@ def test_many_series_are_written_in_pieces_and_read_as_one_metric() -> None:
         assert len(pauses) == len(METRICS) + 5
 
 
+def test_histograms_are_written_in_smaller_pieces() -> None:
+    pauses, width = list[float](), len(telemetry.RULE_SECONDS.buckets) + 2
+    spread = [((f"rule-{number}",), (1.0,) * width) for number in range(AT_ONCE)]
+    text = exposition.text([samples({"terraphim_rule_seconds": spread})], pause=pauses.append)
+    assert text.count(b'le="+Inf"') == AT_ONCE
+    assert len(pauses) > len(METRICS) + AT_ONCE // 3
+
+
 def test_a_histogram_adds_up() -> None:
     metrics = Metrics()
     for value in (0.0001, 0.001, 99.0):
