@@ -16,6 +16,7 @@ from core.draining import Drain
 from core.exchange import Exchange
 from core.feed import Feed
 from core.feed_readers import Readers
+from core.figures import Figures
 from core.generation import Generation, Generations
 from core.housekeeping import Housekeeping
 from core.keeping import Keeping
@@ -25,6 +26,7 @@ from core.metrics.scraping import Scraping
 from core.metrics.sharing import Busy, Sharing, folder_of
 from core.open_connections import Connections
 from core.pipeline import Pipeline
+from core.playground import Playground
 from core.redaction import Redactor
 from core.refusals import Tally
 from core.reload_history import ReloadHistory
@@ -57,7 +59,7 @@ class Proxy:
         self.log = log
         #: Where it listens, as `host:port`; empty until somebody says so.
         self.address = ""
-        self.reloads = ReloadHistory(lambda: time.time_ns() // 1_000_000)
+        self.reloads = ReloadHistory(_now_ms)
         self.tally = Tally(lambda reason: self.metrics.refused.labels(reason).inc())
         self.connections = Connections(self.tally, room=descriptors.raised())
         self.admission = Admission(self.tally)
@@ -65,11 +67,12 @@ class Proxy:
         self._ratios = TokenRatios(state_dir(env), self._problem)
         self._housekeeping = Housekeeping(self.connections, self.admission, log.log, self._ratios.save)
         self._watermark = resident.default_watermark()
-        self._host = Host(RuleEvents(self.metrics, log.log), workers=PluginSettings().workers)
-        self._upstream = Upstream()
-        self.metrics.pools(self._upstream.counts)
-        self._standing = Standing(TargetEvents(self.metrics, log.log))
-        self.keeping = Keeping(state_dir(env), log.log, self.metrics, self._standing)
+        self.figures = Figures(_now_ms)
+        self.host = Host(RuleEvents(self.metrics, log.log, self.figures.rules.asked), workers=PluginSettings().workers)
+        self.upstream = Upstream()
+        self.metrics.pools(self.upstream.counts)
+        self.standing = Standing(TargetEvents(self.metrics, log.log))
+        self.keeping = Keeping(state_dir(env), log.log, self.metrics, self.standing)
         self.metrics.watch_cache(self.keeping.answers)
         self.rolling = Rolling(self.metrics, log.log, self._reload_soon)
         self._reloads: set[asyncio.Task[bool]] = set()
@@ -87,29 +90,34 @@ class Proxy:
             count=self._count_problems,
             looked=self.metrics.looked,
         )
-        pipeline = Pipeline(
-            means=Means(self._standing),
-            upstream=self._upstream,
-            counter=TokenCounter(),
-            sessions=self.keeping.sessions,
-            driver=HostDriver(self._host),
-            calibration=self._ratios.calibration,
-            answers=self.keeping.answers,
-        )
-        pipeline.on_decided = self._decided
+        self.pipeline = self._made_pipeline()
+        self.playground = Playground(self.pipeline, self.host.resting)
         self.drain = Drain(time.monotonic)
         web = Door(site.build(self), self.generations, self.admission, Brake(time.monotonic), log.log)
         self.asgi = DataPlane(
             self.generations,
-            pipeline,
+            self.pipeline,
             self.metrics,
             log,
             web,
             self.admission,
             guards=self.keeping.guards,
-            record=self.keeping.recording.write,
+            record=self._over,
         )
         self.asgi.on_over = self.feed.over
+
+    def _made_pipeline(self) -> Pipeline:
+        pipeline = Pipeline(
+            means=Means(self.standing),
+            upstream=self.upstream,
+            counter=TokenCounter(),
+            sessions=self.keeping.sessions,
+            driver=HostDriver(self.host),
+            calibration=self._ratios.calibration,
+            answers=self.keeping.answers,
+        )
+        pipeline.on_decided = self._decided
+        return pipeline
 
     @property
     def known(self) -> Redactor:
@@ -126,6 +134,11 @@ class Proxy:
     def _decided(self, exchange: Exchange, snapshot: Snapshot) -> None:
         self.rolling.decided(exchange, snapshot)
         self.feed.decided(exchange, snapshot)
+        self.figures.decided(exchange)
+
+    def _over(self, exchange: Exchange, snapshot: Snapshot, seconds: float, known: Redactor) -> None:
+        self.keeping.recording.write(exchange, snapshot, seconds, known)
+        self.figures.over(exchange, snapshot)
 
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
@@ -147,7 +160,7 @@ class Proxy:
 
     def _built(self, generation: Generation) -> None:
         """Called off the event loop, before the generation serves."""
-        self._host.read(generation.snapshot.rules.on)
+        self.host.read(generation.snapshot.rules.on)
         self.keeping.prepare(generation)
 
     def _swapped(self, generation: Generation, outcome: str) -> None:
@@ -156,13 +169,14 @@ class Proxy:
         self.log.use(generation.loaded.settings.log, generation.loaded.secrets.redactor)
         self.keeping.use(generation)
         self.rolling.use(generation)
-        self._standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
+        self.figures.use(generation)
+        self.standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
         if self.connections.cap < server.max_connections:
             self._log({"event": "few_descriptors", "max_connections": self.connections.cap}, "warning")
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
-        self._host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
+        self.host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
         self._tell_reload()
         self.reloads.add(outcome, None if outcome == "started" else self.generations.took_ms)
 
@@ -170,7 +184,7 @@ class Proxy:
     async def lifespan(self, _: object) -> AsyncGenerator[None, None]:
         """Watch files and SIGHUP while serving; close connections at the end."""
         stop = asyncio.Event()
-        self._host.start()
+        self.host.start()
         self._housekeeping.start()
         await self.keeping.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
@@ -186,8 +200,13 @@ class Proxy:
             await watcher
             await asyncio.to_thread(self._ratios.close)
             self._saving.close()
-            await self._host.close()
-            await self._upstream.close()
+            await self.playground.close()
+            await self.host.close()
+            await self.upstream.close()
             await self.keeping.close()
             if self.metrics.sharing is not None:
                 await asyncio.to_thread(self.metrics.sharing.leave)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -12,6 +12,7 @@ from core.errors import BudgetSpent, Unavailable
 from core.exchange import Candidate
 from core.guarding import Guard, TargetFull, Visit
 from core.schema import Settings
+from core.schema_state import Budget
 from core.state.background import Background
 from core.state.budgets_redis import RedisBudgets, Shared
 from core.state.redis import StoreDown
@@ -190,6 +191,15 @@ class Budgeting(Guard):
         fields |= {"spent_usd": budgets.dollars(stay.account.total(limit.period)), "hard": stay.limits.hard}
         self._say(fields | {"limit_usd": budgets.dollars(limit.micros), "setting": limit.setting}, "warning")
 
+    def left(self, name: str, own: Budget | None, default: Budget, now_ms: int) -> int | None:
+        """What a key may still spend, as far as this process knows; None if it has no budget. Nothing is changed."""
+        limits = budgets.limits_at(own, default, now_ms)
+        return None if limits is None else max(0, self.known(name).left(limits))
+
+    def known(self, name: str) -> Account:
+        """What this process knows of a key: to be read, and not to be changed."""
+        return self._accounts.get(name, _NOTHING)
+
     def renew(self) -> None:
         """Called now and then: leases go on, and whatever did not reach the store does."""
         if not self._shares:
@@ -210,6 +220,8 @@ class Budgeting(Guard):
 
 
 _KEPT: Final = Budgeting.__name__
+#: Of who has not asked yet; nobody writes into it.
+_NOTHING: Final = Account()
 
 
 def _price(call: Call, candidate: Candidate) -> int:

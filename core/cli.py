@@ -234,18 +234,13 @@ def usage(
 
 @taxonomy_app.command("lint")
 def taxonomy_lint(config: Config = None, taxonomy: Taxonomy = None, as_json: Json = False) -> None:
-    """Shadowed, colliding, too short, generic and duplicate patterns, unknown targets, missing examples."""
-    from core.rolegraph import Taxonomy as Concepts
-    from core.rolegraph import lint_report, load_taxonomy
-    from core.routing.snapshot import build
-    from wasm_host.rule import RuleSet
+    """Shadowed, colliding, too short, generic and duplicate patterns, unknown and missing routes, missing examples."""
+    from core.rolegraph import load_taxonomy
+    from core.shown_taxonomy import findings as lint
 
     config_in_force = load_config(config, None, taxonomy).settings
-    open_providers = [name for name, provider in config_in_force.providers.items() if provider.any_model]
     found = load_taxonomy(config_in_force.taxonomy.dir or Path())
-    # Without the taxonomy: its routes make targets of themselves, and none would be unknown.
-    targets = build(config_in_force, Concepts(), RuleSet()).target_names
-    findings = lint_report(found, targets=targets, any_model=open_providers)
+    findings = lint(found, config_in_force)
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:

@@ -3,7 +3,6 @@
 What a move may be is in `rollout_plan`.
 """
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,35 +102,27 @@ def _among(to: str, *known: str) -> None:
 
 def _rule(generation: "Generation", name: str) -> "Rule":
     """The rule of this name, or exit 1 with the closest."""
-    import difflib
+    from core.rule_moves import NoSuchRule, rule_of
 
-    found = {rule.name: rule for rule in generation.files.rules}
-    if name not in found:
-        close = difflib.get_close_matches(name, found, 1)
-        hint = f"did you mean {close[0]}?" if close else "see: terraphim-proxy rules list"
-        refuse_with(f"there is no rule {name!r} in {generation.loaded.settings.plugins.dir}; {hint}")
-    return found[name]
+    try:
+        return rule_of(generation, name)
+    except NoSuchRule as exc:
+        refuse_with(str(exc))
 
 
 def _move(generation: "Generation", name: str, asked: tuple[str, str, str, str], *, as_json: bool) -> None:
-    from core.rollout_plan import Refused, planned, unguarded
-    from core.state.rollouts import RolloutFile
-    from wasm_host.files import Unusable
+    from core import rule_moves
+    from core.rollout_plan import Refused, unguarded
 
     rule, (action, to, share, why) = _rule(generation, name), asked
-    if generation.loaded.state is None:
-        raise AssertionError("a configuration that was loaded has a state folder")
-    file, at = RolloutFile(generation.loaded.state), datetime.now(UTC).replace(microsecond=0)
     try:
-        move = file.change(planned(generation, rule, action, to, share, by=_who(), why=why, at=at))
+        move = rule_moves.move(generation, rule, rule_moves.Asked(action, _who(), to, share, why))
     except Refused as exc:
         refuse_with(str(exc))
-    except Unusable as exc:
-        refuse_with(f"{file.path}: {exc.message}; {exc.hint}")
     if as_json:
         print_json(move)
         return
-    print(f"{name}: {move.came_from} → {move.to} (module {move.module[:12]}, {file.path})")
+    print(f"{name}: {move.came_from} → {move.to} (module {move.module[:12]}, {rule_moves.file_of(generation).path})")
     if note := unguarded(rule, action):
         print(f"note: {note}")
 

@@ -5,6 +5,7 @@ ProxyError                   status, type (Anthropic's names), message, details
 ├── Unauthorized             401 authentication_error
 ├── Forbidden                403 permission_error
 ├── NotFound                 404 not_found_error
+├── Conflict                 409 invalid_request_error
 ├── TooSlow                  408 invalid_request_error
 ├── TooLarge                 413 request_too_large
 ├── BudgetSpent              402 billing_error, or 429 insufficient_quota for OpenAI's clients
@@ -80,6 +81,12 @@ class NotFound(ProxyError):
     """No such path, provider or model."""
 
     status = 404
+
+
+class Conflict(ProxyError):
+    """It cannot be done as things are."""
+
+    status = 409
 
 
 class MethodNotAllowed(ProxyError):

@@ -65,6 +65,12 @@ class Plan:
         holders = [of_key] if of_key.limits else []
         return (*holders, *self.of_address(address))
 
+    def everybody(self, addresses: Sequence[str]) -> tuple[Holder, ...]:
+        """All holders that have limits: clients' keys (or all clients, if there are none), these addresses, targets."""
+        keys = self._keys.values() if self._keys else (self._anonymous,)
+        named = (holder for address in addresses for holder in self.of_address(address))
+        return (*(holder for holder in keys if holder.limits), *named, *self._targets)
+
     def of_address(self, address: str) -> tuple[Holder, ...]:
         """The client's address alone."""
         return (Holder("address", address, self._address),) if self._address else ()

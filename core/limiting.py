@@ -21,7 +21,7 @@ from core.errors import BadRequest, ProxyError, RateLimited, Unavailable
 from core.exchange import Candidate, Exchange, Spent, Target
 from core.guarding import Guard, TargetFull, Visit
 from core.limit_plan import DOOR, Plan
-from core.limits import Ask, Kind, Taken
+from core.limits import Ask, Kind, Said, Taken
 from core.retry_after import LONGEST_S
 from core.schema import Settings
 from core.state.background import Background
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two times that Redis is told who is still there.
 HOLD_S: Final = 5.0
+#: Addresses that are shown with what is left for them.
+ADDRESSES_SHOWN: Final = 50
 #: Paths that ask no provider: they count for the client's address only.
 FREE: Final = frozenset({"/v1/messages/count_tokens", "/v1/route"})
 
@@ -150,6 +152,21 @@ class Limiting(Guard):
         never = limit_headers.too_large(one.refused)
         wait = LONGEST_S if never else max(said.wait_ms for _, said in one.refused) / 1000
         raise TargetFull("too_large" if never else "limit", wait)
+
+    async def left(self) -> list[tuple[Ask, Said]]:
+        """What is left of all limits now, those of the addresses that asked this process last among them, if it is the
+        one that counts. To look takes nothing.
+        """
+        plan = self._plan
+        if plan is None or not plan.anything:
+            return []
+        units: dict[Kind, int] = dict.fromkeys(limit_plan.FIELDS, 1)
+        if plan.shared and self._redis.configured:
+            with suppress(StoreDown):
+                asks = limit_plan.asks(plan.everybody(()), units)
+                return list(zip(asks, await self._shared.look(asks), strict=True))
+        asks = limit_plan.asks(plan.everybody(self._memory.addresses(ADDRESSES_SHOWN)), units)
+        return list(zip(asks, self._memory.look(asks), strict=True))
 
     def leave(self, visit: Visit) -> None:
         """What was not used is given back, and what was used beyond the reservation is charged."""

@@ -96,13 +96,15 @@ class Pipeline:
         call.exchange.passed_over = course.passed_over
         return course
 
-    async def explain(self, call: Call, body: bytes) -> Decision:
-        """Decode, count, extract and decide; calls nobody and changes no state."""
+    async def explain(self, call: Call, body: bytes, driver: Driver | None = None) -> Decision:
+        """Decode, count, extract and decide; calls nobody and changes no state. `driver` has the rules run elsewhere
+        than where requests have them run.
+        """
         call.request = call.client.decode_request(body)
         call.exchange.snapshot = call.snapshot.digest
-        return await self.decide(call, await self.count(call.request))
+        return await self.decide(call, await self.count(call.request), driver)
 
-    async def decide(self, call: Call, tokens: int) -> Decision:
+    async def decide(self, call: Call, tokens: int, driver: Driver | None = None) -> Decision:
         """Extract and decide for a request that is decoded and counted."""
         features = gathering.facts(call, tokens)
         call.session = await self._sessions.read(features.client_key, session.key_of(features))
@@ -110,7 +112,7 @@ class Pipeline:
         call.features = gathering.completed(call, features, call.factors)
         call.states = self._known(call)
         deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
-        decision = await self._driver.drive(deciding)
+        decision = await (driver or self._driver).drive(deciding)
         call.exchange.inputs = Inputs(call.features, call.session, call.states, call.factors)
         call.exchange.decision = decision
         call.exchange.decided_ms = call.exchange.ms_since_arrival(time.monotonic())

@@ -82,6 +82,14 @@ class Recording:
             self._say({"event": "problem", "problem": text}, "warning")
             return {}
 
+    def spent_at(self, settings: RecordSettings, now_ms: int) -> dict[str, int] | None:
+        """What was spent at each provider today (UTC), as recorded; None if that is not known. It waits."""
+        path = file_of(settings, self._folder)
+        try:
+            return records.spent_at(path, now_ms) if path else None
+        except (sqlite.Unusable, sqlite3.Error):
+            return None
+
     def health(self) -> str:
         """`off`, `ok`, or why nothing can be written now."""
         return "off" if self._recorder is None else self._recorder.problem or "ok"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from core.budgets import day_of, month_of
+from core.budgets import DAY_MS, day_of, month_of
 from core.exchange import NOTHING, Exchange
 from core.state import sqlite
 
@@ -109,6 +109,21 @@ def spent(path: Path, now_ms: int) -> dict[str, dict[str, int]]:
     finally:
         connection.close()
     return {client: {month_of(now): month, day_of(now): day} for client, month, day in rows}
+
+
+_OF_TARGETS: Final = "SELECT provider, sum(cost) FROM usage WHERE time >= ? GROUP BY provider"
+
+
+def spent_at(path: Path, now_ms: int) -> dict[str, int]:
+    """What was spent at each provider in this day (UTC) until now, in micro-USD; who has no price spent nothing."""
+    connection = sqlite.readable(path)
+    if connection is None:
+        return {}
+    try:
+        rows = connection.execute(_OF_TARGETS, (now_ms - now_ms % DAY_MS,)).fetchall()
+    finally:
+        connection.close()
+    return {provider: spent or 0 for provider, spent in rows}
 
 
 def snapshots(path: Path, since_ms: int) -> frozenset[str]:

@@ -13,13 +13,17 @@ Report = Callable[[dict[str, object], str], None]
 class RuleEvents(Observer):
     """Counts everything, and says what an operator should know."""
 
-    def __init__(self, metrics: Metrics, report: Report) -> None:
-        self._metrics = metrics
+    def __init__(
+        self, metrics: Metrics, report: Report, took: Callable[[Sequence[Outcome]], None] = lambda _: None
+    ) -> None:
+        """`took` is told of what was asked, too."""
+        self._metrics, self._took = metrics, took
         self._report = report
         self._states: dict[str, str] = {}
 
     def asked(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         self._metrics.ruled(outcomes, queue_s)
+        self._took(outcomes)
 
     def breaker(self, rule: str, state: str, reason: str = "") -> None:
         before, self._states[rule] = self._states.get(rule, "closed"), state

@@ -184,6 +184,17 @@ class Standing:
         record = self._records.get(target)
         return record is not None and record.breaker.state != CLOSED
 
+    def breaker(self, target: Target) -> str:
+        """Its breaker's state, one of `breaker.STATES`."""
+        record = self._records.get(target)
+        return CLOSED if record is None else record.breaker.state
+
+    def resting(self, provider: str, ring: Sequence[ProviderKey]) -> int:
+        """How many of a provider's keys rest now, for all of its targets or for one of those that are known."""
+        now = self._clock()
+        targets = [target for target in self._records if target.provider == provider] or [Target(provider, "")]
+        return sum(any(self.keys.rest(target, key, now) for target in targets) for key in ring)
+
     def _broken(self, target: Target, now: float) -> Closed | None:
         record = self._records.get(target)
         wait = record.breaker.wait_s(now) if record else 0.0

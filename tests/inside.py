@@ -69,7 +69,7 @@ class Inside:
 
     @property
     def counts(self) -> Counts:
-        return self.proxy._upstream.counts()
+        return self.proxy.upstream.counts()
 
     def held(self) -> tuple[int, int, int, int, int]:
         """Tasks, descriptors, connections of clients, requests under way, and slots that requests hold."""
@@ -128,8 +128,8 @@ async def inside(folder: Path, url: str, more: str = "", *, attempts: int = 2) -
             await until(lambda: not proxy.connections.open)
             yield Inside(proxy, port, log)
     finally:
-        await proxy._upstream.close()
-        await proxy._host.close()
+        await proxy.upstream.close()
+        await proxy.host.close()
         await proxy.keeping.close()
         writer.close()
 

@@ -98,7 +98,7 @@ def played(
                     while not received.endswith(b"\r\n0\r\n\r\n") and (part := await reader.read(4096)):
                         received += part
                 line = await proxy.logged()
-            await proxy.proxy._upstream.close()  # connections that may be used again are no leak
+            await proxy.proxy.upstream.close()  # connections that may be used again are no leak
             await until(lambda: proxy.held() == before)
             assert proxy.log.lines("bug") == proxy.log.lines("library") == []
             return received, line, proxy

@@ -43,13 +43,21 @@ class Health:
         return CLOSED if record is None else QUARANTINE if record.quarantine else record.breaker.state
 
     def why_not(self, rule: Rule, now: float) -> str:
-        """Why the rule is not asked; empty if it is."""
+        """Why the rule is not asked; empty if it is, and if it may be as a probe, that is taken."""
+        if why := self.rests(rule, now):
+            return why
+        if record := self._records.get(_key(rule)):
+            record.breaker.admits(now)
+        return ""
+
+    def rests(self, rule: Rule, now: float) -> str:
+        """The same, and to ask changes nothing."""
         record = self._records.get(_key(rule))
         if record is None:
             return ""
         if record.quarantine:
             return f"quarantine: {record.quarantine}"
-        return "" if record.breaker.admits(now) else "breaker: too many faults in a minute"
+        return "breaker: too many faults in a minute" if record.breaker.wait_s(now) else ""
 
     def record(self, rule: Rule, outcome: Outcome, now: float) -> None:
         """What came of a call."""

@@ -88,6 +88,11 @@ class Host:
         """The breaker's state, or `quarantine`."""
         return self._health.state(rule)
 
+    def resting(self, rules: Iterable[Rule]) -> dict[str, str]:
+        """Which of these rules would be left alone now, and why. To ask changes nothing."""
+        now = self._clock()
+        return {rule.name: why for rule in rules if (why := self._health.rests(rule, now))}
+
     async def ask(self, rules: Sequence[Rule], view: Mapping[str, Any], targets: frozenset[str]) -> list[Outcome]:
         """One outcome for each rule that was considered, in order; the last one decides, or none does."""
         outcomes: list[Outcome] = []

@@ -57,6 +57,12 @@ class Sandbox:
             if code:
                 self._modules[rule.sha256] = Load(rule.sha256, code, memory)
 
+    def have(self, module: Load) -> None:
+        """Have this module too, whose machine code the caller keeps."""
+        known = self._modules.get(module.sha256)
+        if known is None or known.memory < module.memory:
+            self._modules[module.sha256] = module
+
     def run(self, ask: Ask) -> list[Result]:
         """The results of an ask's calls, in order, up to the one that ends it. Where the process dies, they are made
         one by one, and each that takes it along is a crash.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import Problem
 from core.rolegraph.automaton import Automaton
-from core.rolegraph.model import Concept, Line, Taxonomy
+from core.rolegraph.model import DEFAULT_PRIORITY, Concept, Line, Taxonomy
 from core.rolegraph.text import is_cjk
 from core.rolegraph.words import STOP_WORDS, words
 
@@ -16,7 +16,10 @@ MIN_PATTERN, MIN_CJK_PATTERN = 4, 2
 
 @dataclass(frozen=True)
 class Finding(Problem):
-    """`kind` is parse, duplicate, collision, shadowed, redundant, short, generic, target or untested."""
+    """Something worth a look.
+
+    `kind` is parse, duplicate, collision, shadowed, redundant, short, generic, target, repeated, unrouted or untested.
+    """
 
     kind: str = ""
 
@@ -37,6 +40,9 @@ def lint_report(
         if concept.routes:
             findings += _weak_patterns(concept)
             findings += _untested(concept)
+            findings += _repeated(concept)
+        else:
+            findings += _unrouted(concept)
         if targets is not None:
             findings += _unknown_targets(concept, targets, any_model)
     return sorted(findings, key=lambda finding: (finding.path, finding.line, finding.kind, finding.message))
@@ -107,6 +113,23 @@ def _untested(concept: Concept) -> Iterator[Finding]:
             line = concept.routes[0].line
             message = f"a file with a route has no {key} sentence"
             yield Finding(concept.path, line, message, "add one, `taxonomy test` runs it", "untested")
+
+
+def _repeated(concept: Concept) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for route in concept.routes:
+        line = first.setdefault(route.target.lower(), route.line)
+        if line != route.line:
+            message = f"{route.target} is already the route on line {line}"
+            yield Finding(concept.path, route.line, message, "a target is asked once: remove the line", "repeated")
+
+
+def _unrouted(concept: Concept) -> Iterator[Finding]:
+    """A file without a route takes mentions away from those with one, which is of use; what is for routes is not."""
+    if concept.priority != DEFAULT_PRIORITY or concept.pinned:
+        said = f"priority:: {concept.priority}" if concept.priority != DEFAULT_PRIORITY else "pinned::"
+        message, hint = f"{said} says nothing without a route", "add a route:: line, or remove it"
+        yield Finding(concept.path, 0, message, hint, "unrouted")
 
 
 def _unknown_targets(concept: Concept, targets: Collection[str], any_model: Collection[str]) -> Iterator[Finding]:

@@ -167,12 +167,12 @@ def found_in(snapshot: Snapshot, text: str) -> list[Found]:
     """The concepts with routes that the human's words name, the best first."""
     looked, apart = looked_at(text)
     return [
-        Found(match.path, match.concept, match.how, match.score_1000, match.priority, _in_whole(match.spans, apart))
+        Found(match.path, match.concept, match.how, match.score_1000, match.priority, in_whole(match.spans, apart))
         for match in snapshot.matcher.routing(looked)
     ]
 
 
-def _in_whole(spans: Sequence[Span], apart: int) -> tuple[tuple[int, int, str], ...]:
+def in_whole(spans: Sequence[Span], apart: int) -> tuple[tuple[int, int, str], ...]:
     """Spans of the text that was looked at, in the whole one."""
     moved = (apart if span.start > LOOKED_AT // 2 else 0 for span in spans)
     return tuple((span.start + by, span.end + by, span.pattern) for span, by in zip(spans, moved, strict=True))

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from core.limits import WINDOW_MS, Ask, Level, Said, Taken, drained, idle, said, settled, taken, wait_ms
@@ -38,6 +39,16 @@ class MemoryLimits:
         if any(each.wait_ms for each in found):
             return Taken(asks, tuple(found))
         return Taken(asks, tuple(self._take(ask, each) for ask, each in zip(asks, found, strict=True)))
+
+    def look(self, asks: Sequence[Ask]) -> list[Said]:
+        """What each would say to nothing more: what is left. It takes nothing."""
+        now = self._clock()
+        return [self._said(ask, now) for ask in asks]
+
+    def addresses(self, most: int) -> list[str]:
+        """The addresses that asked last, the latest first."""
+        names = (name.removeprefix("address:").rpartition(":")[0] for name in reversed(self._of_addresses))
+        return list(dict.fromkeys(islice(names, most)))
 
     def settle(self, one: Taken, used: Sequence[int]) -> None:
         """It is over, and used so many units of each."""

@@ -113,17 +113,35 @@ return {{sure}}
 """
 
 
+# Each: name, limit, refill; a refill of 0 marks requests at once. Nothing but the clock is written.
+_LOOK: Final = """
+local answer, set = {sure}, 3
+for i = 3, #ARGV, 3 do
+  local limit, refill, ticks, returned = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), 0, 0
+  if refill == 0 then
+    ticks, set = limit - redis.call('ZCOUNT', KEYS[set], '(' .. string.format('%.0f', now), '+inf'), set + 1
+  else
+    ticks, returned = level(ARGV[i], refill, limit)
+  end
+  answer[#answer + 1] = ticks
+  answer[#answer + 1] = returned
+end
+return answer
+"""
+
+
 class Scripts(NamedTuple):
     """What Redis runs."""
 
     take: Script
     settle: Script
     hold: Script
+    look: Script
 
 
 def scripts(time: str = "redis.call('TIME')") -> Scripts:
     """The scripts by a clock: an expression that gives seconds and microseconds."""
-    return Scripts(*(Script(_CLOCK.replace("{TIME}", time) + body) for body in (_TAKE, _SETTLE, _HOLD)))
+    return Scripts(*(Script(_CLOCK.replace("{TIME}", time) + body) for body in (_TAKE, _SETTLE, _HOLD, _LOOK)))
 
 
 SCRIPTS: Final = scripts()
@@ -159,6 +177,15 @@ class RedisLimits:
         if not one.refused and (sets := self._sets(asks)):
             self._held[lease] = sets
         return one
+
+    async def look(self, asks: Sequence[Ask]) -> list[Said]:
+        """What is left of each. It takes nothing."""
+        args: list[str | int] = []
+        for ask in asks:
+            args += [ask.name, ask.limit, 0 if ask.kind == "concurrent" else ask.rate.refill]
+        answer = await self._run(self._scripts.look, self._sets(asks), "", args)
+        now, rows = answer[0] // 1000, zip(answer[1::2], answer[2::2], strict=True)
+        return [_said(ask, now, 0, *row) for ask, row in zip(asks, rows, strict=True)]
 
     async def settle(self, one: Taken, used: Sequence[int]) -> None:
         """It is over, and used so many units of each."""

@@ -82,6 +82,11 @@ class Upstream:
         held = [pool.connector.counts() for pool in list(self._pools.values())]
         return Counts(*map(sum, zip(*held, strict=True))) if held else Counts(0, 0, 0)
 
+    def counts_at(self, provider: ProviderSettings) -> Counts:
+        """The same of those to this provider's address."""
+        pool = self._pools.get((provider.base_url, provider.allow_private))
+        return pool.connector.counts() if pool else Counts(0, 0, 0)
+
     def post(
         self, provider: ProviderSettings, clocks: UpstreamSettings, path: str, headers: Mapping[str, str], body: bytes
     ) -> AbstractAsyncContextManager[Reply]:

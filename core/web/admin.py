@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from core.web import admin_events, admin_feed, admin_overview
+from core.web import (
+    admin_events,
+    admin_feed,
+    admin_overview,
+    admin_promises,
+    admin_providers,
+    admin_route,
+    admin_rules,
+    admin_taxonomy,
+)
 
 if TYPE_CHECKING:
     from core.app import Proxy
@@ -19,6 +28,11 @@ MODULES: Final[Sequence[Callable[["Proxy"], list[Route]]]] = (
     admin_overview.routes,
     admin_feed.routes,
     admin_events.routes,
+    admin_route.routes,
+    admin_rules.routes,
+    admin_taxonomy.routes,
+    admin_providers.routes,
+    admin_promises.routes,
 )
 
 

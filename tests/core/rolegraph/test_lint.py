@@ -76,3 +76,14 @@ def test_targets_that_are_not_configured() -> None:
 def test_a_finding_reads_as_a_line() -> None:
     (finding,) = report({"a/x.md": "priority:: 400"})
     assert str(finding) == "a/x.md:1: priority '400' is not a whole number from 0 to 100 (50 is used)"
+
+
+def test_a_target_that_a_file_names_twice() -> None:
+    files = {"ask_model.md": f"synonyms:: model please\nroute:: p, m\nroute:: q, m\nroute:: P, M\n{TESTED}"}
+    assert kinds(files) == [("repeated", "ask_model.md", 4)]
+
+
+def test_what_says_nothing_without_a_route() -> None:
+    assert kinds({"talk.md": "priority:: 90\nsynonyms:: a"}) == [("unrouted", "talk.md", 0)]
+    assert kinds({"talk.md": "pinned:: true"}) == [("unrouted", "talk.md", 0)]
+    assert kinds({"talk.md": "synonyms:: a", "x_y.md": "priority:: 50"}) == []
