@@ -34,6 +34,8 @@ from core.cli_rules_app import rules_app
 from core.cli_rules_dev import rules_dev
 from core.cli_run import run
 from core.cli_snapshot import snapshot_app
+from core.cli_statusline import statusline
+from core.cli_top import top
 from core.cli_traffic import traffic
 from core.cli_trust import trust_app
 
@@ -51,6 +53,8 @@ app.add_typer(records_app, name="records")
 app.command()(replay)
 app.command()(traffic)
 app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(top)
+app.command()(statusline)
 app.command("backtest")(backtest)
 app.add_typer(taxonomy_app, name="taxonomy")
 app.add_typer(config_app, name="config")

@@ -1,0 +1,68 @@
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Cli
+from told import telling
+
+from core.status_line import short_of
+
+INPUT = json.dumps({"session_id": "abc", "cwd": "/", "model": {"id": "claude-opus", "display_name": "Opus"}}).encode()
+SUMMARY = {
+    "session": short_of("abc"),
+    "answered_by": "one,main",
+    "reason": "default",
+    "state": "done",
+    "cost_micro_usd": 5,
+}
+
+
+@pytest.fixture
+def cli(clean_env: dict[str, str], tmp_path: Path) -> Cli:
+    state = tmp_path / "state" / "terraphim-proxy"
+    state.mkdir(parents=True)
+    (state / "admin-token").write_text("t" * 43)
+    return Cli(clean_env | {"XDG_STATE_HOME": str(tmp_path / "state")}, tmp_path)
+
+
+def line(cli: Cli, url: str, *more: str | Path, stdin: bytes = INPUT) -> str:
+    cli.env["ANTHROPIC_BASE_URL"] = url
+    code, out, told = cli("statusline", "--wait", "15", *more, stdin=stdin)
+    assert (code, told, out.count("\n")) == (0, "", 1)
+    return out.rstrip("\n")
+
+
+def test_one_line_of_the_session(cli: Cli) -> None:
+    with telling({"/admin/requests": {"requests": [SUMMARY], "kept": 1}}) as plane:
+        assert line(cli, plane.url) == "one,main · default · $0"
+        assert line(cli, plane.url, stdin=b"{}") == "one,main · default · $0"
+        assert line(cli, plane.url, stdin=b'{"session_id": "x"}') == "proxy up, no request of this session yet"
+    assert plane.heard[0] == (f"/admin/requests?limit=1000&q=session:{short_of('abc')}", f"Bearer {'t' * 43}")
+
+
+def test_nobody_and_nonsense(cli: Cli, tmp_path: Path) -> None:
+    assert line(cli, "http://127.0.0.1:1") == "proxy down"
+    for url in ("https://api.anthropic.com", "nonsense", "http://127.0.0.1:x"):
+        assert line(cli, url) == "no proxy of ours at ANTHROPIC_BASE_URL"
+    assert "this machine only" in line(cli, "http://192.0.2.1:1"), "the token must not leave the machine"
+    answers: list[Any] = [[], {"requests": 1}, {"requests": [1]}, {}]
+    for answer in answers:
+        with telling({"/admin/requests": answer}) as plane:
+            assert line(cli, plane.url) == "no proxy of ours at ANTHROPIC_BASE_URL"
+    with telling({}) as plane:
+        assert "refuses the admin token (404)" in line(cli, plane.url)
+    assert line(cli, "http://127.0.0.1:1", "--token-file", tmp_path / "none").startswith("no admin token")
+
+
+def test_one_that_says_nothing(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert line(cli, url, "--wait", "0.3") == "proxy down (no answer in 0.3 s)"
+
+
+def test_input_that_never_ends_is_not_waited_for(cli: Cli) -> None:
+    """Bounded in bytes here; in time by the alarm."""
+    with telling({"/admin/requests": {"requests": [SUMMARY], "kept": 1}}) as plane:
+        assert line(cli, plane.url, stdin=b"x" * (2 << 20)) == "one,main · default · $0"
