@@ -27,7 +27,7 @@ def options(command: Any) -> list[str]:
     return [
         name
         for parameter in command.params
-        if parameter.param_type_name == "option"
+        if parameter.param_type_name == "option" and not parameter.hidden
         for name in (*parameter.opts, *parameter.secondary_opts)
         if name != "--help"
     ]
@@ -56,5 +56,5 @@ def test_exit_codes_are_documented() -> None:
 def test_what_prints_data_prints_json() -> None:
     """These print nothing, JSON anyway, text for a shell or another program, or what another program says."""
     others = {"serve", "run", "rules new", "rules dev", "records show", "records export"}
-    others |= {"config rollback", "config path", "config show"}
+    others |= {"config rollback", "config path", "config show", "statusline"}
     assert {name for name, command in commands() if "--json" not in options(command)} == others
