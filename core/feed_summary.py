@@ -15,7 +15,8 @@ OTHER: Final = "other"
 KNOWN_AGENTS: Final = frozenset(AGENTS.values())
 #: What a filter looks at.
 SEARCHED: Final = (
-    "id", "client", "agent", "requested", "target", "answered_by", "phase", "reason", "status", "error",
+    "id", "client", "agent", "class", "session", "requested", "target", "answered_by", "phase", "reason", "status",
+    "error",
 )  # fmt: skip
 Summary = Mapping[str, Any]
 

@@ -3,8 +3,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from command import Cli
+from proxy import RunningProxy
 from told import telling
 
 from core.status_line import short_of
@@ -66,3 +68,15 @@ def test_input_that_never_ends_is_not_waited_for(cli: Cli) -> None:
     """Bounded in bytes here; in time by the alarm."""
     with telling({"/admin/requests": {"requests": [SUMMARY], "kept": 1}}) as plane:
         assert line(cli, plane.url, stdin=b"x" * (2 << 20)) == "one,main · default · $0"
+
+
+def test_a_session_of_the_real_proxy(cli: Cli, embedded: RunningProxy, session_env: dict[str, str]) -> None:
+    body = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"x-claude-code-session-id": "abc", "anthropic-version": "2023-06-01"}
+    httpx.post(f"{embedded.url}/v1/messages", json=body, headers=headers).raise_for_status()
+    cli.env["XDG_STATE_HOME"] = f"{session_env['HOME']}/.local/state"
+    shown = line(cli, embedded.url)
+    assert shown.startswith("anthropic,claude-sonnet-4-6 · default · $0")
+    assert shown.endswith("SIMULATED")
+    other = line(cli, embedded.url, stdin=b'{"session_id": "another-one"}')
+    assert other == "proxy up, no request of this session yet"

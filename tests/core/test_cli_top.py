@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from command import Cli
-from proxy import PATIENCE_S
+from proxy import PATIENCE_S, RunningProxy
 from told import event, telling
 
 TOKEN = "t" * 43
@@ -144,3 +145,18 @@ def test_live_while_the_proxy_is_away(cli: Cli) -> None:
         process.send_signal(signal.SIGINT)
         until("\x1b[?1049l")
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_the_real_proxy(cli: Cli, embedded: RunningProxy, session_env: dict[str, str]) -> None:
+    body = {"model": "a-name-of-mine", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    httpx.post(f"{embedded.url}/v1/messages", json=body).raise_for_status()
+    token = f"{session_env['HOME']}/.local/state/terraphim-proxy/admin-token"
+    code, out, _ = cli("top", "--once", "--url", embedded.url, "--token-file", token)
+    assert (code, "anthropic,claude-sonnet-4-6" in out, "SIMULATED" in out) == (0, True, True)
+    command = [sys.executable, "-I", "-m", "core.cli", "top", "--json", "--url", embedded.url, "--token-file", token]
+    with subprocess.Popen(command, env=cli.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+    assert told["requests"] >= 1
