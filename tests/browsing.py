@@ -85,12 +85,15 @@ class Visit:
 
 @contextmanager
 def visiting(
-    browser: Browser, proxy: RunningProxy, place: str = "#/live", *, token: bool = True, **options: Any
+    browser: Browser, proxy: RunningProxy, place: str = "#/live", *, token: bool = True, script: str = "", **options: Any
 ) -> Iterator[Visit]:
-    """The page as a reader opens it, by the banner's link; at the end nothing that it must not do was done."""
+    """The page as a reader opens it, by the banner's link; at the end nothing that it must not do was done.
+
+    `script` runs in it before its own; `options` are those of Playwright's contexts.
+    """
     context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
     context.set_default_timeout(PATIENCE_MS)
-    context.add_init_script(_WATCH)
+    context.add_init_script(_WATCH + script)
     visit = Visit(context.new_page(), proxy.url)
     visit.watch()
     try:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from browsing import Visit, chromium, visiting
 from facts import ROOT
@@ -15,8 +14,9 @@ from playwright.sync_api import Browser
 from proxy import RunningProxy, running
 
 OUT = ROOT / "docs" / "images"
-REQUESTS, SEED = 600, 8
-SIZE = {"width": 1280, "height": 760}
+#: What the pictures show, and what goes on while they are taken.
+REQUESTS, MANY, SEED = 600, 100_000, 8
+SIZE = {"width": 1280, "height": 860}
 MOST_BYTES = 250_000
 
 
@@ -28,7 +28,6 @@ def requests(visit: Visit) -> None:
     page.locator("tr[aria-rowindex] button").nth(2).click()
     page.locator(".candidates").wait_for()
     page.get_by_label("Filter requests").fill("")
-    page.locator(".detail").evaluate("(box) => { box.scrollTop = 230; }")
 
 
 def flow(visit: Visit) -> None:
@@ -56,16 +55,24 @@ def take(browser: Browser, proxy: RunningProxy, theme: str) -> None:
             sys.exit(f"{file.name} is larger than {MOST_BYTES:,} bytes")
 
 
+def traffic(proxy: RunningProxy, requests: int, seed: int) -> list[str]:
+    """The command that sends generated requests."""
+    command = [sys.executable, "-I", "-m", "core.cli", "traffic", "--to", proxy.url]
+    return [*command, "--requests", str(requests), "--seed", str(seed)]
+
+
 def main() -> None:
     """A proxy, its traffic, the pictures."""
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         env = {"HOME": home, "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
         with running(env) as proxy, chromium() as browser:
-            command = [sys.executable, "-I", "-m", "core.cli", "traffic", "--requests", str(REQUESTS)]
-            subprocess.run([*command, "--seed", str(SEED), "--to", proxy.url], env=env, check=True, cwd=Path(home))
+            subprocess.run(traffic(proxy, REQUESTS, SEED), env=env, check=True, cwd=home)
+            more = subprocess.Popen(traffic(proxy, MANY, SEED + 1), env=env, cwd=home)
             for theme in ("light", "dark"):
                 take(browser, proxy, theme)
+            more.kill()
+            more.wait()
 
 
 if __name__ == "__main__":

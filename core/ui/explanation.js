@@ -65,7 +65,7 @@ function Rule({ rule }) {
 const Match = ({ match }) => html`
   <li>
     <b>${match.concept}</b> <span class="quiet">${match.how}</span>
-    ${match.spans.map((span, at) => html`<span key=${at} class="span"><code>${span.words ?? span.pattern ?? ""}</code> <span class="quiet">${span.start}–${span.end}</span></span>`)}
+    ${match.spans.map((span, at) => html`<span key=${at} class="span">${(span.words || span.pattern) && html`<code>${span.words || span.pattern}</code> `}<span class="quiet">${span.start}–${span.end}</span></span>`)}
     <span class="figures num">score ${count(match.score)}, priority ${count(match.priority)}</span>
   </li>`;
 

@@ -29,7 +29,7 @@ function Attempts({ attempts, passedOver }) {
     <section>
       <h3>Attempts</h3>
       <ol class="attempts">
-        ${attempts.map((each, at) => html`<li key=${at}><${Target} target=${each.target} /><${Badge} tone=${each.outcome === "ok" ? "good" : "bad"}>${each.outcome}<//><span class="num">${duration(each.ms)}</span>${each.key && html`<span class="quiet">key ${each.key}</span>`}</li>`)}
+        ${attempts.map((each, at) => html`<li key=${at}><${Target} target=${each.target} /><${Badge} tone=${each.outcome === "ok" ? "good" : "bad"}>${each.outcome}<//><span class="num">${duration(each.ms)}</span>${each.key ? html`<span class="quiet">key ${each.key}</span>` : ""}</li>`)}
         ${passedOver.map(([target, why], at) => html`<li key=${`p${at}`}><${Target} target=${target} /><${Badge} tone="warn">passed over<//><span class="quiet">${why}</span></li>`)}
       </ol>
     </section>`;
