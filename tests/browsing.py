@@ -85,7 +85,13 @@ class Visit:
 
 @contextmanager
 def visiting(
-    browser: Browser, proxy: RunningProxy, place: str = "#/live", *, token: bool = True, script: str = "", **options: Any
+    browser: Browser,
+    proxy: RunningProxy,
+    place: str = "#/live",
+    *,
+    token: bool = True,
+    script: str = "",
+    **options: Any,
 ) -> Iterator[Visit]:
     """The page as a reader opens it, by the banner's link; at the end nothing that it must not do was done.
 
