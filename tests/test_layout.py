@@ -38,7 +38,6 @@ SHOWN_ELSEWHERE = {
     "core/app.py": "tests/e2e/test_first_start.py",
     "core/web/admin.py": "tests/test_docs.py",
     "core/web/body.py": "tests/core/web/test_admin_taxonomy.py",
-    "core/web/site.py": "tests/test_docs.py",
     "core/asking.py": "tests/core/test_pipeline.py",
     "core/call.py": "tests/e2e/test_routing.py",
     "core/client_body.py": "tests/e2e/test_bad_input.py",

@@ -13,11 +13,12 @@ from configs import write_config
 from facts import ROOT
 from proxy import RunningProxy, running
 
-from core import app, settings
+from core import settings
 from core.app import Proxy
 from core.logs import LogWriter
 from core.restart import AT_START, NAMES
 from core.sections import Section
+from core.web import site
 from prove.scene import wait
 
 
@@ -91,7 +92,7 @@ def test_names_of_files_are_for_who_is_trusted(
     env = {**clean_env, "A": "a-key-that-is-long-enough"}
     log = LogWriter()
     proxy = Proxy(lambda: settings.load(config, env), env, log)
-    monkeypatch.setattr(app, "_is_here", lambda _: False)
+    monkeypatch.setattr(site, "_is_here", lambda _: False)
 
     async def ask(**headers: str) -> dict[str, Any]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(proxy.asgi), base_url="http://localhost") as client:
