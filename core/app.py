@@ -42,6 +42,7 @@ from core.standing import Standing
 from core.state.token_ratios import TokenRatios
 from core.target_events import TargetEvents
 from core.tokens import TokenCounter
+from core.traces import Traces, secrets_of
 from core.upstream import Upstream
 from core.web import site
 from core.web.admin_overview import overview
@@ -57,6 +58,8 @@ class Proxy:
         self.scraping = Scraping(self.metrics.text, self.metrics.scrapes.observe)
         self._log, self._state = log.log, state_dir(env)
         self.log = log
+        log.hide(secrets_of(env))
+        self.traces = Traces(env, log.log, lambda outcome, count: self.metrics.spans.labels(outcome).inc(count))
         #: Where it listens, as `host:port`; empty until somebody says so.
         self.address = ""
         self.reloads = ReloadHistory(_now_ms)
@@ -105,6 +108,7 @@ class Proxy:
             record=self._over,
         )
         self.asgi.on_over = self.feed.over
+        self.asgi.traces = self.traces
 
     def _made_pipeline(self) -> Pipeline:
         pipeline = Pipeline(
@@ -169,6 +173,7 @@ class Proxy:
         self.log.use(generation.loaded.settings.log, generation.loaded.secrets.redactor)
         self.keeping.use(generation)
         self.rolling.use(generation)
+        self.traces.use(generation)
         self.figures.use(generation)
         self.standing.keep(snapshot.addresses, breakers=snapshot.settings.resilience.breaker)
         self.connections.use(server)
@@ -204,6 +209,7 @@ class Proxy:
             await self.host.close()
             await self.upstream.close()
             await self.keeping.close()
+            await asyncio.to_thread(self.traces.close)
             if self.metrics.sharing is not None:
                 await asyncio.to_thread(self.metrics.sharing.leave)
 

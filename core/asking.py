@@ -171,6 +171,8 @@ class Asking:
         headers = relaying.request_headers(call.headers, dialect, same=same)
         headers |= dialect.auth_headers(key.secret, provider.base_url)
         headers = chain.headers(headers)
+        if call.exchange.trace is not None:
+            headers |= call.exchange.trace.for_provider()
         path = dialect.path(request, candidate) + ("?beta=true" if same and call.query == "beta=true" else "")
         reply = await stack.enter_async_context(self._upstream.post(provider, clocks, path, headers, ready.body))
         if reply.status != 200:

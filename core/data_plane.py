@@ -40,6 +40,7 @@ from core.pipeline import Pipeline
 from core.redaction import Redactor
 from core.request_line import level_of, log_fields
 from core.routing.snapshot import Snapshot
+from core.traces import Traces
 from core.under_way import UnderWay
 
 Scope = MutableMapping[str, Any]
@@ -100,6 +101,8 @@ class DataPlane:
         self.on_over: Callable[[Exchange, float, Snapshot], None] = lambda *_: None
         self._ids = _request_ids()
         self.under_way = UnderWay()
+        #: Who makes a trace of a request; nobody, unless the environment says so.
+        self.traces = Traces({}, log.log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -111,7 +114,9 @@ class DataPlane:
             await self._others(scope, receive, send)
             return
         headers = headers_of(scope["headers"])
-        await self._serve(scope, receive, send, headers, Exchange(next(self._ids), scope["path"], dialect))
+        exchange = Exchange(next(self._ids), scope["path"], dialect)
+        exchange.trace = self.traces.begin(scope["method"], headers, exchange)
+        await self._serve(scope, receive, send, headers, exchange)
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: Exchange
@@ -173,8 +178,9 @@ class DataPlane:
         return seconds
 
     def _tell(self, exchange: Exchange, seconds: float, generation: Generation | None) -> None:
-        """The log, and the page of what was let in."""
+        """The log, the trace, and the page of what was let in."""
         self._log.log(log_fields(exchange, seconds), level_of(exchange))
+        self.traces.end(exchange, seconds)
         if generation is not None and exchange.endpoint not in ANSWERED_HERE:
             self.on_over(exchange, seconds, generation.snapshot)
 
@@ -214,6 +220,8 @@ class DataPlane:
         exchange = visit.exchange
         query = scope["query_string"].decode("latin-1")
         body = await whole_body(receive, headers, generation.loaded.settings.server, self._admission)
+        if exchange.trace is not None:
+            exchange.trace.received_ms = exchange.ms_since_arrival(time.monotonic())
         if scope["path"] == ROUTE:
             exchange.dialect = dialect_of(query, headers, body)
         call = Call(

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from core.gaps import Gaps
 from core.messages import Usage
+from core.trace import Trace
 from wasm_host.answer import Outcome
 
 #: No tokens.
@@ -300,6 +301,8 @@ class Exchange:
     arrived: float = 0.0
     decided_ms: float | None = None
     first_ms: float | None = None
+    #: Its place in a trace, if it is traced.
+    trace: Trace | None = None
     #: What the decision was made from.
     inputs: Inputs | None = None
     #: Of the present attempt's usage, what its looks at images used.

@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from io import FileIO
 from queue import SimpleQueue
@@ -54,6 +54,7 @@ class LogWriter:
         self._front = log_chain.front(now or (lambda: datetime.now(UTC)))
         self._terminal = terminal
         self._known: tuple[Redactor, ...] = ()
+        self._always: tuple[Redactor, ...] = ()
         self.use(LogSettings(), None)
         self._room = threading.Lock()
         self._lines, self._size = lines, size  # left of each
@@ -67,8 +68,12 @@ class LogWriter:
         console = settings.format == "console" or (settings.format == "auto" and self._terminal.here)
         if known is not None and known not in self._known:
             self._known = (known, *self._known[:1])
-        self._finish = Finish(self._known, console=console, colours=self._terminal.colours)
+        self._finish = Finish((*self._always, *self._known), console=console, colours=self._terminal.colours)
         self._silent = frozenset(LEVELS[: LEVELS.index(settings.level)])
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """These are taken out, whatever the configuration says later on."""
+        self._always = (Redactor(secrets),)
 
     def log(self, fields: dict[str, object], level: str = "info") -> None:
         """Queue one line, unless its level is below the configured one. Never waits, never raises."""

@@ -27,6 +27,7 @@ from core.routing.snapshot import Snapshot
 from core.standing import Permit
 from core.state.sessions import Sessions
 from core.tokens import TokenCounter
+from core.trace import noting
 from core.upstream import Upstream, fetch
 from core.vocab import encoding_of
 
@@ -112,6 +113,8 @@ class Pipeline:
         call.features = gathering.completed(call, features, call.factors)
         call.states = self._known(call)
         deciding = decide(call.snapshot, call.features, call.session, call.states, call.factors)
+        if (trace := call.exchange.trace) is not None:
+            deciding = noting(deciding, trace.asked, lambda: call.exchange.ms_since_arrival(time.monotonic()))
         decision = await (driver or self._driver).drive(deciding)
         call.exchange.inputs = Inputs(call.features, call.session, call.states, call.factors)
         call.exchange.decision = decision
@@ -157,6 +160,8 @@ class Pipeline:
         call.request.tokens = candidate.tokens
         provider = call.snapshot.settings.providers[candidate.target.provider]
         started = time.monotonic()
+        if call.exchange.trace is not None:
+            call.exchange.trace.trying(call.exchange.ms_since_arrival(started))
         outcome = CANCELLED
         try:
             if call.snapshot.settings.simulated or provider.dialect == "loopback":

@@ -28,6 +28,8 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
         "ms": round(seconds * 1000, 2),
         "snapshot": exchange.snapshot[:12],
     }
+    if exchange.trace is not None and exchange.trace.recorded:
+        fields |= {"trace_id": exchange.trace.trace_id, "span_id": exchange.trace.span_id}
     if exchange.error:
         fields["error"] = exchange.error
     for name in ("decided_ms", "first_ms"):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from core.exchange import Target
-from core.schema_observe import LogSettings
+from core.schema_observe import LogSettings, TraceSettings
 from core.schema_rollout import RolloutSettings
 from core.schema_state import (
     Budget,
@@ -362,6 +362,7 @@ class Settings(Section):
     records: RecordSettings = RecordSettings()
     redis: RedisSettings = RedisSettings()
     log: LogSettings = LogSettings()
+    traces: TraceSettings = TraceSettings()
     #: Answers are simulated by loopback; set by the embedded default only.
     simulated: bool = Field(default=False, exclude=True)
 

@@ -1,4 +1,4 @@
-"""What the configuration says of what the proxy tells of itself: the log."""
+"""What the configuration says of what the proxy tells of itself: the log, and traces."""
 
 from typing import Literal
 
@@ -10,3 +10,11 @@ class LogSettings(Section):
 
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class TraceSettings(Section):
+    """What becomes of traces; whether there are any, and where they go, is the environment's word (`OTEL_*`).
+    `upstream`: providers are told of a request's trace, too.
+    """
+
+    upstream: bool = False

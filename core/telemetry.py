@@ -1,6 +1,7 @@
 """Every name that leaves the proxy as a metric, a header or a span, once. Names only: who counts is in `metrics`."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
 from wasm_host.breaker import STATES
@@ -249,6 +250,7 @@ DECISION_RECORDS: Final = Metric(
     "terraphim_decision_records", "counter", "Decision records written and lost.", ("outcome",)
 )
 LOG_DROPPED: Final = Metric("terraphim_log_lines_dropped", "counter", "Log lines dropped.")
+SPANS: Final = Metric("terraphim_spans", "counter", "Spans of traces exported and lost.", ("outcome",))
 
 # Configuration
 
@@ -311,3 +313,58 @@ DECISION_HEADERS: Final = tuple(
     f"{HEADER_PREFIX}{name}".encode()
     for name in ("provider", "model", "phase", "reason", "snapshot", "request-id", "attempts", "simulated", "cache")
 )
+
+
+class Attribute(StrEnum):
+    """What spans say: names of OpenTelemetry's semantic conventions, and ours."""
+
+    METHOD = "http.request.method"
+    ROUTE = "http.route"
+    PATH = "url.path"
+    SCHEME = "url.scheme"
+    STATUS = "http.response.status_code"
+    ERROR = "error.type"
+    ADDRESS = "server.address"
+    PORT = "server.port"
+    OPERATION = "gen_ai.operation.name"
+    PROVIDER = "gen_ai.provider.name"
+    MODEL = "gen_ai.request.model"
+    STREAM = "gen_ai.request.stream"
+    MAX_TOKENS = "gen_ai.request.max_tokens"
+    CONVERSATION = "gen_ai.conversation.id"
+    FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+    FINISH = "gen_ai.response.finish_reasons"
+    INPUT = "gen_ai.usage.input_tokens"
+    OUTPUT = "gen_ai.usage.output_tokens"
+    CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
+    CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
+    REASONING = "gen_ai.usage.reasoning.output_tokens"
+    REQUEST_ID = "terraphim.request_id"
+    SNAPSHOT = "terraphim.snapshot"
+    CLIENT = "terraphim.client"
+    AGENT = "terraphim.agent"
+    REQUESTED = "terraphim.requested"
+    TOKENS = "terraphim.tokens"
+    PHASE = "terraphim.phase"
+    REASON = "terraphim.reason"
+    SCORE = "terraphim.score"
+    SCENARIOS = "terraphim.scenarios"
+    SCENARIO = "terraphim.scenario"
+    DECIDED = "terraphim.decided"
+    CANDIDATES = "terraphim.candidates"
+    TARGET = "terraphim.target"
+    OUTCOME = "terraphim.outcome"
+    WHY = "terraphim.why"
+    CONCEPT = "terraphim.concept"
+    RULE = "terraphim.rule"
+    FUEL = "terraphim.fuel"
+    SHADOW = "terraphim.shadow"
+    KEY = "terraphim.key"
+    SIMULATED = "terraphim.simulated"
+    CACHE = "terraphim.cache"
+    COST = "terraphim.cost_micro_usd"
+
+
+#: Events of spans: a step of a decision, and the first content of a stream.
+SPAN_STEP: Final = "terraphim.step"
+SPAN_FIRST_CONTENT: Final = "terraphim.first_content"

@@ -1,6 +1,5 @@
 """An exchange in which everything is known, for tests of what is told of requests."""
 
-import msgspec
 from facts import features
 
 from core.exchange import (
@@ -17,6 +16,7 @@ from core.exchange import (
     Target,
 )
 from core.messages import Usage
+from core.trace import Trace
 from wasm_host.answer import Outcome
 
 TARGET = Target("anthropic", "claude-sonnet-4-6")
@@ -56,6 +56,7 @@ def full_exchange(facts: Features = FEATURES) -> Exchange:
     exchange.simulated, exchange.status, exchange.error = True, 200, "api_error: after the first byte"
     exchange.cache, exchange.cost = "miss", Cost(1)
     exchange.decided_ms, exchange.first_ms = 0.456, 33.21
+    exchange.trace = Trace("0" * 31 + "1", "0" * 15 + "2", None)
     exchange.inputs = Inputs(facts, SessionState(turns=3, home=str(TARGET)))
     return exchange
 
@@ -65,12 +66,4 @@ def bare(**facts: object) -> Exchange:
     exchange = Exchange("req_1", "/v1/messages", "anthropic", "a" * 64)
     for name, value in facts.items():
         setattr(exchange, name, value)
-    return exchange
-
-
-def without_rules() -> Exchange:
-    """The first phase that asks nobody decided, and the first target answered."""
-    exchange = full_exchange()
-    exchange.decision = msgspec.structs.replace(DECISION, phase="default", reason="default", asked=(), matches=None)
-    exchange.attempts, exchange.answered_by, exchange.error = [Attempt(TARGET, "ok", 50.0)], TARGET, ""
     return exchange

@@ -41,6 +41,11 @@ class RunningProxy:
         records = [msgspec.json.decode(line) for line in list(self.lines) if line.startswith("{")]
         return [record for record in records if wanted.items() <= record.items()]
 
+    def stopped(self) -> int:
+        """Tell it to stop; the exit status once it has, within `PATIENCE_S`."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_S)
+
     def wait_for_text(self, text: str, times: int = 1) -> str:
         """The line in which this stands for so many times, one a line; fails after `PATIENCE_S`."""
         deadline = time.monotonic() + PATIENCE_S

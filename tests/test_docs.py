@@ -24,6 +24,7 @@ from core.rolegraph import Finding, build_taxonomy, examples, lint_report, parse
 from core.routing.runtime import SCENARIOS
 from core.schema import Settings
 from core.sections import SecretRef
+from core.telemetry import SPAN_FIRST_CONTENT, SPAN_STEP, Attribute
 from core.transformers import TRANSFORMERS
 from core.transformers.base import ALL
 from prove.promises import PROMISES
@@ -130,6 +131,11 @@ def test_every_header_is_documented_once() -> None:
 def test_every_field_of_a_log_line_is_documented_once() -> None:
     fields = set(log_fields(full_exchange(), 1.0)) - {"event"}
     assert sorted(keys(OPERATIONS, "field")) == sorted(fields)
+
+
+def test_every_attribute_and_event_of_a_span_is_documented_once() -> None:
+    assert sorted(keys(OPERATIONS, "attribute")) == sorted(Attribute)
+    assert sorted(keys(OPERATIONS, "span event")) == sorted([SPAN_FIRST_CONTENT, SPAN_STEP])
 
 
 def test_every_log_event_is_documented_once() -> None:
@@ -304,6 +310,16 @@ def test_every_dependency_is_documented_once_with_its_importers() -> None:
             assert len(found) > 20, name
         else:
             assert owners(found, codes(importers)) == codes(importers), name
+
+
+def test_every_extra_is_documented_once_with_its_importers() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    rows = [[cell.strip("`") for cell in row] for row in table(DOCS / "dependencies.md", "extra")]
+    named = [(extra, re.split(r"[^a-zA-Z0-9_-]", entry)[0]) for extra, entries in extras.items() for entry in entries]
+    assert [(extra, dependency) for extra, dependency, *_ in rows] == named
+    sources = [path for package in ("core", "wasm_host") for path in (ROOT / package).rglob("*.py")]
+    found = {path.relative_to(ROOT).as_posix() for path in sources if "opentelemetry" in imports(path)}
+    assert found == {row[-1] for row in rows}
 
 
 # Links and blocks

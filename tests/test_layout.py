@@ -69,6 +69,7 @@ SHOWN_ELSEWHERE = {
     "core/lab/traffic/*.py": "tests/core/lab/traffic/test_weave.py",
     "core/messages.py": "tests/test_golden_requests.py",
     "core/image_rounds.py": "tests/e2e/test_images_asked_about.py",
+    "core/otel.py": "tests/e2e/test_collected_traces.py",
     "core/pipeline.py": "tests/e2e/test_routing.py",
     "core/rolegraph/model.py": "tests/core/rolegraph/test_load.py",
     "core/rolegraph/words.py": "tests/core/rolegraph/test_trigger.py",

@@ -99,6 +99,7 @@ class Metrics:
             self.records.labels(outcome)
             self.decision_records.labels(outcome)
         self.dropped_logs = make.counter(telemetry.LOG_DROPPED)
+        self.spans = make.counter(telemetry.SPANS)
 
     def _of_files(self) -> None:
         make = self._make

@@ -17,6 +17,8 @@ def test_the_whole_decision_is_on_the_line() -> None:
         "status": 200,
         "ms": 123.46,
         "snapshot": "aaaaaaaaaaaa",
+        "trace_id": "00000000000000000000000000000001",
+        "span_id": "0000000000000002",
         "error": "api_error: after the first byte",
         "decided_ms": 0.46,
         "first_ms": 33.21,
