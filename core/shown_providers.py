@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.credentials import may_be_secret
 from core.exchange import ProviderKey, Target
 from core.routing.snapshot import Snapshot
 from core.schema import ProviderSettings
+from core.sections import SecretRef
 from core.standing import Standing
 from core.target_figures import TargetFigures
 from core.telemetry import CONNECTION_STATES
@@ -36,6 +38,7 @@ def shown(
                 "base_url": host_of(provider.base_url),
                 "key": "found" if ring else "missing" if provider.key_refs else "none needed",
                 "keys": len(provider.key_refs),
+                "key_from": ", ".join(map(_place, provider.key_refs)),
                 "resting": standing.resting(name, ring),
                 "simulated": simulated,
                 "connections": dict(zip(CONNECTION_STATES, connections(provider), strict=True)),
@@ -47,6 +50,13 @@ def shown(
             }
         )
     return rows
+
+
+def _place(ref: SecretRef) -> str:
+    """Where a key is looked for. What looks like a key itself stood in the wrong place, and is not shown."""
+    if ref.env is None:
+        return "a file"
+    return "a variable" if may_be_secret(ref.env) else ref.env
 
 
 def host_of(url: str) -> str:

@@ -53,7 +53,7 @@ def _row(
     said: Mapping[str, int],
     live: Mapping[str, Any],
 ) -> dict[str, Any]:
-    stage = generation.rollouts.stage(rule)
+    stage, moved = generation.rollouts.stage(rule), status(generation, rule, live)
     return {
         "name": rule.name,
         "file": rule.evidence.file if rule.evidence else "",
@@ -70,7 +70,8 @@ def _row(
         "grants": list(rule.settings.grant),
         "wants": sorted(rule.plan.wants()),
         "notes": list(rule.notes),
-        "rollout": status(generation, rule, live),
+        "next": moved["next"],
+        "rollout": moved,
     }
 
 

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import time
+from collections.abc import Mapping
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from core.call import Call
 from core.candidates import Offer
 from core.dialects import CLIENTS
 from core.errors import BadRequest
-from core.exchange import Decision, Exchange, Inputs
+from core.exchange import Decision, Exchange, Inputs, TargetState
 from core.explain import dialect_of, explanation
 from core.generation import Generation
 from core.guarding import Visit
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from core.app import Proxy
 
 #: What is decided is a request of this path: nobody is asked for it.
-PATH = "/v1/route"
+PATH: Final = "/v1/route"
+#: Characters of the human's words, which come back to who sent them: matches are places in them.
+TEXT_MAX: Final = 100_000
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -63,15 +66,15 @@ async def decided(proxy: "Proxy", wish: Wish) -> dict[str, Any]:
     call = _call(proxy, proxy.generations.current, wish)
     decision, micros = await proxy.playground.decide(call, bytes(wish.request))
     states = {**proxy.pipeline.states(call), **call.states}
-    shown = {"explanation": _explanation(call, decision, proxy), "micros": micros, "candidate": None}
+    shown = {"explanation": _explanation(call, decision, states), "micros": micros, "candidate": None}
+    shown["text"] = call.features.last_user[:TEXT_MAX]
     if offer is not None:
         shown["candidate"] = await proxy.playground.try_out(call, decision, states, offer)
     return shown
 
 
-def _explanation(call: Call, decision: Decision, proxy: "Proxy") -> dict[str, Any]:
+def _explanation(call: Call, decision: Decision, states: Mapping[str, TargetState]) -> dict[str, Any]:
     inputs = Inputs(call.features, call.session, call.states, call.factors)
-    states = {**proxy.pipeline.states(call), **call.states}
     return explanation(decision, inputs, call.snapshot, states=states)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from core.budgets import DAY_MS
 from core.exchange import Attempt, Candidate, Cost, Decision, Exchange, Target
 from core.messages import Usage
-from core.records import INSERT, Row, row_of
+from core.records import INSERT, Row, Rows, row_of, spent_at
 from core.state import sqlite
 
 ONE, TWO = Target("a", "one"), Target("b", "two")
@@ -71,3 +72,21 @@ def test_a_row_that_is_wrong_is_an_error_not_a_duplicate(tmp_path: Path) -> None
     with pytest.raises(sqlite3.IntegrityError):
         connection.execute(INSERT, row(1, status=None))
     connection.close()
+
+
+def test_what_was_spent_at_providers_is_todays(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    assert spent_at(path, DAY_MS) == {}
+    table = Rows(path)
+    midnight = 20_000 * DAY_MS
+    table.write(
+        [
+            row(1, time=midnight - 1, provider="a", cost=100),
+            row(2, time=midnight, provider="a", cost=7),
+            row(3, time=midnight + 5, provider="a", cost=5),
+            row(4, time=midnight + 5, provider="b", cost=None),
+        ]
+    )
+    table.close()
+    assert spent_at(path, midnight + DAY_MS - 1) == {"a": 12, "b": 0}
+    assert spent_at(path, midnight + DAY_MS) == {}

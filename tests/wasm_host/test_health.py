@@ -58,3 +58,16 @@ def test_a_probe_that_was_not_made_is_given_back(rule: Rule) -> None:
     health.withdraw(rule, OPEN_S)
     assert health.why_not(rule, OPEN_S) == ""
     health.withdraw(msgspec.structs.replace(rule, name="b"), 0)
+
+
+def test_to_ask_whether_a_rule_rests_takes_no_probe(rule: Rule) -> None:
+    health = Health()
+    assert health.rests(rule, 0) == ""
+    record(health, rule, "trap")
+    assert health.rests(rule, OPEN_S - 1).startswith("breaker: ")
+    assert [health.rests(rule, OPEN_S) for _ in range(3)] == [""] * 3
+    assert health.state(rule) == OPEN
+    assert health.why_not(rule, OPEN_S) == "", "this one is the probe"
+    assert health.rests(rule, OPEN_S + 1).startswith("breaker: "), "which nobody joins"
+    health.quarantine(rule, "it died")
+    assert health.rests(rule, 0) == "quarantine: it died"

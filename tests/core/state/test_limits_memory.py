@@ -77,3 +77,21 @@ def test_nobodys_bucket_is_taken_from_him_to_make_room() -> None:
     clock.now = 3 * WINDOW_MS
     late = limits.take([ask(limit=10, scope="address", whose="e")])
     assert (late.asks[0].whose, waits(late)) == ("e", [0])
+
+
+def test_to_look_takes_nothing_and_says_what_is_left() -> None:
+    limits = MemoryLimits(clock=lambda: 1_000)
+    for _ in range(3):
+        limits.take([ask(), ask("concurrent", 7)])
+    looks = [limits.look([ask(), ask("concurrent", 7), ask(whose="another")]) for _ in range(5)]
+    assert [[said.left for said in look] for look in looks] == [[97, 4, 100]] * 5
+    assert looks[0][0].reset_ms > 0
+    assert limits.take([ask("concurrent", 7)]).said[0].left == 3
+
+
+def test_the_addresses_that_asked_last_are_known() -> None:
+    limits = MemoryLimits(clock=lambda: 1_000)
+    for whose in ("::1", "10.0.0.1", "10.0.0.2", "::1"):
+        limits.take([ask("requests", scope="address", whose=whose), ask("tokens", scope="address", whose=whose)])
+    assert limits.addresses(10) == ["::1", "10.0.0.2", "10.0.0.1"]
+    assert limits.addresses(1) == ["::1"]

@@ -244,3 +244,20 @@ def test_a_bucket_that_is_none_is_idle(redis_server: RedisServer) -> None:
             assert waits(await RedisLimits(redis).take([ask()], "a")) == [0]
 
     run(redis_server, scenario)
+
+
+def test_to_look_says_what_memory_says_and_takes_nothing(redis_server: RedisServer) -> None:
+    async def scenario(redis: Redis) -> None:
+        clocks = Clocks(redis)
+        shared, memory = stepping(redis, clocks), MemoryLimits(clocks.ms)
+        asks = [ask(), ask("tokens", 1000, 30), ask("concurrent", 5), ask(whose="new")]
+        for now in (1_000, 1_400, 9_000):
+            await clocks.set(now)
+            await shared.take(asks[:3], f"lease-{now}")
+            memory.take(asks[:3])
+            for _ in range(3):
+                theirs, ours = await shared.look(asks), memory.look(asks)
+                assert [(said.left, said.reset_ms) for said in theirs] == [(said.left, said.reset_ms) for said in ours]
+        assert [said.left for said in theirs][2:] == [2, 100]
+
+    run(redis_server, scenario)

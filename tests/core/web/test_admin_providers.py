@@ -81,6 +81,7 @@ def test_providers_show_their_address_keys_and_prices(proxy: RunningProxy, upstr
         "one": ("found", 1, False), "two": ("none needed", 0, False), "three": ("missing", 1, False),
     }  # fmt: skip
     assert found["three"]["base_url"] == "api.example:8443"
+    assert [row["key_from"] for row in found.values()] == ["ONE_KEY", "NOT_THERE", ""]
     assert found["one"]["base_url"] == host_of(upstream.url)
     assert found["one"]["connections"] == {"acquired": 0, "idle": 0, "waiting": 0}
     main = targets(found["one"])["one,main"]
@@ -180,8 +181,3 @@ def test_promises_are_shown_with_what_was_counted(proxy: RunningProxy) -> None:
         "metric": 'terraphim_records_total{outcome="lost"}', "value": 0, "must": "zero", "ok": True,
     }  # fmt: skip
     assert all(each["ok"] for each in counted.values())
-
-
-def test_a_host_is_shown_without_credentials_and_paths() -> None:
-    urls = ("https://user:pass@host.example/v1?x=1", "http://[::1]:8080/", "https://a.example", "")
-    assert [host_of(url) for url in urls] == ["host.example", "[::1]:8080", "a.example", ""]

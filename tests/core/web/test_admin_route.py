@@ -99,6 +99,7 @@ def test_a_request_is_decided_as_it_would_be(
     real = httpx.post(f"{proxy.url}/v1/route", json=request_body, headers={"x-api-key": KEY, **headers}).json()
     found = decide(proxy, request_body, headers={"user-agent": "python-httpx", **headers}, client="narrow")
     assert found["candidate"] is None
+    assert found["text"] == (request_body.get("input") or request_body["messages"][0]["content"])
     assert found["micros"] > 0
     agent = real["features"].pop("agent")
     assert plain(found["explanation"])["features"].pop("agent") == agent or "user-agent" not in headers

@@ -105,6 +105,7 @@ def test_a_rule_is_switched_off_and_on_and_that_survives_a_restart(
 
 def test_a_rule_is_promoted_step_by_step_and_rolled_back(proxy: RunningProxy) -> None:
     stages = [act(proxy, "tried", "promote")[1]["rule"] for _ in range(3)]
+    assert [row["next"] for row in stages] == ["canary 25%", "enforce", None]
     assert [(row["mode"], row["share"]) for row in stages] == [("canary", 5.0), ("canary", 25.0), ("on", None)]
     status, said = act(proxy, "tried", "promote")
     assert (status, said["error"]["message"]) == (409, "tried decides for everybody already")
