@@ -5,7 +5,7 @@ import { Badge, Phase, Table, Target } from "./ui.js";
 
 /** Said elsewhere in the block of its phase. */
 const SAID = new Set(["rule", "concept", "how", "score", "spans", "target", "why"]);
-const TONES = { decided: "good", "not reached": "", refused: "bad", denied: "bad" };
+const TONES = { __proto__: null, decided: "good", "not reached": "", refused: "bad", denied: "bad" };
 
 /** `{decision, features, session, phases, …}`; `Words` may show matches in a text of the reader's own. */
 export const Explanation = ({ explanation }) => html`
@@ -29,6 +29,7 @@ function PhaseBlock({ phase, decided }) {
 }
 
 const LOOKED = {
+  __proto__: null, // a phase may have any name
   explicit: (at) => `the model's name ${plain(at.model)}${at.subagent_target ? `, the subagent's tag ${at.subagent_target}` : ""}`,
   runtime: (at) => [
     `${count(at.token_count)} tokens`, at.effort && at.effort !== "none" && `effort ${at.effort}`, at.image_in_last_turn && "an image", at.web_search && "web search",
@@ -55,7 +56,7 @@ function Rule({ rule }) {
   const said = ["route", "reason", "score", "deny_status", "deny_message", "message"].filter((key) => key in rule);
   return html`
     <li>
-      <b>${rule.rule}</b> <${Badge} tone=${{ route: "good", deny: "bad", abstain: "" }[rule.outcome] ?? "warn"}>${rule.outcome}<//>
+      <b>${rule.rule}</b> <${Badge} tone=${{ __proto__: null, route: "good", deny: "bad", abstain: "" }[rule.outcome] ?? "warn"}>${rule.outcome}<//>
       ${rule.shadow && html`<${Badge} tone="info">in shadow<//>`}${rule.canary && html`<${Badge} tone="info">canary: ${rule.canary}<//>`}
       ${said.map((key) => html`<span key=${key}><span class="quiet">${words(key)}</span> ${plain(rule[key])}</span>`)}
       <span class="figures num">${count(rule.fuel)} fuel, ${micros(rule.micros)}</span>
