@@ -16,7 +16,7 @@ from proxy import RunningProxy, running
 OUT = ROOT / "docs" / "images"
 #: What the pictures show, and what goes on while they are taken.
 REQUESTS, MANY, SEED = 600, 100_000, 8
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1200, "height": 780}
 MOST_BYTES = 250_000
 
 
@@ -69,10 +69,12 @@ def main() -> None:
         with running(env) as proxy, chromium() as browser:
             subprocess.run(traffic(proxy, REQUESTS, SEED), env=env, check=True, cwd=home)
             more = subprocess.Popen(traffic(proxy, MANY, SEED + 1), env=env, cwd=home)
-            for theme in ("light", "dark"):
-                take(browser, proxy, theme)
-            more.kill()
-            more.wait()
+            try:
+                for theme in ("light", "dark"):
+                    take(browser, proxy, theme)
+            finally:
+                more.kill()
+                more.wait()
 
 
 if __name__ == "__main__":
