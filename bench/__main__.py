@@ -29,6 +29,7 @@ from bench import (
     traffic,
     translation,
     transports,
+    watching,
 )
 from bench.row import Row, table
 
@@ -67,6 +68,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "decision-records": lambda: decision_records.rows(500 if quick else 5000),
         "replays": lambda: replays.rows(100 if quick else 2000),
         "observing": lambda: observing.rows(500 if quick else 5000),
+        "feed": lambda: watching.rows(500 if quick else 5000),
         "metrics": lambda: scrapes.rows(500 if quick else 5000, 3.0 if quick else 10.0),
         "tokens": token_errors.rows,
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),

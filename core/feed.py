@@ -6,22 +6,23 @@ without words. So at most `ROOM` characters and `KEPT` requests of `feed_kept.MO
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
 from core.decision_record import words_in
-from core.exchange import Exchange
+from core.exchange import Exchange, Target
 from core.feed_kept import Kept, kept, packed, packed_summary, unpacked
 from core.feed_summary import KNOWN_AGENTS, OTHER, Summary, matching, summary
-from core.flow import Edge, Flow
+from core.flow import Flow
 from core.routing.snapshot import Snapshot
 from core.series import Series
 
 KEPT: Final = 1000
 ROOM: Final = 8 * 1024 * 1024
+TOOL: Final = 64
 
 
 @dataclass(slots=True)
@@ -36,11 +37,13 @@ class Entry:
 
     @property
     def kept(self) -> Kept:
-        return unpacked(self.packed) if self.exchange is None else kept(self.exchange, self.ms)
+        exchange = self.exchange  # another thread may pack it now
+        return unpacked(self.packed) if exchange is None else kept(exchange, self.ms)
 
     @property
     def summary(self) -> dict[str, Any]:
-        return packed_summary(self.packed) if self.exchange is None else summary(self.exchange, self.ms)
+        exchange = self.exchange
+        return packed_summary(self.packed) if exchange is None else summary(exchange, self.ms)
 
 
 class Feed:
@@ -100,31 +103,35 @@ class Feed:
         entry.packed, entry.exchange = packed(entry.kept), None
 
     def _count(self, exchange: Exchange, snapshot: Snapshot, ms: float, *, error: bool) -> None:
-        now_ms, used = exchange.began_ms + int(ms), exchange.usage
-        step = self.series.ended(now_ms, ms, exchange.first_ms, error=error)
-        if exchange.lost.input or exchange.lost.output:
-            used = used.plus(exchange.lost)
-        micros = exchange.cost.micros if exchange.cost else 0
-        step.input += used.input
-        step.output += used.output
+        now_ms, used, lost, cost = exchange.began_ms + int(ms), exchange.usage, exchange.lost, exchange.cost
+        step = self.series.ended(now_ms, ms, exchange.first_ms, error)
+        read, written, micros = used.input + lost.input, used.output + lost.output, cost.micros if cost else 0
+        step.input += read
+        step.output += written
         step.micros += micros
-        decision = exchange.decision
-        if decision is not None:
-            edge = Edge(_client(exchange), decision.phase, decision.reason, _target(exchange, snapshot))
-            self.flow.add(edge, now_ms, error=error, micros=micros, tokens=used.input + used.output)
+        decision, inputs = exchange.decision, exchange.inputs
+        if decision is None:
+            return
+        client, target = exchange.client_key, exchange.answered_by or decision.target
+        if not client:
+            agent = inputs.features.agent if inputs else ""
+            client = agent if agent in KNOWN_AGENTS else OTHER
+        if target is not None and target not in snapshot.targets:
+            target = Target(target.provider, OTHER)
+        edge = (client, decision.phase, decision.reason, target)
+        self.flow.add(edge, now_ms, error, micros, read + written)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def newest(self, limit: int, before: str = "", query: str = "") -> list[Summary]:
-        """Summaries, the newest first: those older than the request `before`, if it is still here, that match."""
+    def newest(self, before: str = "") -> list[Entry]:
+        """The newest first: all, or those older than the request `before` if it is still here."""
         entries = reversed(self._entries.items())
         if before in self._entries:
             for name, _ in entries:
                 if name == before:
                     break
-        wanted = matching(query)
-        return list(islice(filter(wanted, (entry.summary for _, entry in entries)), limit))
+        return [entry for _, entry in entries]
 
     def find(self, name: str) -> tuple[Kept, Snapshot | None] | None:
         """A request, and the snapshot that decided it unless it is gone."""
@@ -134,24 +141,12 @@ class Feed:
         return entry.kept, entry.snapshot() if entry.snapshot else None
 
 
+def found(entries: Iterable[Entry], limit: int, query: str = "") -> list[Summary]:
+    """The summaries of those that match. It takes long for many: for a thread."""
+    return list(islice(filter(matching(query), (entry.summary for entry in entries)), limit))
+
+
 def _size(exchange: Exchange) -> int:
-    """Characters that it holds only because it is kept, or more: a model's name stands in its trace, too."""
-    features = exchange.inputs.features if exchange.inputs else None
-    if features is None:
-        return 0
-    return words_in(exchange) + 4 * len(features.model) + (sum(map(len, features.tools)) if features.tools else 0)
-
-
-def _client(exchange: Exchange) -> str:
-    if exchange.client_key:
-        return exchange.client_key
-    agent = exchange.inputs.features.agent if exchange.inputs else ""
-    return agent if agent in KNOWN_AGENTS else OTHER
-
-
-def _target(exchange: Exchange, snapshot: Snapshot) -> str:
-    target = exchange.answered_by or (exchange.decision.target if exchange.decision else None)
-    if target is None:
-        return ""
-    name = str(target)
-    return name if target in snapshot.targets else f"{target.provider},{OTHER}"
+    """Characters that it holds only because it is kept, about: names of tools are counted as `TOOL` each."""
+    inputs = exchange.inputs
+    return words_in(exchange) + TOOL * len(inputs.features.tools) if inputs else 0

@@ -7,8 +7,9 @@ than 300 bytes, so all of it at most 50 MB, and usually a thousandth of that.
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from core.exchange import Target
 from core.feed_summary import OTHER
 
 #: In one bucket, and in one answer.
@@ -23,16 +24,9 @@ QUARTERS: Final = 96
 WINDOWS: Final = (5, 60, 1440)
 
 
-class Edge(NamedTuple):
-    """One way through the proxy."""
-
-    client: str
-    phase: str
-    reason: str
-    target: str
-
-
-_REST: Final = Edge(OTHER, OTHER, OTHER, OTHER)
+#: One way through the proxy: client, phase, reason, and who was asked. A plain tuple, for it is made for every request.
+Edge = tuple[str, str, str, Target | None]
+_REST: Final[Edge] = (OTHER, OTHER, OTHER, Target(OTHER, OTHER))
 #: count, errors, micro-USD, tokens
 _Sums = list[int]
 _Bucket = tuple[int, dict[Edge, _Sums]]
@@ -46,7 +40,7 @@ class Flow:
         #: The minutes that have left the hour, by quarters.
         self._quarters: deque[_Bucket] = deque(maxlen=QUARTERS + 1)
 
-    def add(self, edge: Edge, now_ms: int, *, error: bool, micros: int, tokens: int) -> None:
+    def add(self, edge: Edge, now_ms: int, error: int, micros: int, tokens: int) -> None:
         """One request, which is over now; a clock that was put back counts into the last minute."""
         number = now_ms // MINUTE_MS
         if not self._minutes or self._minutes[-1][0] < number:
@@ -80,7 +74,7 @@ class Flow:
         sums: dict[Edge, _Sums] = {}
         for edges in buckets:
             _merge(sums, edges.items())
-        ranked = sorted(sums.items(), key=lambda each: (-each[1][0], each[0]))
+        ranked = sorted(sums.items(), key=lambda each: (-each[1][0], str(each[0])))
         if len(ranked) > SHOWN:
             few = dict(ranked[: SHOWN - 1])
             _merge(few, ((_REST, each) for _, each in ranked[SHOWN - 1 :]))
@@ -97,5 +91,16 @@ def _merge(into: dict[Edge, _Sums], edges: Iterable[tuple[Edge, _Sums]], room: i
 
 
 def _edge(edge: Edge, sums: _Sums) -> dict[str, Any]:
+    client, phase, reason, target = edge
     count, errors, micros, tokens = sums
-    return {**edge._asdict(), "count": count, "errors": errors, "cost_micro_usd": micros, "tokens": tokens}
+    name = OTHER if edge == _REST else str(target or "")
+    return {
+        "client": client,
+        "phase": phase,
+        "reason": reason,
+        "target": name,
+        "count": count,
+        "errors": errors,
+        "cost_micro_usd": micros,
+        "tokens": tokens,
+    }

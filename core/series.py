@@ -62,7 +62,7 @@ class Series:
         step = self._at(now_ms)
         step.in_flight = max(step.in_flight, in_flight)
 
-    def ended(self, now_ms: int, ms: float, first_ms: float | None, *, error: bool) -> _Step:
+    def ended(self, now_ms: int, ms: float, first_ms: float | None, error: int) -> _Step:
         """One is over; the step, to which its tokens and its cost belong."""
         step = self._at(now_ms)
         step.requests += 1

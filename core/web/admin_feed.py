@@ -1,5 +1,6 @@
 """`GET /admin/requests`, `/admin/requests/ID`, `/admin/flow` and `/admin/series`: what this process has answered."""
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from starlette.routing import Route
 
 from core import flow, series
 from core.errors import BadRequest, NotFound
-from core.feed import KEPT
+from core.feed import KEPT, found
 from core.feed_kept import detail
 from core.web import answers
 
@@ -24,16 +25,17 @@ def routes(proxy: "Proxy") -> list[Route]:
     async def listed(request: Request) -> Response:
         limit = number(request, "limit", 100, most=KEPT)
         query, before = (request.query_params.get(name, "")[:1000] for name in ("q", "before"))
-        return answers.value(proxy.known, {"requests": feed.newest(limit, before, query), "kept": len(feed)})
+        shown = await asyncio.to_thread(found, feed.newest(before), limit, query)
+        return answers.value(proxy.known, {"requests": shown, "kept": len(feed)})
 
-    async def one(request: Request) -> Response:
+    async def single(request: Request) -> Response:
         name = request.path_params["id"]
-        found = feed.find(name)
-        if found is None:
+        one = feed.find(name)
+        if one is None:
             shown = name[:64] if name.isascii() and name.isprintable() else "ID"
             hint = f"look into decision records: terraphim-proxy explain {shown}"
             raise NotFound(f"request {name[:64]!r} is not among the last {KEPT} of this process; {hint}")
-        return answers.value(proxy.known, detail(*found))
+        return answers.value(proxy.known, detail(*one))
 
     async def flowing(request: Request) -> Response:
         minutes = number(request, "minutes", 60, most=max(flow.WINDOWS))
@@ -47,7 +49,7 @@ def routes(proxy: "Proxy") -> list[Route]:
 
     return [
         Route("/admin/requests", listed, methods=["GET"]),
-        Route("/admin/requests/{id}", one, methods=["GET"]),
+        Route("/admin/requests/{id}", single, methods=["GET"]),
         Route("/admin/flow", flowing, methods=["GET"]),
         Route("/admin/series", over_time, methods=["GET"]),
     ]

@@ -228,3 +228,34 @@ def test_what_is_told_holds_no_known_key(tmp_path: Path) -> None:
     assert str(reader.told([problem], secrets)[0]) == (
         f"c.toml:1: provider '[redacted]' is not configured (known: {ENV['UP']}, [redacted])"
     )
+
+
+ADMIN = 'host = "127.0.0.1"\nadmin_token = { env = "ADMIN" }'
+
+
+@pytest.mark.parametrize(
+    ("token", "problem"),
+    [
+        ("a-long-token-of-the-operator", ""),
+        ("fifteen-letters", "it has only 15 characters; head -c 32 /dev/urandom | base64 makes one"),
+        ("two words in a token", "white space or control characters stand in it"),
+        ("", "ADMIN is empty or not there"),
+        (ENV["LAPTOP"], "it is the same as server key 'laptop'"),
+    ],
+)
+def test_the_admin_token_is_long_and_no_clients_key(tmp_path: Path, token: str, problem: str) -> None:
+    text = CONFIG.format(key='{ env = "LAPTOP" }', more="").replace('host = "127.0.0.1"', ADMIN)
+    settings, lines = read(text, tmp_path / "c.toml")
+    reader = Reader({**ENV, "ADMIN": token}, tmp_path, "c.toml", lines)
+    secrets = reader.read(settings, {})
+    expected = [f"c.toml:3: server.admin_token cannot be used: {problem}"] if problem else []
+    assert problems(reader) == expected
+    assert secrets.admin == ("" if problem else token)
+    assert problem or secrets.redactor.text(f"x {token}") == "x [redacted]"
+
+
+def test_a_file_of_the_admin_token_is_looked_at_like_any_other(tmp_path: Path) -> None:
+    token = ADMIN.replace('env = "ADMIN"', 'file = "token"')
+    text = CONFIG.format(key='{ env = "LAPTOP" }', more="").replace('host = "127.0.0.1"', token)
+    settings, _ = read(text, tmp_path / "c.toml")
+    assert files_of(settings, tmp_path) == (tmp_path / "token",)

@@ -6,8 +6,9 @@ from weakref import ref
 import msgspec
 from fed import SHOT, exchange, undecided
 
-from core.feed import Entry, Feed
+from core.feed import Entry, Feed, found
 from core.feed_kept import detail
+from core.feed_summary import Summary
 from core.messages import Usage
 
 
@@ -20,8 +21,12 @@ def fed(count: int, **facts: Any) -> Feed:
     return feed
 
 
-def ids(feed: Feed, *args: object, **more: object) -> list[int]:
-    return [int(each["id"][4:], 16) for each in feed.newest(*args, **more)]  # type: ignore[arg-type]
+def ids(feed: Feed, limit: int, before: str = "", query: str = "") -> list[int]:
+    return [int(each["id"][4:], 16) for each in shown(feed, limit, before, query)]
+
+
+def shown(feed: Feed, limit: int, before: str = "", query: str = "") -> list[Summary]:
+    return found(feed.newest(before), limit, query)
 
 
 def test_the_newest_first_page_by_page() -> None:
@@ -48,11 +53,11 @@ def test_one_request_is_open_and_then_done_and_listeners_hear_both() -> None:
     feed.listeners.append(lambda entry: heard.append(entry.summary["state"]))
     made = exchange(1)
     feed.decided(made, SHOT)
-    assert feed.newest(10)[0]["state"] == "open"
+    assert shown(feed, 10)[0]["state"] == "open"
     assert (feed.total, feed.errors) == (0, 0)
     feed.over(made, 0.5, SHOT)
-    [shown] = feed.newest(10)
-    assert (shown["state"], shown["ms"]) == ("done", 500.0)
+    [done] = shown(feed, 10)
+    assert (done["state"], done["ms"]) == ("done", 500.0)
     assert heard == ["open", "done"]
     assert (feed.total, feed.errors) == (1, 0)
 
@@ -60,12 +65,12 @@ def test_one_request_is_open_and_then_done_and_listeners_hear_both() -> None:
 def test_what_failed_before_it_was_decided_is_shown_too() -> None:
     feed = Feed(lambda: 0)
     feed.over(undecided(1), 0.001, SHOT)
-    assert [(each["status"], each["state"]) for each in feed.newest(10)] == [(400, "done")]
+    assert [(each["status"], each["state"]) for each in shown(feed, 10)] == [(400, "done")]
     assert (feed.total, feed.errors) == (1, 1)
     assert feed.flow.shown(5, 0)["edges"] == []
-    found = feed.find(f"req_{1:032x}")
-    assert found is not None
-    assert found[0].inputs is None
+    kept = feed.find(f"req_{1:032x}")
+    assert kept is not None
+    assert kept[0].inputs is None
 
 
 def test_one_that_outlives_a_thousand_others_is_counted_and_told_but_not_listed_again() -> None:
@@ -91,7 +96,7 @@ def test_words_are_held_within_bounds_and_what_is_packed_says_the_same() -> None
     waiting = [entry for entry in feed._entries.values() if entry.exchange is not None]
     assert sum(entry.size for entry in waiting) == feed._held <= 10_000
     assert len(waiting) == 9
-    assert feed.newest(50) == plain.newest(50)
+    assert shown(feed, 50) == shown(plain, 50)
     packed, whole = feed.find(f"req_{3:032x}"), plain.find(f"req_{3:032x}")
     assert packed is not None
     assert whole is not None
@@ -119,10 +124,10 @@ def test_no_snapshot_is_kept_alive() -> None:
     made, gone = exchange(1), ref(old)
     feed.decided(made, old)
     feed.over(made, 0.1, old)
-    found = feed.find(made.request_id)
-    assert found is not None
-    assert found[1] is old
-    del old, found
+    kept = feed.find(made.request_id)
+    assert kept is not None
+    assert kept[1] is old
+    del old, kept
     gc.collect()
     assert gone() is None
     again = feed.find(made.request_id)
@@ -151,10 +156,10 @@ def test_sums_and_series() -> None:
     made.lost = Usage(input=1000, output=1)
     feed.decided(made, SHOT)
     feed.over(made, 2.0, SHOT)
-    shown = feed.series.shown(1, 1_002_000)
-    assert [shown[name][-1] for name in ("requests", "errors", "tokens_in", "tokens_out", "cost_micro_usd")] == [
+    steps = feed.series.shown(1, 1_002_000)
+    assert [steps[name][-1] for name in ("requests", "errors", "tokens_in", "tokens_out", "cost_micro_usd")] == [
         1, 0, 1100, 21, 12,
     ]  # fmt: skip
-    assert shown["in_flight"][-1] == 7
+    assert steps["in_flight"][-1] == 7
     [edge] = feed.flow.shown(5, 1_002_000)["edges"]
     assert (edge["count"], edge["tokens"], edge["cost_micro_usd"]) == (1, 1121, 12)

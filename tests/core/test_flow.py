@@ -1,15 +1,18 @@
 import pytest
 
+from core.exchange import Target
 from core.feed_summary import OTHER
 from core.flow import EDGES, MINUTE_MS, QUARTER, SHOWN, Edge, Flow
 
 AT = 1_700_000_000_000 // (QUARTER * MINUTE_MS) * QUARTER * MINUTE_MS
-A = Edge("laptop", "pattern", "concept:research", "one,main")
-B = Edge("claude-code", "default", "default", "one,main")
+A: Edge = ("laptop", "pattern", "concept:research", Target("one", "main"))
+B: Edge = ("claude-code", "default", "default", Target("one", "main"))
+
+NAMED = {"target": "one,main"}
 
 
 def add(flow: Flow, edge: Edge, minute: int, **what: int) -> None:
-    flow.add(edge, AT + minute * MINUTE_MS, error=bool(what.get("error")), micros=what.get("micros", 0), tokens=7)
+    flow.add(edge, AT + minute * MINUTE_MS, what.get("error", 0), what.get("micros", 0), 7)
 
 
 def test_edges_are_counted_and_ranked() -> None:
@@ -19,8 +22,26 @@ def test_edges_are_counted_and_ranked() -> None:
     add(flow, B, 1, error=1, micros=2)
     shown = flow.shown(60, AT + 90_000)
     assert shown["edges"] == [
-        {**B._asdict(), "count": 2, "errors": 1, "cost_micro_usd": 2, "tokens": 14},
-        {**A._asdict(), "count": 1, "errors": 0, "cost_micro_usd": 5, "tokens": 7},
+        {
+            **NAMED,
+            "client": "claude-code",
+            "phase": "default",
+            "reason": "default",
+            "count": 2,
+            "errors": 1,
+            "cost_micro_usd": 2,
+            "tokens": 14,
+        },
+        {
+            **NAMED,
+            "client": "laptop",
+            "phase": "pattern",
+            "reason": "concept:research",
+            "count": 1,
+            "errors": 0,
+            "cost_micro_usd": 5,
+            "tokens": 7,
+        },
     ]
     assert shown["to_ms"] == AT + 90_000
     assert shown["from_ms"] == AT - 58 * MINUTE_MS
@@ -61,7 +82,7 @@ def test_names_without_end_are_one_edge() -> None:
     flow = Flow()
     for minute in range(70):
         for number in range(EDGES + 50):
-            add(flow, A._replace(target=f"one,m{minute}-{number}"), minute)
+            add(flow, (*A[:3], Target("one", f"m{minute}-{number}")), minute)
     assert all(len(edges) <= EDGES + 1 for _, edges in (*flow._minutes, *flow._quarters))
     for minutes in (5, 60, 1440):
         shown = flow.shown(minutes, AT + 69 * MINUTE_MS)["edges"]

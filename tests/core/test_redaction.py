@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +50,15 @@ def test_no_run_of_a_secret_is_left(before: str, after: str, at: int) -> None:
     told = REDACTOR.text(f"{before}{SECRET[at:]}{after}")
     assert not any(SECRET[i : i + RUN].lower() in told.lower() for i in range(len(SECRET) - RUN + 1))
     assert REDACTOR.holds(f"{before}{SECRET}{after}")
+
+
+@given(st.text(), st.integers(0, len(SECRET)), st.integers(0, len(SECRET)), st.text())
+def test_what_is_cleaned_quickly_is_what_is_told(before: str, start: int, end: int, after: str) -> None:
+    said = f"{before}{SECRET[start:end]}{after} short-one".encode("utf-8", "replace")
+    assert REDACTOR.cleaned(said) == REDACTOR.text(said.decode()).encode()
+
+
+def test_a_secret_that_json_writes_otherwise_is_found_in_json() -> None:
+    secret = 'ab"cdef\\ghi"jklm'  # noqa: S105  # of no use
+    cleaned = Redactor([secret]).cleaned(msgspec.json.encode({"a": f"x {secret} y"}))
+    assert msgspec.json.decode(cleaned) == {"a": "x [redacted] y"}

@@ -11,9 +11,9 @@ def test_steps_in_order_and_none_where_nothing_was() -> None:
     series = Series()
     series.began(AT, 3)
     series.began(AT + 1, 2)
-    step = series.ended(AT + 2, 100.0, 30.0, error=False)
+    step = series.ended(AT + 2, 100.0, 30.0, 0)
     step.input, step.output, step.micros = 10, 5, 12
-    series.ended(AT + 2 * STEP_MS, 10.0, None, error=True)
+    series.ended(AT + 2 * STEP_MS, 10.0, None, 1)
     shown = series.shown(1, AT + 2 * STEP_MS + 5)
     assert shown["step_ms"] == STEP_MS
     assert shown["t"] == [AT + number * STEP_MS for number in range(-3, 3)]
@@ -31,7 +31,7 @@ def test_steps_in_order_and_none_where_nothing_was() -> None:
 def test_an_hour_is_kept() -> None:
     series = Series()
     for number in range(1000):
-        series.ended(AT + number * STEP_MS, 1.0, None, error=False)
+        series.ended(AT + number * STEP_MS, 1.0, None, 0)
     shown = series.shown(MINUTES, AT + 999 * STEP_MS)
     assert shown["requests"] == [1] * 360
     assert len(series._steps) == 361
@@ -40,8 +40,8 @@ def test_an_hour_is_kept() -> None:
 
 def test_a_clock_that_is_put_back_counts_into_the_last_step() -> None:
     series = Series()
-    series.ended(AT, 1.0, None, error=False)
-    series.ended(AT - 50_000, 1.0, None, error=False)
+    series.ended(AT, 1.0, None, 0)
+    series.ended(AT - 50_000, 1.0, None, 0)
     assert series.shown(1, AT)["requests"] == [None] * 5 + [2]
 
 

@@ -1,11 +1,15 @@
 """The page's files, as the running program serves them."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import httpx
 import pytest
+from facts import ROOT
 from proxy import RunningProxy
 
 from core.web import static
@@ -84,3 +88,12 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
         "vendor/a.mjs": "text/javascript; charset=utf-8",
     }
     assert len({file.etag for file in files.values()}) == 2
+
+
+def test_the_wheel_has_all_of_them(tmp_path: Path, clean_env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env=clean_env, check=True, capture_output=True, timeout=60)
+    [wheel] = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as packed:
+        inside = {name: packed.read(name) for name in packed.namelist() if name.startswith("core/ui/")}
+    assert inside == {f"core/ui/{name}": file.data for name, file in static.read().items()}
