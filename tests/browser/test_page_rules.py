@@ -96,12 +96,14 @@ def test_the_dialog_needs_no_mouse(visit: Visit, proxy: RunningProxy) -> None:
     expect(disable).to_be_focused()
     assert ask_claude(proxy) == "rule:always"
     page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Why")).to_be_focused()
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
     enable = rule(page, "always").get_by_role("button", name="Enable")
     expect(enable).to_be_focused()
     assert ask_claude(proxy) == "default"
     page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Why")).to_be_focused()
     page.keyboard.press("Enter")
     expect(disable).to_be_focused()
     assert ask_claude(proxy) == "rule:always"
