@@ -23,7 +23,7 @@ function KeyState({ provider }) {
 /** What to do where a key is missing. */
 const advice = ({ name, key, key_from: from, simulated }) => {
   if (key !== "missing" || simulated) return "";
-  return from ? `Set ${from}, and start the proxy again.` : `Give it a key: api_key = { env = "…" } in [providers.${name}].`;
+  return from ? `Its key is looked for in ${from}: put it there, and start the proxy again.` : `Give it a key: api_key = { env = "…" } in [providers.${name}].`;
 };
 
 /** Micro-USD for a million tokens, of what goes in and what comes out. */
