@@ -9,6 +9,7 @@ import typer
 
 from core import (
     __version__,
+    cli_complete,
     cli_new,  # noqa: F401 - registers `rules new`
     cli_rollout,  # noqa: F401 - registers `rules promote`, `rollback` and `status`
 )
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from core.errors import Problem
 
 # Plain help: rich would take longer to import than all the rest of `--help`.
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 taxonomy_app = typer.Typer(no_args_is_help=True, help="The markdown taxonomy.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 rules_app.command("dev")(rules_dev)
@@ -73,12 +74,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of how far a long task is.")]
 Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
 
 
 @app.callback()
-def options(version: Version = False) -> None:  # its callback has done it
+def options(version: Version = False, quiet: Quiet = False) -> None:  # noqa: ARG001  # its callback has done it
     """An LLM proxy whose routing its users program: WebAssembly rules, a markdown taxonomy, runtime facts."""
+    if quiet:
+        from core import cli_progress
+
+        cli_progress.hush()
 
 
 @app.command()
@@ -165,7 +171,9 @@ def explain(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|RECORD", help="A request body (JSON), - for standard input, or the id of a request on record."
+            metavar="FILE|RECORD",
+            help="A request body (JSON), - for standard input, or the id of a request on record.",
+            autocompletion=cli_complete.requests,
         ),
     ],
     *,

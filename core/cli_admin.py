@@ -1,9 +1,7 @@
 """The way of commands to the admin plane: where it is, and the token. The token goes to our own proxy only."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
-
-import typer
+from typing import Any, Final, NamedTuple
 
 from core import port_owner
 from core.cli_proxy import Address, NoProxyError, ask
@@ -12,9 +10,6 @@ from core.cli_proxy import Address, NoProxyError, ask
 TOKEN_FILE: Final = "admin-token"  # noqa: S105  # its name
 _MOST: Final = 4096
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-Url = Annotated[str, typer.Option(help="Where the proxy is, if not where the configuration says.")]
-TokenFile = Annotated[Path | None, typer.Option(help="File with the admin token, if not the configured one or ours.")]
 
 
 class Admin(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from core import cli_complete
 from core.cli_common import EXIT_FAILURE, EXIT_USAGE, load_config, refuse_with
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ Since = Annotated[str, typer.Option(help="Requests that began then or later: 202
 Until = Annotated[str, typer.Option(help="Requests that began before; a day is meant whole.")]
 Session = Annotated[str, typer.Option(help="Of this session.")]
 Reason = Annotated[str, typer.Option(help="Decided for this reason, or for those that begin so: concept:")]
-To = Annotated[str, typer.Option("--target", help="Decided for this target.")]
-Rule = Annotated[str, typer.Option(help="That this rule was asked about.")]
+To = Annotated[str, typer.Option("--target", help="Decided for this target.", autocompletion=cli_complete.targets)]
+Rule = Annotated[str, typer.Option(help="That this rule was asked about.", autocompletion=cli_complete.rules)]
 
 
 class Problems:

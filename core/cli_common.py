@@ -21,6 +21,8 @@ PublicKeys = Annotated[
     list[str] | None,
     typer.Option("--public-key", help="Base64 or a file, repeatable: one of these must have signed."),
 ]
+Url = Annotated[str, typer.Option(help="Where the proxy is, if not where the configuration says.")]
+TokenFile = Annotated[Path | None, typer.Option(help="File with the admin token, if not the configured one or ours.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -51,9 +53,11 @@ def refuse_with(why: str, code: int = EXIT_FAILURE) -> NoReturn:
 def build_generation(loaded: "Loaded") -> "Generation":
     """Snapshot and all of a loaded configuration."""
     from core import settings
+    from core.cli_progress import Busy
     from core.generation import load_generation
 
-    return load_generation(loaded, settings.cache_dir(settings.environ()))
+    with Busy("reading and compiling rules"):
+        return load_generation(loaded, settings.cache_dir(settings.environ()))
 
 
 def cache_folder() -> Path:

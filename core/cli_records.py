@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core import cli_complete
 from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder
 from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json, refuse_with
 
@@ -79,7 +80,10 @@ def _text(row: dict[str, Any]) -> str:
 
 @records_app.command("show")
 def show(
-    request_id: Annotated[str, typer.Argument(metavar="ID", help="The request's id.")], config: Config = None
+    request_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The request's id.", autocompletion=cli_complete.requests)
+    ],
+    config: Config = None,
 ) -> None:
     """One record, whole (JSON)."""
     import msgspec
@@ -112,6 +116,7 @@ def export(
     rule: Rule = "",
 ) -> None:
     """The records as lines of JSON, the oldest first, with what `verify`, `replay` and `backtest` need."""
+    from core.cli_progress import counted
     from core.state.ledger_export import lines
 
     wanted, problems = Wanted(since, until, session, reason, target, rule), Problems()
@@ -119,10 +124,10 @@ def export(
     found = lines(folder(config), since_ms=since_ms, until_ms=until_ms, chosen=wanted.chosen(), broken=problems)
     try:
         if str(file) == "-":
-            sys.stdout.buffer.writelines(found)
+            sys.stdout.buffer.writelines(counted(found, "records"))
         else:
             with _private(file) as out:
-                out.writelines(found)
+                out.writelines(counted(found, "records"))
     except BrokenPipeError:
         raise typer.Exit(EXIT_FAILURE) from None
     except OSError as exc:
@@ -176,11 +181,13 @@ def verify(
 
     Records that were written anew up to the last one, or cut off there, are seen only with a head that was kept.
     """
+    from core.cli_progress import Busy
     from core.state import sqlite
 
     kept = _heads(head or [])
     try:
-        found = _exported(file, kept) if file else _verified(folder(config), kept)
+        with Busy("verifying records"):
+            found = _exported(file, kept) if file else _verified(folder(config), kept)
     except (sqlite.Unusable, OSError, ValueError) as exc:
         refuse_with(f"{file}: {exc}" if file else str(exc))
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core import cli_complete
 from core.cli_chosen import Problems, Reason, Rule, Session, Since, To, Until, Wanted, folder, plains, records
 from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Json, print_json, refuse_with
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Requests; all records without.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Requests; all records without.", autocompletion=cli_complete.requests),
+    ] = None,
     *,
     config: Config = None,
     since: Since = "",
@@ -26,7 +30,12 @@ def replay(
     target: To = "",
     rule: Rule = "",
     file: Annotated[Path | None, typer.Option("--from", help="Records of this export; - for standard input.")] = None,
-    snapshot: Annotated[str, typer.Option(help="Decide by this saved snapshot, whoever decided then.")] = "",
+    snapshot: Annotated[
+        str,
+        typer.Option(
+            help="Decide by this saved snapshot, whoever decided then.", autocompletion=cli_complete.snapshots
+        ),
+    ] = "",
     show: Annotated[bool, typer.Option("--show", help="Both sides' bytes, with ids.")] = False,
     as_json: Json = False,
 ) -> None:

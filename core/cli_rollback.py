@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core import cli_complete
 from core.cli_common import EXIT_FAILURE, Config, Plugins, Taxonomy, refuse_with
 from core.cli_snapshot import generation_of, store
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def config_rollback(
-    snapshot: Annotated[str, typer.Argument(help="Which one (ID or ID.KEY); the one that served before.")] = "",
+    snapshot: Annotated[
+        str,
+        typer.Argument(
+            help="Which one (ID or ID.KEY); the one that served before.", autocompletion=cli_complete.snapshots
+        ),
+    ] = "",
     *,
     config: Config = None,
     plugins: Plugins = None,

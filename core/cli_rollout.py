@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_common import Config, Json, Plugins, build_generation, load_config, print_json, refuse_with
+from core import cli_complete
+from core.cli_common import Config, Json, Plugins, Url, build_generation, load_config, print_json, refuse_with
 from core.cli_rules_app import rules_app
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from core.schema import ServerSettings
     from wasm_host.rule import Rule
 
-Name = Annotated[str, typer.Argument(help="The rule.")]
+Name = Annotated[str, typer.Argument(help="The rule.", autocompletion=cli_complete.rules)]
 Share = Annotated[str, typer.Option(help="Per cent of the sessions, like 10%.")]
 Why = Annotated[str, typer.Option(help="A reason, for whoever reads the history.")]
 
@@ -70,8 +71,10 @@ def rules_enable(
 
 @rules_app.command("status")
 def rules_status(
-    name: Annotated[str, typer.Argument(help="One rule, with its history; all without it.")] = "",
-    url: Annotated[str, typer.Option(help="Where the proxy is, if not where the configuration says.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="One rule, with its history; all without it.", autocompletion=cli_complete.rules)
+    ] = "",
+    url: Url = "",
     config: Config = None,
     plugins: Plugins = None,
     as_json: Json = False,

@@ -18,6 +18,7 @@ from core.cli_common import (
     read_file,
     refuse_with,
 )
+from core.cli_progress import Busy
 
 Module = Annotated[Path, typer.Argument(help="A .wasm or .wat file.")]
 Request = Annotated[Path | None, typer.Option("-i", "--input", help="A request of the ABI (JSON).")]
@@ -60,9 +61,9 @@ def rules_check(
     from wasm_host import checking
 
     loaded = load_config(config)
-    findings = checking.check(
-        existing(path), cli_rules.operators(loaded), cache=cache_folder(), targets=cli_rules.configured_targets(loaded)
-    )
+    operators, targets = cli_rules.operators(loaded), cli_rules.configured_targets(loaded)
+    with Busy("checking rules"):
+        findings = checking.check(existing(path), operators, cache=cache_folder(), targets=targets)
     errors = sum(finding.error for finding in findings)
     if as_json:
         print_json({"findings": findings, "errors": errors, "warnings": len(findings) - errors})
@@ -88,7 +89,8 @@ def rules_test(file: Module, config: ConfigIfAny = None, as_json: Json = False) 
     from wasm_host.preflight import Refusal
 
     operator = {} if config is None else cli_rules.operators(load_config(config)).get(file.stem, {})
-    checks = cli_rules.examine(file, cache_folder(), operator)
+    with Busy("testing the rule"):
+        checks = cli_rules.examine(file, cache_folder(), operator)
     if isinstance(checks, Refusal):
         _show((cli_rules.refusal_facts(file, checks), False), as_json=as_json)
         return
@@ -144,7 +146,9 @@ def rules_bench(
         view = _view(request)
     except ValueError as exc:
         refuse_with(f"{request}: {exc}")
-    _show(cli_rules.bench(file, view, cache_folder(), operator, calls), as_json=as_json)
+    with Busy("measuring the rule"):
+        found = cli_rules.bench(file, view, cache_folder(), operator, calls)
+    _show(found, as_json=as_json)
 
 
 def _view(request: Path | None) -> dict[str, Any]:

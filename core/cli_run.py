@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
 
 import typer
 
-from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, load_config, refuse_with
+from core.cli_common import EXIT_FAILURE, EXIT_USAGE, Config, Url, load_config, refuse_with
 
 if TYPE_CHECKING:
     from core.cli_proxy import Address
@@ -34,7 +34,7 @@ def run(
     client: Client = None,
     *,
     config: Config = None,
-    url: Annotated[str, typer.Option(help="Where the proxy is, if not where the configuration says.")] = "",
+    url: Url = "",
     key: Annotated[str, typer.Option(help="Name of the client's key to show; the first of server.keys else.")] = "",
     request_class: Annotated[
         str,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core import cli_complete
 from core.cli_common import Config, Json, Plugins, Taxonomy, load_config, print_json, refuse_with
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 snapshot_app = typer.Typer(
     invoke_without_command=True, help="The snapshot: all that decides where requests go, under one id."
 )
-Reference = Annotated[str, typer.Argument(help="A saved snapshot: the beginning of its id, or ID.KEY.")]
+Reference = Annotated[
+    str,
+    typer.Argument(help="A saved snapshot: the beginning of its id, or ID.KEY.", autocompletion=cli_complete.snapshots),
+]
 
 
 def store() -> "SnapshotStore":

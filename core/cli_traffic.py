@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
@@ -99,6 +98,8 @@ def _address(url: str) -> tuple[str, int]:
 
 def send(sents: "Iterator[Sent]", host: str, port: int) -> dict[str, Any]:
     """Each sent, its answer read to its end: how many there were by status, and why they went where they went."""
+    from http.client import HTTPConnection, HTTPException
+
     statuses, reasons, failed = Counter[int](), Counter[str](), 0
     with closing(HTTPConnection(host, port, timeout=PATIENCE_S)) as connection:
         for sent in sents:

@@ -25,6 +25,14 @@ class Cli:
         assert b"Traceback" not in done.stderr
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
+    def python(self, program: str) -> tuple[int, str, str]:
+        """The same of a program's text."""
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", program],
+            env=self.env, cwd=self.cwd, capture_output=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
     def json(self, *args: str | Path, stdin: bytes = b"") -> tuple[int, Any]:
         code, out, _ = self(*args, "--json", stdin=stdin)
         return code, msgspec.json.decode(out)

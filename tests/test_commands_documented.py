@@ -40,6 +40,11 @@ def test_every_command_is_documented_once_with_its_options() -> None:
     assert documented == {name: options(command) for name, command in commands()}
 
 
+def test_the_programs_own_options_are_documented() -> None:
+    rows = table(COMMANDS, "option of `terraphim-proxy`")
+    assert [code for row in rows for code in codes(row[0])] == options(typer.main.get_command(cli.app))
+
+
 def test_every_command_and_every_option_says_what_it_is() -> None:
     silent = [name for name, command in commands() if not command.help]
     for name, command in commands():

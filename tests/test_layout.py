@@ -42,6 +42,7 @@ SHOWN_ELSEWHERE = {
     "core/call.py": "tests/e2e/test_routing.py",
     "core/client_body.py": "tests/e2e/test_bad_input.py",
     "core/finding.py": "tests/core/test_doctor_clients.py",
+    "core/cli_top_live.py": "tests/core/test_cli_top.py",
     "core/cli_admin.py": "tests/core/test_cli_top.py",
     "core/cli_background.py": "tests/core/test_cli_run.py",
     "core/cli_clients.py": "tests/core/test_cli_run.py",
