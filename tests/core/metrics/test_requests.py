@@ -109,6 +109,13 @@ def test_a_stream_that_broke_off_has_no_time_per_token(metrics: Metrics) -> None
     assert not total(text, "gen_ai_server_time_per_output_token_seconds_count")
 
 
+def test_an_answer_of_who_was_decided_is_no_fallback(metrics: Metrics) -> None:
+    one = exchange()
+    one.answered_by = ONE
+    metrics.settled(one, 0.9)
+    assert not total(metrics.exposition(), "terraphim_fallbacks_total")
+
+
 def test_who_was_passed_over_is_counted(metrics: Metrics) -> None:
     one = exchange()
     one.passed_over = [(ONE, "breaker")]
