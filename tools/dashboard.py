@@ -190,6 +190,7 @@ ROWS: Final[dict[str, tuple[Chart, ...]]] = {
                 ('sum(increase(terraphim_records_total{@, outcome="lost"}[~]))', "usage records"),
                 ('sum(increase(terraphim_decision_records_total{@, outcome="lost"}[~]))', "decision records"),
                 ("sum(increase(terraphim_log_lines_dropped_total{@}[~]))", "log lines"),
+                ('sum(increase(terraphim_spans_total{@, outcome="lost"}[~]))', "spans"),
                 ("sum(increase(terraphim_redis_writes_dropped_total{@}[~]))", "writes to Redis"),
             ),
         ),
