@@ -1,12 +1,15 @@
-"""docs/commands.md names every command once, with its options, and the exit codes."""
+"""docs/commands.md names every command once, with its options, and the exit codes; request headers have a line each."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import typer
-from documents import DOCS, codes, table
+from documents import DOCS, codes, keys, table
+from facts import ROOT
 
 from core import cli, cli_common, cli_run
+from core.identity import SESSION_HEADERS
 
 COMMANDS = DOCS / "commands.md"
 
@@ -63,3 +66,21 @@ def test_what_prints_data_prints_json() -> None:
     others = {"serve", "run", "rules new", "rules dev", "records show", "records export"}
     others |= {"config rollback", "config path", "config show", "statusline"}
     assert {name for name, command in commands() if "--json" not in options(command)} == others
+
+
+#: Where a client's headers are read; `headers` is another's elsewhere.
+READERS = (
+    "identity", "features", "edge", "admin_door", "client_address", "client_body", "models", "explain/__init__", "app",
+    "web/door", "web/static", "web/site",
+)  # fmt: skip
+
+
+def test_every_request_header_that_is_read_is_documented_once() -> None:
+    sources = [path for name in READERS if (path := ROOT / "core" / f"{name}.py").exists()]
+    text = "\n".join(path.read_text() for path in sources)
+    named = re.findall(r'headers\.get\(\s*"([a-z0-9_-]+)"', text) + re.findall(
+        r'"([a-z0-9-]+)" in (?:\w+\.)?headers', text
+    )
+    documented = keys(DOCS / "operations.md", "request header")
+    assert len(documented) == len(set(documented))
+    assert set(documented) == {*named, *SESSION_HEADERS}
