@@ -1,5 +1,5 @@
 // The filter box: words that must all be in a request's summary; `field:word` looks into one field. As `/admin/requests?q=`.
-const FIELDS = ["id", "client", "agent", "requested", "target", "answered_by", "phase", "reason", "status", "error"];
+const FIELDS = ["id", "client", "agent", "class", "session", "requested", "target", "answered_by", "phase", "reason", "status", "error"];
 
 /** A predicate over summaries. */
 export function wanted(query) {

@@ -100,6 +100,8 @@ def test_events_are_read_however_they_are_cut(page: Page) -> None:
         ("reason:concept:use", True),
         ("unknown:opus", False),
         ("requested:", True),
+        ("session:ab12", True),
+        ("class:sub", False),
     ],
 )
 def test_the_filter_means_what_it_says(page: Page, query: str, fits: bool) -> None:
@@ -110,6 +112,7 @@ def test_the_filter_means_what_it_says(page: Page, query: str, fits: bool) -> No
         "phase": "pattern",
     }
     summary |= {"reason": "concept:use_opus", "status": 529, "error": "overloaded", "answered_by": None}
+    summary |= {"session": "ab12cd34", "class": "main"}
     script = "async ([query, summary]) => (await import('/ui/filter.js')).wanted(query)(summary)"
     assert page.evaluate(script, [query, summary]) is fits
 

@@ -28,11 +28,11 @@ function pictures(data) {
 }
 
 export function Plots({ params }) {
-  const minutes = ["15", "60", "360"].includes(params.minutes) ? params.minutes : "60";
+  const minutes = ["5", "15", "60"].includes(params.minutes) ? params.minutes : "60";
   const { data, problem, reload } = useLoaded(`/admin/series?minutes=${minutes}`, EVERY_MS);
   return html`
     <div class="toolbar">
-      <${Choice} label="Time" value=${minutes} onChange=${(value) => go("plots", "", { minutes: value }, { quietly: true })} options=${[["15", "15 min"], ["60", "1 hour"], ["360", "6 hours"]]} />
+      <${Choice} label="Time" value=${minutes} onChange=${(value) => go("plots", "", { minutes: value }, { quietly: true })} options=${[["5", "5 min"], ["15", "15 min"], ["60", "1 hour"]]} />
     </div>
     <${Failure} problem=${problem} retry=${reload} />
     ${data && !data.t.length && html`<${Empty} title="Nothing has been measured yet." />`}
