@@ -16,7 +16,9 @@ AWKWARD = 'a"quoted\\secret\\of"some-length'
 KNOWN = (Redactor([SECRET, "short-one"]), Redactor([AWKWARD]))
 FRONT = front(lambda: NOW)
 JSON, CONSOLE = Finish(KNOWN), Finish(KNOWN, console=True)
-PLAIN = Finish()
+#: Lines that need no change are written as they were encoded: not with a secret that JSON escapes.
+QUICK = Finish((Redactor([SECRET, "short-one"]),))
+ALL_QUOTES = 'a"b"c"d"e"f"g"h'
 
 
 class Failing:
@@ -74,6 +76,20 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for inner in value for text in texts(inner)]
     return [value] if isinstance(value, str) else []
+
+
+@given(FIELDS)
+def test_the_quick_way_hides_and_moves_nothing_either(fields: dict[str, Any]) -> None:
+    line = written(fields, QUICK)
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+    runs = [SECRET[at : at + RUN].lower() for at in range(len(SECRET) - RUN + 1)]
+    assert not [run for run in (*runs, "short-one") if run in line.lower()]
+
+
+def test_a_secret_that_json_writes_otherwise_is_seen() -> None:
+    line = written({"value": f"x{ALL_QUOTES}y"}, Finish((Redactor([ALL_QUOTES]),)))
+    assert msgspec.json.decode(line)["value"] == "x[redacted]y"
 
 
 @given(FIELDS)

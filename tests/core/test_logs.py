@@ -194,6 +194,17 @@ def test_what_was_secret_before_a_reload_and_what_is_now_are_hidden() -> None:
     assert said == "an-old-secret, [redacted] and [redacted]"
 
 
+def test_what_is_hidden_once_stays_hidden() -> None:
+    stream = io.BytesIO()
+    log = LogWriter(stream, now=lambda: NOW)
+    log.hide(["the-collectors-key"])
+    for secret in ("an-old-secret", "the-last-secret", "the-present-one"):
+        log.use(LogSettings(), Redactor([secret]))
+    log.log({"said": "the-collectors-key"})
+    log.close()
+    assert msgspec.json.decode(stream.getvalue())["said"] == "[redacted]"
+
+
 @pytest.fixture
 def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `take_over` replaces is there again after the test."""
