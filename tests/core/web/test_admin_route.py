@@ -16,6 +16,8 @@ from proxy import RunningProxy, running
 from wasm_modules import answering, seeing
 from wasm_modules import running as running_rule
 
+from wasm_host.breaker import FAULTS
+
 CONCEPT = "# Go local\nsynonyms:: stay at home\nroute:: here, b\n"
 #: Routes whoever asks for the model `pick`; sees the text of nobody.
 PICK = (ROOT / "plugins" / "wasm-demo.wat").read_text()
@@ -257,3 +259,26 @@ def children(proxy: RunningProxy) -> set[int]:
     for thread in task.iterdir():
         found |= set(map(int, (thread / "children").read_text().split()))
     return found
+
+
+def test_breakers_are_seen_and_not_touched(tmp_path: Path, clean_env: dict[str, str]) -> None:
+    """A rule that fails in the playground is asked on; one that traffic has closed off is left alone here, too."""
+    for name in ("plugins", "taxonomy"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "plugins" / "trips.wat").write_text(running_rule("(unreachable)"))
+    (tmp_path / "c.toml").write_text(HERE)
+
+    def breaker() -> str:
+        [row] = httpx.get(f"{proxy.url}/admin/rules", headers=proxy.admin).json()["rules"]
+        return str(row["breaker"])
+
+    def said() -> str:
+        phases = {phase["phase"]: phase for phase in decide(proxy, message())["explanation"]["phases"]}
+        return str(phases["custom"]["rules"][0]["outcome"])
+
+    with running(clean_env, "--config", str(tmp_path / "c.toml")) as proxy:
+        assert [said() for _ in range(FAULTS + 1)] == ["trap"] * (FAULTS + 1)
+        assert breaker() == "closed"
+        for _ in range(FAULTS):
+            httpx.post(f"{proxy.url}/v1/messages", json=message()).raise_for_status()
+        assert (breaker(), said(), breaker()) == ("open", "skipped", "open")
