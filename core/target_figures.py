@@ -45,11 +45,15 @@ class TargetFigures:
                 rings[0].add(now_ms)
                 if attempt.outcome not in _FINE:
                     rings[1].add(now_ms)
-        bill = exchange.bill()
-        for spent in bill:
-            cost = exchange.cost if len(bill) == 1 and exchange.cost else prices.cost([spent], card)
-            if cost.micros and (rings := self._of(spent.target)):
-                rings[2].add(now_ms, cost.micros)
+        if exchange.cost is not None and len(exchange.attempts) == 1 and not exchange.spent:  # nearly every request
+            self._spent(exchange.attempts[0].target, exchange.cost.micros, now_ms)
+            return
+        for spent in exchange.bill():
+            self._spent(spent.target, prices.cost([spent], card).micros, now_ms)
+
+    def _spent(self, target: Target, micros: int, now_ms: int) -> None:
+        if micros and (rings := self._of(target)):
+            rings[2].add(now_ms, micros)
 
     def _of(self, target: Target) -> tuple[Ring, Ring, Ring] | None:
         rings = self._rings.get(target)

@@ -177,6 +177,8 @@ def test_a_candidate_sees_text_only_where_somebody_ticked_it(proxy: RunningProxy
     granted = tried(proxy, message(words), text=seeing(), manifest=manifest, grants=["request.last_user"])
     assert (granted["ungranted"], words in granted["logs"]) == ([], True)
     assert "request.last_user" in granted["subscribes"]
+    system = {"text": seeing(), "manifest": 'input = ["request.system"]', "grants": ["request.system"]}
+    assert words in tried(proxy, message(system=words), **system)["logs"], "no rule that serves wants that"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +224,7 @@ def test_a_bomb_for_the_compiler_is_refused(proxy: RunningProxy) -> None:
 def test_a_candidate_stands_in_for_the_rule_of_its_name(proxy: RunningProxy) -> None:
     found = tried(proxy, message(), text=answering('{"route":"here,b"}'), name="quiet.wat")
     assert (found["asked"], found["would"], found["differs"]) == (True, "here,b", True)
+    assert found["outcome"]["code"] == "route", "that is the candidate's, not the other's of its name"
     phases = {phase["phase"]: phase for phase in decide(proxy, message())["explanation"]["phases"]}
     assert [each["rule"] for each in phases["custom"]["rules"]] == ["quiet"], "and leaves no trace"
     assert not list((Path(proxy.process.args[-1]).parent / "plugins").glob("tried*"))  # type: ignore[index,arg-type]
@@ -269,16 +272,16 @@ def test_breakers_are_seen_and_not_touched(tmp_path: Path, clean_env: dict[str, 
     (tmp_path / "c.toml").write_text(HERE)
 
     def breaker() -> str:
-        [row] = httpx.get(f"{proxy.url}/admin/rules", headers=proxy.admin).json()["rules"]
+        [row] = httpx.get(f"{own.url}/admin/rules", headers=own.admin).json()["rules"]
         return str(row["breaker"])
 
     def said() -> str:
-        phases = {phase["phase"]: phase for phase in decide(proxy, message())["explanation"]["phases"]}
+        phases = {phase["phase"]: phase for phase in decide(own, message())["explanation"]["phases"]}
         return str(phases["custom"]["rules"][0]["outcome"])
 
-    with running(clean_env, "--config", str(tmp_path / "c.toml")) as proxy:
+    with running(clean_env, "--config", str(tmp_path / "c.toml")) as own:
         assert [said() for _ in range(FAULTS + 1)] == ["trap"] * (FAULTS + 1)
         assert breaker() == "closed"
         for _ in range(FAULTS):
-            httpx.post(f"{proxy.url}/v1/messages", json=message()).raise_for_status()
+            httpx.post(f"{own.url}/v1/messages", json=message()).raise_for_status()
         assert (breaker(), said(), breaker()) == ("open", "skipped", "open")
