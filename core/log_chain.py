@@ -7,14 +7,32 @@ past it.
 """
 
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from structlog import BoundLoggerBase, dev
 
 from core.redaction import Redactor
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """In the block it seems not to be installed, unless it is loaded already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # what an import then finds: ModuleNotFoundError
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+with _without("rich"):  # a tenth of the proxy's start, for tracebacks, of which none is drawn here
+    from structlog import BoundLoggerBase, dev
 
 Fields = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Any], Any]

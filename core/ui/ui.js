@@ -1,5 +1,5 @@
 // Small parts that all views are made of. Text goes in as children, so that nothing a client wrote is ever markup.
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { get } from "./api.js";
 import { UNKNOWN, parts } from "./format.js";
 
@@ -67,7 +67,7 @@ export const Table = ({ caption, columns, rows, rowKey, rowClass }) => html`
 /** A modal dialog: the browser keeps the focus in it and gives it back; Esc and `onClose` end it. */
 export function Dialog({ title, onClose, children }) {
   const box = useRef(null);
-  useEffect(() => { box.current.showModal(); }, []);
+  useLayoutEffect(() => { box.current.showModal(); }, []); // before another key reaches what is behind it
   return html`
     <dialog ref=${box} class="dialog" aria-label=${title} onClose=${onClose}>
       <h2>${title}</h2>

@@ -68,7 +68,7 @@ def build(proxy: "Proxy") -> FastAPI:
 
     _models(web, current)
     _errors(web, current)
-    # Not through FastAPI's own decorators: what these look for in a function costs a millisecond a route at the start.
+    # Starlette's routes: there is nothing that FastAPI's decorators would have to find out of a function's signature.
     web.router.routes.extend([*static.routes(static.read()), *admin.routes(proxy)])
     return web
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -199,3 +201,11 @@ def test_colours_are_the_renderers_alone() -> None:
 )
 def test_when_there_are_colours(env: dict[str, str], here: bool, terminal: tuple[bool, bool]) -> None:
     assert terminal_of(env, here=here) == terminal
+
+
+def test_the_log_loads_no_rich_and_leaves_it_to_who_wants_it(clean_env: dict[str, str]) -> None:
+    seen = (
+        "import core.log_chain, sys; print('rich' in sys.modules); import rich.console as found; print(found.__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True, env=clean_env)
+    assert run.stdout.split() == ["False", "rich.console"]

@@ -14,8 +14,9 @@ const KEYS = {
 function KeyState({ provider }) {
   const [tone, word] = KEYS[provider.key] ?? ["warn", provider.key];
   const many = provider.keys > 1 ? `${provider.keys} keys` : word;
+  const silent = provider.simulated && provider.key === "none needed"; // who is not asked needs none, whatever it is
   return html`
-    <${Badge} tone=${tone}>${provider.key === "found" ? many : word}<//>
+    ${!silent && html`<${Badge} tone=${tone}>${provider.key === "found" ? many : word}<//>`}
     ${provider.resting > 0 && html` <${Badge} tone="warn" title="The provider refused them for now; the others are asked">${provider.resting} of ${provider.keys} resting<//>`}
     ${provider.simulated && html` <${Badge} tone="info" title="Answers are made up here; no provider is asked">simulated<//>`}`;
 }
