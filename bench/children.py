@@ -120,11 +120,12 @@ def _healthy(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError("the proxy does not answer /health")
 
 
-def request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+def request(port: int, method: str, path: str, body: bytes = b"", *, token: str = "") -> tuple[int, bytes]:
     """Status and body of one request; status 0 if nobody listens yet."""
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
-        connection.request(method, path, body or None, {"content-type": "application/json"})
+        connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     except ConnectionError:

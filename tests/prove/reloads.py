@@ -33,7 +33,7 @@ from prove.stopping_clients import BOUND_S, request
 
 #: A swap holds up the event loop, and what others see of it, for at most so long (ms).
 SWAP_MS: Final = 50.0
-#: A broken file is named in log, metric and /health within so long (s).
+#: A broken file is named in log, metric, /health and page within so long (s).
 SAID_S: Final = 2.0
 _CONFIG: Final = """\
 [providers.u]
@@ -284,7 +284,7 @@ def _break(proxy: Scene, files: Files, fault: Fault, stall: Stall) -> float:
     wait(partial(_everywhere, proxy, fault, at), f"{fault.name} is not said", 0.02)
     took = time.monotonic() - begun - stall.since(begun)
     files.write()
-    wait(lambda: not _named(proxy), f"{fault.name} is said although it is mended", 0.02)
+    wait(lambda: not proxy.overview()["problems"], f"{fault.name} is said although it is mended", 0.02)
     return max(0.0, took)
 
 
@@ -299,8 +299,10 @@ def _next(proxy: Scene, files: Files) -> Window:
 
 
 def _named(proxy: Scene) -> list[str]:
-    """The files that /health names."""
-    return [Path(each["file"]).name for each in json.loads(proxy.request("/health")[1])["problem"]]
+    """The files that /health and the page both name."""
+    told = json.loads(proxy.request("/health")[1])["problem"], proxy.overview()["problems"]
+    here, there = ([Path(each["file"]).name for each in problems] for problems in told)
+    return [name for name in here if name in there]
 
 
 def _everywhere(proxy: Scene, fault: Fault, at: int) -> bool:

@@ -100,6 +100,14 @@ class Scene:
             raise RuntimeError(f"/v1/route answers {status}: {data[:300]!r}")
         return msgspec.json.decode(data, type=dict[str, Any])
 
+    def overview(self) -> dict[str, Any]:
+        """What the page begins with."""
+        token = (self.folder / "home" / ".local/state/terraphim-proxy/admin-token").read_text().strip()
+        status, data = children.request(self.port, "GET", "/admin/overview", token=token)
+        if status != 200:
+            raise RuntimeError(f"/admin/overview answers {status}: {data[:300]!r}")
+        return msgspec.json.decode(data, type=dict[str, Any])
+
     def metrics(self) -> str:
         """The text of /metrics."""
         return self.request("/metrics")[1].decode()
