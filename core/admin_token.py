@@ -59,7 +59,7 @@ class AdminToken:
 
     def _write(self) -> None:
         """A new one, unless another process is quicker: of two that start at once, both read the same afterwards."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.private_folder(self.path.parent)
         handle, temporary = mkstemp(dir=self.path.parent, prefix=".", suffix=".part")  # mode 0600
         try:
             with os.fdopen(handle, "w") as file:

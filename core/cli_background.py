@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.cli_proxy import Address, NoProxyError, health
+from wasm_host import files
 
 #: Seconds in which it must answer, and between two looks.
 START_S: Final = 30.0
@@ -20,7 +21,7 @@ def start(address: Address, config: Path | None, env: Mapping[str, str], state: 
     """Start `serve` for `address` with this environment; its process and what its `/health` says. NoProxyError with
     the end of its log if it does not come up. Two of these at once are no harm: the port is one's alone.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.private_folder(state)
     log = state / LOG
     command = [sys.executable, "-I", "-m", "core.cli", "serve", "--host", address.host, "--port", str(address.port)]
     command += ["--config", str(config)] if config else []

@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from wasm_host import abi, child, guest, profile
+from wasm_host import abi, child, files, guest, profile
 from wasm_host.binary import Module
 from wasm_host.manifest import Limits
 from wasm_host.preflight import Refusal, preflight, shape
@@ -117,7 +117,7 @@ def _code_identity() -> str:
 def unsafe_folder(folder: Path) -> Refusal | None:
     """Why machine code must not be kept in `folder`, which is made if it is missing; None if it may."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.private_folder(folder)
         info = folder.lstat()
     except OSError as exc:
         return Refusal("cache", f"cannot make the cache folder {folder}: {exc.strerror}", "set another one")

@@ -43,6 +43,12 @@ def read_if_there(path: Path, limit: int) -> bytes | None:
     return read(path, limit) if os.path.lexists(path) else None
 
 
+def private_folder(folder: Path) -> None:
+    """Make it, and each that is missing above it, for our user alone; `mkdir` alone would let others into these."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file whole, with this mode: who looks meanwhile sees the old one or the new one. `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")

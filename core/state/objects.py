@@ -65,6 +65,6 @@ class Objects:
 
 def private_folder(folder: Path) -> None:
     """Make it, for our user alone; OSError if that cannot be."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.private_folder(folder)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)

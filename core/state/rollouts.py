@@ -43,7 +43,7 @@ class RolloutFile:
         `files.Unusable` if the file cannot be read or written. It waits: not on the event loop.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.private_folder(self.path.parent)
             with self._locked():
                 rollouts = self.read()
                 move = step(rollouts)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from wasm_host import files
+
 #: Seconds that a process waits for another one's commit.
 BUSY_S: Final = 5.0
 #: The n-th makes version n + 1 of an older database; none is ever changed, only added.
@@ -57,7 +59,7 @@ def writable(path: Path, migrations: Migrations = MIGRATIONS) -> sqlite3.Connect
 
 def _make(path: Path) -> None:
     """SQLite gives its other two files the mode of this one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.private_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, 0o600)

@@ -51,7 +51,7 @@ class TokenRatios:
         if changes == self._saved:
             return
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.private_folder(self._path.parent)
             if not self._owned():
                 return
             files.write(self._path, msgspec.json.encode(self.calibration.ratios))

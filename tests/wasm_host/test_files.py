@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from wasm_host.files import Unusable, read, read_if_there, write
+from wasm_host.files import Unusable, private_folder, read, read_if_there, write
 
 
 def refused(path: Path, limit: int = 10) -> Unusable:
@@ -68,3 +68,12 @@ def test_a_folder_in_the_way_is_said_and_nothing_is_left_behind(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     with pytest.raises(FileNotFoundError):
         write(tmp_path / "nowhere" / "a", b"x")
+
+
+def test_a_private_folder_is_private_up_to_what_was_there(tmp_path: Path) -> None:
+    before = tmp_path.stat().st_mode
+    private_folder(tmp_path / "state" / "metrics" / "here")
+    private_folder(tmp_path / "state" / "metrics" / "here")
+    made = [tmp_path / "state", tmp_path / "state" / "metrics", tmp_path / "state" / "metrics" / "here"]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 3
+    assert tmp_path.stat().st_mode == before
