@@ -136,9 +136,12 @@ class Proxy:
             self._log({"event": "metrics_not_shared", "problem": str(exc)}, "warning")
 
     def _decided(self, exchange: Exchange, snapshot: Snapshot) -> None:
-        self.rolling.decided(exchange, snapshot)
-        self.feed.decided(exchange, snapshot)
-        self.figures.decided(exchange)
+        try:
+            self.rolling.decided(exchange, snapshot)
+            self.feed.decided(exchange, snapshot)
+            self.figures.decided(exchange)
+        except Exception as exc:  # noqa: BLE001  # who only watches fails no request
+            self.asgi.log_bug(exchange, exc)
 
     def _over(self, exchange: Exchange, snapshot: Snapshot, seconds: float, known: Redactor) -> None:
         self.keeping.recording.write(exchange, snapshot, seconds, known)

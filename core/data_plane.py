@@ -153,7 +153,7 @@ class DataPlane:
         except Exception as exc:  # noqa: BLE001  # the client gets an error of its own shape for anything
             refused = isinstance(exc, Overloaded | TooSlow)
             if not isinstance(exc, ProxyError):
-                self._log_bug(exchange, exc)
+                self.log_bug(exchange, exc)
             if exchange.status:  # the answer has begun: all that is left is to cut it
                 exchange.error = f"{public_error(exc)[1]}: after the first byte"
                 if isinstance(exc, ShuttingDown) and last_words:
@@ -162,9 +162,12 @@ class DataPlane:
             else:
                 await _send_error(send, exchange, exc, self._known, visit)
         finally:
-            seconds = self._over(exchange, generation)
-            if not refused:  # a flood of those is one line in a while, not one each
-                self._tell(exchange, seconds, generation if visit else None)
+            try:
+                seconds = self._over(exchange, generation)
+                if not refused:  # a flood of those is one line in a while, not one each
+                    self._tell(exchange, seconds, generation if visit else None)
+            except Exception as exc:  # noqa: BLE001  # the client has its answer, whatever is wrong with its telling
+                self.log_bug(exchange, exc)
 
     def _over(self, exchange: Exchange, generation: Generation | None) -> float:
         """What the request cost is known now: it is recorded and counted. How long it took, in seconds."""
@@ -189,7 +192,7 @@ class DataPlane:
         """Every secret of now: no error may carry one on, be it a client that wrote it into a wrong place."""
         return self._generations.current.loaded.secrets.redactor
 
-    def _log_bug(self, exchange: Exchange, exc: Exception) -> None:
+    def log_bug(self, exchange: Exchange, exc: Exception) -> None:
         """Where it happened and of which type; not its message, which may hold the user's words."""
         where = "".join(traceback.format_tb(exc.__traceback__, limit=-4))
         fields: dict[str, object] = {

@@ -4,10 +4,10 @@ Names and numbers only: no text of the request, no key, no URL. What a rule says
 have seen the request's words.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from core.exchange import Decision, Exchange, Inputs
+from core.exchange import Decision, Exchange, Inputs, Step
 from core.messages import Usage
 from core.session import mark_of
 from wasm_host.answer import Outcome
@@ -76,12 +76,17 @@ def _decided(decision: Decision) -> Iterator[tuple[str, object]]:
     yield "decided", str(decision.target) if decision.target else None
     if len(decision.candidates) > 1:
         yield "candidates", [str(candidate.target) for candidate in decision.candidates[1:]]
-    if removed := [[step.detail["target"], step.detail["why"]] for step in decision.trace if step.outcome in REMOVED]:
+    if removed := [[found["target"], found["why"]] for found in _removed(decision.trace)]:
         yield "removed", removed
     if decision.asked:
         yield "rules", [[each.rule, _said(each), each.fuel, each.micros] for each in decision.asked]
     if decision.matches:
         yield "concepts", [[found.concept, found.score] for found in decision.matches[:CONCEPTS]]
+
+
+def _removed(trace: Iterable[Step]) -> Iterator[Mapping[str, Any]]:
+    """Targets that were not taken; a rule that was not asked is skipped too, and no target."""
+    return (step.detail for step in trace if step.outcome in REMOVED and "rule" not in step.detail)
 
 
 def _said(outcome: Outcome) -> str:

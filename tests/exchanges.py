@@ -35,6 +35,7 @@ DECISION = Decision(
     scenarios=("thinking",),
     trace=(
         Step("gate", "removed", {"target": str(SMALL), "why": ["cannot do tools"]}),
+        Step("custom", "skipped", {"rule": "broken", "message": "breaker"}),
         Step("custom", "decided", {"rule": "careful", "message": "the human's words"}),
         Step("fallback", "skipped", {"target": "gone,x", "why": "provider is not configured"}),
     ),

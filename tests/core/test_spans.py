@@ -89,6 +89,11 @@ def test_a_decision_with_its_rules() -> None:
         Event(
             SPAN_STEP,
             0.456,
+            {"terraphim.phase": "custom", "terraphim.outcome": "skipped", "terraphim.rule": "broken"},
+        ),
+        Event(
+            SPAN_STEP,
+            0.456,
             {"terraphim.phase": "custom", "terraphim.outcome": "decided", "terraphim.rule": "careful"},
         ),
         Event(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from command import Cli
 from proxy import RunningProxy, running
+from scraped import total
 from upstream import Upstream
 from upstream_script import Spent, Step
 
@@ -115,8 +116,8 @@ def test_every_request_is_recorded_once_with_its_cost(
         assert found["two,cheap"]["cost_micro_usd"] == 1000 + 100 + 200 + 20
         assert found[""]["failed"] == 1
         metrics = httpx.get(f"{proxy.url}/metrics").text
-        for line in ('terraphim_records_total{outcome="written"} 6.0', f"cost_micro_usd_total {2 * COST + 1320}.0"):
-            assert line in metrics
+        assert total(metrics, "terraphim_records_total", outcome="written") == 6
+        assert total(metrics, "terraphim_cost_micro_usd_total") == 2 * COST + 1320
         assert httpx.get(f"{proxy.url}/health").json()["records"] == "ok"
         costs = [line["cost_micro_usd"] for line in proxy.log(event="request", endpoint="/v1/messages", status=200)]
         assert costs == [COST, COST, 0, 1320]
