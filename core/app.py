@@ -91,12 +91,13 @@ class Proxy:
             on_built=self._built,
             saving=self._saving,
             count=self._count_problems,
-            looked=self.metrics.looked,
+            looked=self._looked,
         )
         self.pipeline = self._made_pipeline()
         self.playground = Playground(self.pipeline, self.host.resting)
         self.drain = Drain(time.monotonic)
-        web = Door(site.build(self), self.generations, self.admission, Brake(time.monotonic), log.log)
+        self.brake = Brake(time.monotonic)
+        web = Door(site.build(self), self.generations, self.admission, self.brake, log.log)
         self.asgi = DataPlane(
             self.generations,
             self.pipeline,
@@ -137,6 +138,7 @@ class Proxy:
 
     def _decided(self, exchange: Exchange, snapshot: Snapshot) -> None:
         try:
+            self.metrics.decided(exchange)
             self.rolling.decided(exchange, snapshot)
             self.feed.decided(exchange, snapshot)
             self.figures.decided(exchange)
@@ -149,6 +151,11 @@ class Proxy:
 
     def _problem(self, text: str) -> None:
         self._log({"event": "problem", "problem": text}, "warning")
+
+    def _looked(self, seconds: float, good: bool) -> None:  # noqa: FBT001  # a callback
+        self.metrics.looked(seconds, good)
+        if good:
+            self.reloads.mended()
 
     def _reload_soon(self) -> None:
         task = asyncio.create_task(self.generations.reload())

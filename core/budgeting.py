@@ -65,18 +65,16 @@ class Budgeting(Guard):
 
     def spending(self, now_ms: int) -> list[Spending]:
         """Of each client that has a budget (the empty name: all that need no key), at this Unix time."""
-        settings = self._settings
-        if settings is None:
-            return []
-        found = []
-        keys = {key.name: key.budget for key in settings.server.keys}
-        for name, own in keys.items() if keys else [("", None)]:
-            limits = budgets.limits_at(own, settings.budget, now_ms)
-            account = self._accounts.get(name) or Account()
-            for limit in limits.each if limits else ():
-                period = "day" if limit.setting.endswith("day_usd") else "month"
-                found.append(Spending(name, period, limit.micros, account.total(limit.period)))
-        return found
+        each = budgets.everybodys(self._settings, now_ms) if self._settings else ()
+        return [
+            Spending(
+                name,
+                "day" if limit.setting.endswith("day_usd") else "month",
+                limit.micros,
+                self.known(name).total(limit.period),
+            )
+            for name, limit, _ in each
+        ]
 
     def restore(self, spent: Mapping[str, Mapping[str, int]]) -> None:
         """What keys had spent before this process, by key and period."""

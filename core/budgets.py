@@ -4,7 +4,7 @@ Money is micro-USD. A request holds what it may cost at most from its decision t
 held together never exceeds a hard budget: requests at the same time cannot overshoot it together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -67,6 +67,14 @@ def _limits(own: tuple[float | None, ...], default: tuple[float | None, ...], ha
             setting = f"budget.{name}" if mine is None else f"server.keys[].budget.{name}"
             each.append(Limit(period, micros(amount), setting, resets))
     return Limits(tuple(each), hard) if each else None
+
+
+def everybodys(settings: Settings, now_ms: int) -> Iterator[tuple[str, Limit, bool]]:
+    """Each limit of each client key, and whether it is hard; the empty name is all clients, where none needs a key."""
+    keys: list[tuple[str, Budget | None]] = [(key.name, key.budget) for key in settings.server.keys]
+    for name, own in keys or [("", None)]:
+        if found := limits_at(own, settings.budget, now_ms):
+            yield from ((name, limit, found.hard) for limit in found.each)
 
 
 def has_budgets(settings: Settings) -> bool:

@@ -61,7 +61,8 @@ class Candidates:
         """
         self.forget()
         operator = _operator(tables.get(stem_of(offer.name), {}), offer)
-        name = hashlib.sha256(msgspec.msgpack.encode((offer, operator), order="sorted")).hexdigest()
+        said = msgspec.json.encode(operator, order="sorted")  # TOML's integers may be too large for MessagePack
+        name = hashlib.sha256(msgspec.msgpack.encode((offer, said))).hexdigest()
         known = self._kept.pop(name, None)
         found = known[1] if known else _built(offer, operator)
         self._kept[name] = self._clock(), found
@@ -123,6 +124,6 @@ def _manifest_fault(text: str) -> str:
     try:
         tomllib.loads(text)
         text.encode()
-    except (tomllib.TOMLDecodeError, RecursionError, UnicodeEncodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # TOML's, an integer without end, or what is no Unicode
         return f"the manifest is no TOML: {str(exc)[:200]}"
     return ""

@@ -140,7 +140,8 @@ def check(config: Config = None, plugins: Plugins = None, taxonomy: Taxonomy = N
     else:
         for problem in problems:
             print(problem)
-        print(", ".join(f"{key} {value}" for key, value in summary.items()) or f"{len(problems)} mistakes")
+        mistakes = f"{len(problems)} mistake{'s' * (len(problems) > 1)}"
+        print(", ".join(f"{key} {value}" for key, value in summary.items()) or mistakes)
     raise typer.Exit(code)
 
 

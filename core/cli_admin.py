@@ -9,7 +9,7 @@ from core.cli_proxy import Address, NoProxyError, ask
 #: As `core.admin_token` calls the file, which is not imported here: the status line must be quick.
 TOKEN_FILE: Final = "admin-token"  # noqa: S105  # its name
 _MOST: Final = 4096
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
 class Admin(NamedTuple):

@@ -26,6 +26,15 @@ PROMISE = (
 )
 #: A worker is kept apart from the proxy; a rule in the proxy's own process is not, whatever the machine gives.
 APART = "process"
+#: Where rules run, if the configuration cannot be read.
+UNKNOWN = "unknown"
+#: What a layer needs; the kernel's reason stands beside it.
+_NEEDS = {
+    "landlock": "Linux 5.13 or later, with landlock among its lsm= modules",
+    "seccomp": "a kernel with CONFIG_SECCOMP_FILTER",
+}
+_ROOM = "/proc, and in a container a profile that lets a process give up rights, as Docker's own does"
+_PUT = "put it where the warning below says that it was looked for, and start the proxy again"
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -53,7 +62,7 @@ def examine(
         loaded = settings.load(config, env, plugins=plugins)
     except ConfigError as exc:
         found = tuple(Finding("configuration", ok=False, state=str(problem)) for problem in exc.problems)
-        isolation, keys = "unknown", tuple[Finding, ...]()
+        isolation, keys = UNKNOWN, tuple[Finding, ...]()
     else:
         found, isolation, keys = _configuration(loaded), loaded.settings.plugins.isolation, keys_of(loaded)
     settings_found = (*found, _cache(settings.cache_dir(env)), _path())
@@ -85,7 +94,7 @@ def _clients(loaded: settings.Loaded, env: Mapping[str, str], address: Address) 
     secrets = list(loaded.secrets.clients)
     target = Target(address.url, address.host, secrets[0] if secrets else NO_KEY)
     found = doctor_clients.judge_environment(env, target, secrets)
-    found += doctor_clients.judge_claude(cli_clients.claude_files(env, Path.cwd()), target)
+    found += doctor_clients.judge_claude(cli_clients.claude_files(env, Path.cwd()), target, secrets)
     codex = cli_clients.codex_file(env)
     return (*found, doctor_clients.judge_codex(codex, target)) if codex else tuple(found)
 
@@ -118,13 +127,18 @@ def assemble(
         settings=found,
         keys=keys,
         layers=tuple(
-            Finding(name, state == hardening.ON, state, "" if state == hardening.ON else hardening.LACKS[name])
+            Finding(name, state == hardening.ON, state, "" if state == hardening.ON else _lack(name))
             for name, state in layers.items()
         ),
         sections=dict(more or {}),
         promised=promised,
         promise=PROMISE if promised else f"Not promised: {_why_not(layers, isolation)}.",
     )
+
+
+def _lack(layer: str) -> str:
+    """What the lack of a layer means, and what brings it back."""
+    return f"{hardening.LACKS[layer]}; it needs {', '.join(filter(None, (_NEEDS.get(layer), _ROOM)))}"
 
 
 def exit_code(report: Report) -> int:
@@ -157,6 +171,8 @@ def _line(finding: Finding, lacks: str = "MISSING", width: int = 14) -> str:
 
 
 def _why_not(layers: Mapping[str, str], isolation: str) -> str:
+    if isolation == UNKNOWN:
+        return "the configuration cannot be used, so nobody knows where rules run"
     if isolation != APART:
         return f'signed and locked rules run in the proxy\'s own process (plugins.isolation = "{isolation}")'
     missing = [name for name in hardening.LACKS if layers.get(name) != hardening.ON]
@@ -207,7 +223,8 @@ def keys_of(loaded: settings.Loaded) -> tuple[Finding, ...]:
         positions = [key.position for key in loaded.secrets.providers.get(name, ())]
         wanted = len(provider.key_refs)
         state = f"key {', '.join(map(str, positions))} of {max(wanted, len(positions))}" if positions else "no key"
-        found.append(Finding(f"provider {name}", ok=len(positions) >= wanted, state=state))
+        good = len(positions) >= wanted
+        found.append(Finding(f"provider {name}", ok=good, state=state, hint="" if good else _PUT))
     found += [Finding("warning", ok=False, state=str(problem)) for problem in loaded.warnings]
     return tuple(found)
 

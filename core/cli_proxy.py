@@ -8,10 +8,14 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from core import port_owner
+from core.visible import visible
 
 #: Seconds that a proxy is waited for, and bytes that it may say.
 PATIENCE_S: Final = 2.0
 MOST: Final = 16 << 20
+#: How what is no single address is asked. A resolver may take `localhost` for `::1`, where somebody else may listen:
+#: whose port it is must be judged of the very address that is asked then.
+_ASKED: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}  # noqa: S104
 
 
 class Address(NamedTuple):
@@ -44,15 +48,15 @@ class RefusedError(NoProxyError):
 
 def listening_at(host: str, port: int) -> Address:
     """The address by which a proxy that listens on `host` is asked from this machine."""
-    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
+    return Address(_ASKED.get(host, host), port)
 
 
 def parse(url: str) -> Address:
-    """Of `http://HOST:PORT`; ValueError says what is wrong with it."""
+    """Of `http://HOST:PORT`, as `listening_at`; ValueError says what is wrong with it."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query or "@" in parts.netloc:
         raise ValueError("it is not http://HOST:PORT")
-    return Address(parts.hostname, parts.port or 80)  # a bad port is a ValueError of its own
+    return listening_at(parts.hostname, parts.port or 80)  # a bad port is a ValueError of its own
 
 
 def ask(address: Address, path: str, token: str = "", *, patience_s: float = PATIENCE_S) -> Any:
@@ -73,7 +77,7 @@ def ask(address: Address, path: str, token: str = "", *, patience_s: float = PAT
         raise NothingThereError("nobody listens there") from None
     except (OSError, HTTPException, AttributeError) as exc:  # a connection that is cut may be None by now
         raise NoProxyError("it took too long" if deadline.finished.is_set() else _why(exc)) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NoProxyError("what answers there is no proxy of ours") from None
     finally:
         deadline.cancel()
@@ -96,7 +100,7 @@ def _why(exc: Exception) -> str:
 
 def _message(told: Any) -> str:
     error = told.get("error") if isinstance(told, dict) else None
-    return str(error.get("message", "")) if isinstance(error, dict) else "no reason"
+    return visible(error.get("message", "")) if isinstance(error, dict) else "no reason"
 
 
 def health(address: Address, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:

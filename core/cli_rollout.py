@@ -33,7 +33,7 @@ def rules_promote(
     as_json: Json = False,
 ) -> None:
     """Let a rule decide for more sessions: its module, as it is now. Running proxies take it up at once."""
-    _among(to, "canary", "enforce")
+    _among("promote", to)
     _move(build_generation(load_config(config, plugins)), name, ("promote", to, share, why), as_json=as_json)
 
 
@@ -49,7 +49,7 @@ def rules_rollback(
     as_json: Json = False,
 ) -> None:
     """Let a rule decide for nobody, or for fewer sessions; or give its stage back to the configuration."""
-    _among(to, "shadow", "canary", "configured")
+    _among("rollback", to)
     _move(build_generation(load_config(config, plugins)), name, ("rollback", to, share, why), as_json=as_json)
 
 
@@ -98,9 +98,11 @@ def rules_status(
         print(f"note: {note}")
 
 
-def _among(to: str, *known: str) -> None:
-    if to and to not in known:
-        raise typer.BadParameter(f"{to!r} is none of {', '.join(known)}", param_hint="--to")
+def _among(action: str, to: str) -> None:
+    from core.rollout_plan import GOALS
+
+    if to and to not in GOALS[action]:
+        raise typer.BadParameter(f"{to!r} is none of {', '.join(GOALS[action])}", param_hint="--to")
 
 
 def _rule(generation: "Generation", name: str) -> "Rule":

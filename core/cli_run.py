@@ -149,17 +149,41 @@ def _arguments(
     if kind != "claude":
         return []
     from core.cli_clients import claude_files
-    from core.client_files import overriding, settings_argument
+    from core.client_files import MANAGED, overriding
 
     after = {**env, **dict(changed)}
     files = claude_files(env, Path.cwd())
+    if above := overriding([file for file in files if file.place == str(MANAGED)], after, request_class):
+        _tell(f"{MANAGED} sets {', '.join(above)}, and wins over everything: ask who manages this machine")
     if helped := [file.place for file in files if file.key_helper]:
         _tell(f"{', '.join(helped)}: apiKeyHelper makes a key that Claude Code may show instead of the proxy's")
-    over = overriding(files, after)
+    over = overriding(files, after, request_class)
     if over and any(each == "--settings" or each.startswith("--settings=") for each in given):
         _tell(f"settings files of Claude Code set {', '.join(over)}: take them out of there, they win")
         return []
-    return ["--settings", settings_argument(over)] if over else []
+    return ["--settings", _settings(over, env)] if over else []
+
+
+def _settings(over: Mapping[str, str], env: Mapping[str, str]) -> str:
+    """What `--settings` is given: JSON, or a file of ours where it holds a secret, for everybody on a machine can read
+    command lines.
+    """
+    from hashlib import sha256
+
+    from core.client_files import SETTINGS, holds_secret, settings_argument
+    from core.settings import state_dir
+    from wasm_host import files
+
+    said = settings_argument(over)
+    if not holds_secret(over):
+        return said
+    file = state_dir(env) / SETTINGS.format(sha256(said.encode()).hexdigest()[:12])
+    try:
+        files.private_folder(file.parent)
+        files.write(file, said.encode(), mode=0o600)
+    except OSError as exc:
+        refuse_with(f"{file}: {exc.strerror}: Claude Code's settings with the proxy's key cannot be kept there")
+    return str(file)
 
 
 def _tell(text: str) -> None:

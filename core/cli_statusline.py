@@ -39,16 +39,16 @@ def statusline(
     def late(_: int, __: FrameType | None) -> None:
         raise _LateError
 
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, wait)
-    try:
-        said = _line(
-            url, wait, token_file or (state_home or Path.home() / ".local/state") / "terraphim-proxy/admin-token"
-        )
-    except _LateError:
-        said = f"{DOWN} (no answer in {wait:g} s)"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    said = f"{DOWN} (no answer in {wait:g} s)"
+    with suppress(_LateError):  # around all of it: the alarm may come when the line is there already
+        signal.signal(signal.SIGALRM, late)
+        signal.setitimer(signal.ITIMER_REAL, wait)
+        try:
+            said = _line(
+                url, wait, token_file or (state_home or Path.home() / ".local/state") / "terraphim-proxy/admin-token"
+            )
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     with suppress(OSError, ValueError):
         print(said, flush=True)
 
@@ -59,8 +59,8 @@ def _line(url: str, wait: float, token_file: Path) -> str:
     from core.status_line import DOWN, line, session_of, short_of
     from core.visible import visible
 
-    session = "" if sys.stdin.isatty() else session_of(sys.stdin.buffer.read(_MOST))
     try:
+        session = session_of(_input())
         address = parse(url)
         admin = Admin(address, read_token(token_file))
         query = f"&q=session:{short_of(session)}" if session else ""
@@ -73,6 +73,14 @@ def _line(url: str, wait: float, token_file: Path) -> str:
     except NoProxyError as exc:
         return visible(f"{DOWN}: {exc}", 120)
     except (OSError, UnicodeError):
-        return "no admin token: has `terraphim-proxy serve` run here?"
+        return "no admin token: `terraphim-proxy serve` makes one; name another file with --token-file"
     except (ValueError, TypeError, KeyError, AttributeError):
         return "no proxy of ours at ANTHROPIC_BASE_URL"
+
+
+def _input() -> bytes:
+    """What stands on standard input; nothing if it is a terminal, closed, or cannot be read."""
+    try:
+        return b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(_MOST)
+    except (OSError, ValueError):
+        return b""

@@ -189,7 +189,7 @@ def events(admin: Admin) -> Iterator[Told]:
                         yield Told(event.name, data)
     except (OSError, HTTPException) as exc:
         raise NoProxyError((getattr(exc, "strerror", None) or "the feed was cut").lower()) from None
-    except (SSEError, ValueError):
+    except (SSEError, ValueError, RecursionError):
         raise NoProxyError("what answers there is no proxy of ours") from None
 
 

@@ -104,14 +104,15 @@ def excepting(env: Mapping[str, str], host: str) -> str:
 
 def codex_arguments(url: str, given: Sequence[str], *, request_class: str = "") -> list[str]:
     """What Codex must be told on its command line: it takes no address from the environment. A model that the user
-    names stays, else the proxy chooses (`auto`).
+    names stays, else the proxy chooses (`auto`): as a setting, which counts for `codex exec`, too; `-m` before a
+    subcommand does not (openai/codex, issue 2301).
     """
     text = json.encode  # of these strings JSON is TOML, too
     headers = f", http_headers = {{ {CLASS_HEADER} = {text(request_class).decode()} }}" if request_class else ""
     address = text(f"{url}/v1").decode()
     provider = f'{{ name = "terraphim", base_url = {address}, env_key = "{KEY_VARIABLE}"{headers} }}'
     added = ["-c", f"model_providers.terraphim={provider}", "-c", "model_provider=terraphim"]
-    return added if _names_model(given) else [*added, "-m", "auto"]
+    return added if _names_model(given) else [*added, "-c", 'model="auto"']
 
 
 def _names_model(given: Sequence[str]) -> bool:

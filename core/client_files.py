@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from core.client_environment import CUSTOM, ELSEWHERE
+from core.client_environment import CUSTOM, ELSEWHERE, NO_KEY, custom_headers
 
 #: A larger settings file is no settings file.
 MOST: Final = 4 << 20
@@ -20,6 +20,10 @@ MANAGED: Final = Path("/etc/claude-code/managed-settings.json")
 MODELS: Final = ("ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL")
 #: Variables of settings files that `run` answers with settings of its own.
 CONTESTED: Final = ("ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", CUSTOM, *ELSEWHERE)
+#: Of these the value may be a secret.
+_SECRET: Final = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", CUSTOM)
+#: In the state folder: settings of ours that hold a secret, by their hash.
+SETTINGS: Final = "claude-settings-{}.json"
 
 
 class ClaudeSettings(NamedTuple):
@@ -73,7 +77,7 @@ def read_codex(place: str, data: bytes) -> CodexSettings:
     """Of the file's bytes, as `read_claude`."""
     try:
         told = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # TOML's and UTF-8's errors, and an integer without end
         return CodexSettings(place, problem="is not TOML: Codex does not start with it")
     provider = _text(told.get("model_provider"))
     tables = told.get("model_providers")
@@ -86,13 +90,23 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def overriding(files: list[ClaudeSettings], wanted: Mapping[str, str | None]) -> dict[str, str]:
+def overriding(
+    files: list[ClaudeSettings], wanted: Mapping[str, str | None], request_class: str = ""
+) -> dict[str, str]:
     """What settings on Claude Code's command line must say so that no file's `env` contradicts `wanted` (a variable's
     value, None for one that must be away): they win over every file but the managed one. An empty text is as good as
-    away.
+    away. Headers that a file adds stay, without a credential and with the class.
     """
-    said = {name for file in files for name in file.env}
-    return {name: wanted.get(name) or "" for name in CONTESTED if name in said}
+    said = {name: value for file in files for name, value in file.env.items()}
+    answers = {name: wanted.get(name) or "" for name in CONTESTED if name in said}
+    if CUSTOM in answers:
+        answers[CUSTOM] = custom_headers(said[CUSTOM], request_class)
+    return {name: value for name, value in answers.items() if value != said[name]}
+
+
+def holds_secret(env: Mapping[str, str]) -> bool:
+    """Whether some of these settings must not stand where everybody can read them."""
+    return any(env.get(name, "") not in {"", NO_KEY} for name in _SECRET)
 
 
 def settings_argument(env: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ MOST: Final = 2000
 
 
 class ConceptCounts(NamedTuple):
-    """`recent` are the counts of the last hour's steps, the oldest first, and empty if there were none; `last_ms` is
+    """`recent` are the counts of the last hour's steps, the oldest first, and empty if it was never found; `last_ms` is
     when it was found last, None if never.
     """
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import ConfigError, Problem
 from core.exchange import Target
-from core.presets import complete, merge
+from core.presets import complete, merge, preset_names
 from core.schema import ModelCard, ProviderSettings, ServerKey, Settings
 from core.schema_rollout import RolloutSettings, of_rule
 from core.toml_lines import Path as Path_
@@ -58,8 +58,19 @@ def _problem(error: Any, path: Path, lines: dict[tuple[str, ...], int]) -> Probl
         close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}" if known else ""
     elif error["type"] == "missing":
-        message = "is missing"
+        message, hint = "is missing", _preset_meant(loc)
     return Problem(str(path), line_of(lines, loc), f"{name}: {message}", hint)
+
+
+def _preset_meant(loc: tuple[str | int, ...]) -> str:
+    """What to do about a provider without a dialect: its name is nearly that of a preset, or none is known by it."""
+    match loc:
+        case ("providers", str(name), "dialect"):
+            known = preset_names()
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            return f"did you mean [providers.{close[0]}]?" if close else f"only these need none: {', '.join(known)}"
+        case _:
+            return ""
 
 
 def parse(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -74,7 +85,7 @@ def read(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> t
     """As `parse`, without `contradictions`; with the lines of the keys."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except ValueError as exc:  # an integer without end is another one than TOML's
         line = re.search(r"line (\d+)", str(exc))
         raise ConfigError([Problem(str(path), int(line[1]) if line else 0, f"not TOML: {exc}")]) from None
     except RecursionError:
@@ -202,7 +213,7 @@ def environment_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
         *tables, key = name.removeprefix(PREFIX).lower().split("__")
         try:
             value: Any = tomllib.loads(f"v = {text}")["v"]
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             value = text
         table = overrides
         for part in tables:

@@ -6,8 +6,17 @@ It reads the body, asks the pipeline and sends what comes back, and gives up as 
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from secrets import token_bytes
 from typing import Any
 
@@ -162,23 +171,30 @@ class DataPlane:
             else:
                 await _send_error(send, exchange, exc, self._known, visit)
         finally:
-            try:
-                seconds = self._over(exchange, generation)
-                if not refused:  # a flood of those is one line in a while, not one each
+            seconds = time.monotonic() - exchange.arrived
+            with self._whatever_fails(exchange):
+                self._over(exchange, seconds, generation)
+            if not refused:  # a flood of those is one line in a while, not one each
+                with self._whatever_fails(exchange):
                     self._tell(exchange, seconds, generation if visit else None)
-            except Exception as exc:  # noqa: BLE001  # the client has its answer, whatever is wrong with its telling
-                self.log_bug(exchange, exc)
 
-    def _over(self, exchange: Exchange, generation: Generation | None) -> float:
-        """What the request cost is known now: it is recorded and counted. How long it took, in seconds."""
-        seconds, card = time.monotonic() - exchange.arrived, None
-        if generation is not None and exchange.decision is not None and exchange.endpoint != ROUTE:
-            snapshot = generation.snapshot
-            card = snapshot.card
-            exchange.cost = prices.cost(exchange.bill(), card)
-            self._record(exchange, snapshot, seconds, generation.loaded.secrets.redactor)
-        self._metrics.settled(exchange, seconds, card)
-        return seconds
+    @contextmanager
+    def _whatever_fails(self, exchange: Exchange) -> Generator[None, None, None]:
+        """In the block, the client has its answer, whatever is wrong with its telling."""
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001  # whatever it is
+            self.log_bug(exchange, exc)
+
+    def _over(self, exchange: Exchange, seconds: float, generation: Generation | None) -> None:
+        """What the request cost is known now: it is counted and recorded."""
+        if generation is None or exchange.decision is None or exchange.endpoint == ROUTE:
+            self._metrics.settled(exchange, seconds, explained=exchange.endpoint == ROUTE)
+            return
+        snapshot = generation.snapshot
+        exchange.cost = prices.cost(exchange.bill(), snapshot.card)
+        self._metrics.settled(exchange, seconds, snapshot.card)
+        self._record(exchange, snapshot, seconds, generation.loaded.secrets.redactor)
 
     def _tell(self, exchange: Exchange, seconds: float, generation: Generation | None) -> None:
         """The log, the trace, and the page of what was let in."""

@@ -112,14 +112,20 @@ def without_words(features: Features) -> Features:
 
 
 def words_in(exchange: Exchange) -> int:
-    """About what waiting costs: the words, which may be large; the rest is small."""
+    """About what waiting costs: words, and what rules logged, which may be large; the rest is small."""
     features = exchange.inputs.features if exchange.inputs else None
     if features is None:
         return 0
-    size = len(features.last_user)
+    asked = exchange.decision.asked if exchange.decision else ()
+    size = len(features.last_user) + sum([len(outcome.log) for outcome in asked])
     for text in features.granted.values():
-        size += len(text) if isinstance(text, str) else memoryview(text).nbytes if isinstance(text, msgspec.Raw) else 0
+        size += memoryview(text).nbytes if isinstance(text, msgspec.Raw) else _characters(text)
     return size
+
+
+def _characters(text: str | Mapping[str, str]) -> int:
+    """Of a text, or of headers."""
+    return len(text) if isinstance(text, str) else sum(map(len, text.values()))
 
 
 def _captured(features: Features, snapshot: Snapshot, known: Redactor) -> Words | None:
@@ -150,7 +156,7 @@ def _result(exchange: Exchange, ms: float) -> Result:
         usage=exchange.usage,
         lost=exchange.lost,
         cost=exchange.cost,
-        stop_reason=exchange.stop_reason if exchange.stop_reason in STOP_REASONS else OTHER,
+        stop_reason=known_end(exchange.stop_reason),
         cache=exchange.cache,
         simulated=exchange.simulated,
         whole=exchange.whole,
@@ -162,6 +168,11 @@ def known_error(error: str) -> str:
     """A type of error of ours, or how an answer ended; what a provider made up may quote anything."""
     kind, _, where = error.partition(": ")
     return error if not error or (kind in ERRORS and where in {"", "after the first byte"}) else OTHER
+
+
+def known_end(stop_reason: str) -> str:
+    """Why an answer ended, in one of Anthropic's words; a provider may make up others."""
+    return stop_reason if stop_reason in STOP_REASONS else OTHER
 
 
 def canonical(decision: Decision) -> bytes:

@@ -94,14 +94,14 @@ def _pinned(name: str, model: str) -> Finding:
     return note(name, f"{visible(model, 80)}: clients ask for it; the phases decide all the same")
 
 
-def judge_claude(files: Sequence[ClaudeSettings], proxy: Target) -> Iterator[Finding]:
-    """Of Claude Code's settings files: what they set wins over the environment."""
+def judge_claude(files: Sequence[ClaudeSettings], proxy: Target, keys: Collection[str]) -> Iterator[Finding]:
+    """Of Claude Code's settings files: what they set wins over the environment. `keys` as for `judge_environment`."""
     for file in files:
         name = visible(file.place)
         if file.problem:
             yield wrong(name, file.problem, "mend or remove it")
             continue
-        against = [each for each in CONTESTED if file.env.get(each) and not _agrees(each, file.env[each], proxy)]
+        against = [each for each in CONTESTED if file.env.get(each) and not _agrees(each, file.env[each], proxy, keys)]
         if against:
             told = f"its env sets {', '.join(against)}, which wins over the shell"
             yield wrong(name, told, f"take them out of it, {RUN.replace('CLIENT', 'claude')}, which overrules it")
@@ -117,12 +117,12 @@ def judge_claude(files: Sequence[ClaudeSettings], proxy: Target) -> Iterator[Fin
             yield Finding(name, ok=True, state="nothing leads past the proxy")
 
 
-def _agrees(name: str, value: str, proxy: Target) -> bool:
+def _agrees(name: str, value: str, proxy: Target, keys: Collection[str]) -> bool:
     if name == "ANTHROPIC_BASE_URL":
         return leads_to(value, proxy.url) and not urlsplit(value).path.strip("/")
     if name == CUSTOM:
         return custom_headers(value, "") == "\n".join(value.splitlines())
-    return name == "ANTHROPIC_AUTH_TOKEN" and value == proxy.key
+    return name == "ANTHROPIC_AUTH_TOKEN" and (value in keys or not keys)
 
 
 def judge_codex(file: CodexSettings, proxy: Target) -> Finding:

@@ -11,6 +11,7 @@ from typing import Final
 
 from core import __version__, descriptors, resident, settings
 from core.admin_token import NAME as TOKEN
+from core.client_files import SETTINGS
 from core.finding import Finding, note, wrong
 from core.recording import decisions_of, file_of
 from core.snapshots import NAME as SNAPSHOTS
@@ -83,7 +84,7 @@ def memory(group: int, free_share: int, wanted: int) -> Finding:
 
 def room(folder: Path) -> Finding:
     """On the disk of the state folder."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    there = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
     free = shutil.disk_usage(there).free
     if free < ROOM:
         return wrong("disk", f"{free // MIB} MiB free at {there}", "make room, or set XDG_STATE_HOME or records.max_mb")
@@ -107,7 +108,7 @@ def clock(wall: float, before: float, after: float) -> Finding:
 def places(loaded: settings.Loaded | None, env: Mapping[str, str]) -> list[Path]:
     """Files and folders of ours that nobody else may read."""
     state = settings.state_dir(env)
-    found = [state, state / TOKEN, state / SNAPSHOTS, state / "serve.log"]
+    found = [state, state / TOKEN, state / SNAPSHOTS, state / "serve.log", *state.glob(SETTINGS.format("*"))]
     if loaded is not None:
         records = loaded.settings.records
         found += [each for each in (file_of(records, state), decisions_of(records, state)) if each]

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from core.config_file import LOOPBACK_NAMES
@@ -48,6 +49,15 @@ def headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
 def allowed_hosts(host: str, more: tuple[str, ...]) -> frozenset[str]:
     """Names that requests may carry: loopback's, the address that is listened on, and the configured ones."""
     return frozenset({*LOOPBACK_NAMES, host.lower(), *(name.lower() for name in more)})
+
+
+def is_here(peer: str, headers: Mapping[str, str]) -> bool:
+    """Whether this machine asks, and for itself: a proxy on it that passes a stranger's request on says so."""
+    return peer in _HERE and headers.keys().isdisjoint(_PASSED_ON)
+
+
+_HERE: Final = frozenset({"127.0.0.1", "::1"})
+_PASSED_ON: Final = ("x-forwarded-for", "forwarded")
 
 
 def check_json(headers: Mapping[str, str]) -> None:

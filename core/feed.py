@@ -147,6 +147,8 @@ def found(entries: Iterable[Entry], limit: int, query: str = "") -> list[Summary
 
 
 def _size(exchange: Exchange) -> int:
-    """Characters that it holds only because it is kept, about: names of tools are counted as `TOOL` each."""
+    """Characters that it holds only because it is kept, about: names of tools, and what was known of targets, are
+    counted as `TOOL` each.
+    """
     inputs = exchange.inputs
-    return words_in(exchange) + TOOL * len(inputs.features.tools) if inputs else 0
+    return words_in(exchange) + TOOL * (len(inputs.features.tools) + len(inputs.states)) if inputs else 0

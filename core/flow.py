@@ -41,8 +41,13 @@ class Flow:
         self._quarters: deque[_Bucket] = deque(maxlen=QUARTERS + 1)
 
     def add(self, edge: Edge, now_ms: int, error: int, micros: int, tokens: int) -> None:
-        """One request, which is over now; a clock that was put back counts into the last minute."""
+        """One request, which is over now. A clock that was put back counts into the last minute; if by more than a
+        quarter of an hour, it was wrong before, and what it counted then is forgotten.
+        """
         number = now_ms // MINUTE_MS
+        if self._minutes and self._minutes[-1][0] - number > QUARTER:
+            _forget(self._minutes, number)
+            _forget(self._quarters, number // QUARTER)
         if not self._minutes or self._minutes[-1][0] < number:
             self._turn(number)
         edges = self._minutes[-1][1]
@@ -80,6 +85,11 @@ class Flow:
             _merge(few, ((_REST, each) for _, each in ranked[SHOWN - 1 :]))
             ranked = list(few.items())
         return {"edges": [_edge(edge, each) for edge, each in ranked], "from_ms": first * MINUTE_MS, "to_ms": now_ms}
+
+
+def _forget(buckets: deque[_Bucket], after: int) -> None:
+    while buckets and buckets[-1][0] > after:
+        buckets.pop()
 
 
 def _merge(into: dict[Edge, _Sums], edges: Iterable[tuple[Edge, _Sums]], room: int = 1 << 30) -> None:

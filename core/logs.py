@@ -8,6 +8,7 @@ flows again.
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -24,13 +25,15 @@ from core.schema_observe import LogSettings
 _CLOSE = b""
 #: Lines are written together, up to about so many bytes: one call for many when they come fast.
 BATCH = 64 * 1024
+#: Seconds until a full descriptor that does not block is tried again.
+AGAIN_S = 0.02
 
 
 class Writable(Protocol):
     """What a log is written to."""
 
-    def write(self, data: memoryview, /) -> int:
-        """How many bytes it took."""
+    def write(self, data: memoryview, /) -> int | None:
+        """How many bytes it took; None if it would have to wait, and does not."""
         ...
 
 
@@ -68,12 +71,18 @@ class LogWriter:
         console = settings.format == "console" or (settings.format == "auto" and self._terminal.here)
         if known is not None and known not in self._known:
             self._known = (known, *self._known[:1])
-        self._finish = Finish((*self._always, *self._known), console=console, colours=self._terminal.colours)
+        self._console = console
+        self._refinish()
         self._silent = frozenset(LEVELS[: LEVELS.index(settings.level)])
+
+    def _refinish(self) -> None:
+        known = (*self._always, *self._known)
+        self._finish = Finish(known, console=self._console, colours=self._terminal.colours)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """These are taken out, whatever the configuration says later on."""
         self._always = (Redactor(secrets),)
+        self._refinish()
 
     def log(self, fields: dict[str, object], level: str = "info") -> None:
         """Queue one line, unless its level is below the configured one. Never waits, never raises."""
@@ -128,7 +137,10 @@ class LogWriter:
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            rest = rest[self._stream.write(rest) :]
+            if (taken := self._stream.write(rest)) is None:  # others who have the descriptor may have set it so
+                time.sleep(AGAIN_S)
+            else:
+                rest = rest[taken:]
 
     def close(self) -> None:
         """Write what is queued and stop; gives up after a second if nobody reads."""

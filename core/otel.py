@@ -132,13 +132,13 @@ class Otel:
 
     def close(self, wait_s: float) -> None:
         """Send what waits, for so many seconds at most; what is not sent then is lost."""
+        until = time.monotonic() + wait_s
         self._over.put(None)
         self._maker.join(wait_s)
         closing = threading.Thread(target=self._provider.shutdown, name="traces-end", daemon=True)
         closing.start()
-        closing.join(wait_s)
+        closing.join(max(0.0, until - time.monotonic()))
         self._exporter.stop()
-        closing.join(wait_s)
 
 
 def _carried(own: SpanContext, span_id: int) -> Mapping[str, str]:

@@ -60,16 +60,15 @@ def best(found: list[Listener], host: str) -> Listener | None:
 
 
 def owner_of(host: str, port: int, *, process: bool = False) -> Owner | None:
-    """Who listens there; None if nobody does, or nobody can tell (no Linux, another network namespace). To find the
-    `process`, all of this user's are looked through.
+    """Who listens there (`host` is an address); None if nobody does, or nobody can tell (no Linux, another network
+    namespace). To find the `process`, all of this user's are looked through.
     """
-    numeric = "127.0.0.1" if host == "localhost" else host
     found: list[Listener] = []
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
             found += listeners((_PROC / "net" / name).read_text(), port)
     try:
-        listener = best(found, numeric)
+        listener = best(found, host)
     except OSError:  # a name, not an address
         return None
     return listener and Owner(listener.user, *(_process(listener.inode) if process else ()))

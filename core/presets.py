@@ -41,6 +41,11 @@ def local_providers(ollama_host: str = "") -> dict[str, str]:
     return urls
 
 
+def preset_names() -> list[str]:
+    """Of the providers that need no more than their name."""
+    return list(_presets()["providers"])
+
+
 def preset(name: str) -> dict[str, Any] | None:
     """A provider's preset as its `[providers.NAME]` table, or None."""
     found = _presets()["providers"].get(name)
@@ -54,7 +59,7 @@ def embedded(reachable: set[str], overrides: Mapping[str, Any], *, ollama_host: 
     (default, background, …) is played by the first of its targets that can be reached.
     """
     data = _presets()
-    names = [name for name in data["providers"] if not reachable or name in reachable]
+    names = [name for name in preset_names() if not reachable or name in reachable]
     providers = {name: preset(name) for name in names}
     if "ollama" in reachable:
         providers["ollama"] = {**(providers["ollama"] or {}), "base_url": local_providers(ollama_host)["ollama"]}

@@ -36,7 +36,7 @@ class Redactor:
         halves = (each[at : at + _STEP] for each in lowered if len(each) >= RUN for at in range(0, len(each), _STEP))
         self._parts = [each.encode("utf-8", "replace") for each in {*halves, *self._short} if len(each) >= _STEP]
         self._grams = frozenset(run[at : at + _GRAM] for run in self._runs for at in range(_STRIDE))
-        self._escaped = any(char in '"\\' or not char.isprintable() for secret in lowered for char in secret)
+        self._escaped = any(char in "\"'\\" or not char.isprintable() for secret in lowered for char in secret)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Redactor) and (self._runs, self._short) == (other._runs, other._short)
@@ -52,7 +52,7 @@ class Redactor:
         return not self._runs.isdisjoint([lowered[at : at + RUN] for at in range(0, len(lowered) - RUN + 1, _STEP)])
 
     def clears(self, encoded: str) -> bool:
-        """Whether surely no value in this JSON holds a secret. Quick, and says no rather too often."""
+        """Whether surely no value in this JSON or `repr` holds a secret. Quick, and says no rather too often."""
         return not (self._escaped or self._may_stand_in(_lowered(encoded)))
 
     def text(self, said: str) -> str:

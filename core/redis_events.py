@@ -33,6 +33,10 @@ class RedisEvents(Observer):
         self._metrics.redis_down.set(0)
         self._report({"event": "redis_up", "away_s": round(away_s, 3)}, "info")
 
+    def left(self) -> None:
+        self._down = False
+        self._metrics.redis_down.set(0)
+
     def answered(self, outcome: str, seconds: float) -> None:
         counter = self._outcomes.get(outcome)
         if counter is None:

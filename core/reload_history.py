@@ -19,10 +19,14 @@ class ReloadHistory:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self.started_ms = self.since_ms = now_ms()
-        self.last = Reload(self.started_ms, "started")
+        self.last = self._good = Reload(self.started_ms, "started")
 
     def add(self, outcome: str, ms: float | None = None) -> None:
         """A failed one leaves what serves in its place."""
         self.last = Reload(self._now_ms(), outcome, None if ms is None else round(ms, 2))
         if outcome != "failed":
-            self.since_ms = self.last.at_ms
+            self._good, self.since_ms = self.last, self.last.at_ms
+
+    def mended(self) -> None:
+        """The files are those that serve, maybe because what failed was taken back: that is over."""
+        self.last = self._good

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from core.exchange import Decision, Exchange, Inputs, Step
 from core.messages import Usage
+from core.names import cut
 from core.session import mark_of
 from wasm_host.answer import Outcome
 
@@ -53,7 +54,7 @@ def level_of(exchange: Exchange) -> str:
 
 def _asked(inputs: Inputs) -> Iterator[tuple[str, object]]:
     features, session = inputs.features, inputs.session
-    yield "requested", features.model
+    yield "requested", cut(features.model)
     yield "tokens", features.token_count
     if features.stream:
         yield "stream", True

@@ -22,6 +22,13 @@ from core.rollout import (
 from core.schema_rollout import of_rule
 from wasm_host.rule import Rule
 
+#: Where each action may lead, if somebody says where to.
+GOALS: Final[Mapping[str, tuple[str, ...]]] = {
+    PROMOTE: ("canary", "enforce"),
+    ROLLBACK: ("shadow", "canary", CONFIGURED),
+    ENABLE: (),
+    DISABLE: (),
+}
 #: Where the tables of a rule may say its mode.
 _PLACES: Final = ("rule", "policy")
 
@@ -71,6 +78,7 @@ def planned(
     generation: Generation, rule: Rule, action: str, to: str, share: str, *, by: str, why: str, at: datetime
 ) -> Callable[[Rollouts], Move]:
     """The move, as a step for the file, which is refused if the rule was moved since the generation was read."""
+    _check_goal(action, to, share)
     known = generation.rollouts
     stage, last, off = known.stage(rule), known.last(rule.name, rule.sha256), known.off(rule.name)
     if action in (ENABLE, DISABLE):
@@ -103,6 +111,16 @@ def planned(
         )
 
     return step
+
+
+def _check_goal(action: str, to: str, share: str) -> None:
+    """Refused, if the action cannot lead there: what nobody knows is not taken for the next step."""
+    goals = GOALS[action]
+    if to and to not in goals:
+        where = f", but to {', '.join(goals)}" if goals else ""
+        raise Refused(f"{action} does not lead to {to[:40]!r}{where}")
+    if share and ("canary" not in goals or to == CONFIGURED):
+        raise Refused(f"a share is a canary's: {' '.join(filter(None, (action, to)))} takes none")
 
 
 def _switched(rollouts: Rollouts, rule: Rule, action: str) -> Stage:

@@ -33,6 +33,10 @@ class RuleEvents(Observer):
             fields: dict[str, object] = {"event": "rule_breaker", "rule": rule, "state": state}
             self._report(fields | ({"reason": reason} if reason else {}), level)
 
+    def gone(self, rule: str) -> None:
+        self._states.pop(rule, None)
+        self._metrics.breaker_gone(rule)
+
     def worker(self, change: Change) -> None:
         if change.event == "ready":
             self._metrics.workers.inc()

@@ -3,7 +3,7 @@ that requests are answered with. It waits: for one thread that may.
 """
 
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -26,6 +26,7 @@ class RuleRunner:
     def __init__(self) -> None:
         self._sandbox = Sandbox()
         self._modules: set[str] = set()
+        self._own: Load | None = None
 
     def drive(
         self, decision: Generator[Ask, list[Outcome], Decision], resting: Mapping[str, str]
@@ -37,7 +38,9 @@ class RuleRunner:
 
     def answer(self, ask: Ask, resting: Mapping[str, str]) -> list[Outcome]:
         """One outcome for each rule that was considered, in order; the last one decides, or none does."""
-        self._make_room(ask.rules)
+        self._make_room({rule.sha256 for rule in ask.rules})
+        if self._own:
+            self._sandbox.have(self._own)
         self._sandbox.load(ask.rules)
         outcomes: list[Outcome] = []
         while len(outcomes) < len(ask.rules):
@@ -56,16 +59,18 @@ class RuleRunner:
         return asking.outcomes(prepared, self._sandbox.run(prepared.ask), ask.targets)
 
     def have(self, module: Load) -> None:
-        """This module too, whose machine code is on no disk."""
-        self._make_room(())
-        self._modules.add(module.sha256)
-        self._sandbox.have(module)
+        """This module too, whose machine code is on no disk; the one before it may be gone then."""
+        self._own = module
 
-    def _make_room(self, rules: Iterable[Rule]) -> None:
-        self._modules |= {rule.sha256 for rule in rules}
-        if len(self._modules) > MODULES_MAX:
+    def _make_room(self, wanted: set[str]) -> None:
+        """For what is new; rules that are more than there is room for have a process that holds nothing else."""
+        if wanted <= self._modules:
+            return
+        self._modules |= wanted
+        if len(self._modules) > max(MODULES_MAX, len(wanted)):
+            own = self._own
             self.close()
-            self._modules = {rule.sha256 for rule in rules}
+            self._modules, self._own = wanted, own
 
     @property
     def pid(self) -> int | None:
@@ -75,4 +80,4 @@ class RuleRunner:
     def close(self) -> None:
         """End the process, and forget its modules; the next call has a new one."""
         self._sandbox.close()
-        self._sandbox, self._modules = Sandbox(), set()
+        self._sandbox, self._modules, self._own = Sandbox(), set(), None

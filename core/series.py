@@ -12,6 +12,8 @@ STEP_MS: Final = 10_000
 #: The longest that may be asked for.
 MINUTES: Final = 60
 _STEPS: Final = MINUTES * 60_000 // STEP_MS
+#: A clock that was put back by more steps was wrong before: what it counted then is forgotten.
+_BACK: Final = 30
 _A_DECADE: Final = 20
 #: Milliseconds below which times are one, and above which they are one.
 _LEAST, _MOST = 0.01, 1e7
@@ -73,8 +75,11 @@ class Series:
         return step
 
     def _at(self, now_ms: int) -> _Step:
-        """The step of now; a clock that was put back counts into the last one."""
+        """The step of now; a clock that was put back a little counts into the last one."""
         number = now_ms // STEP_MS
+        if self._steps and self._steps[-1].number - number > _BACK:
+            while self._steps and self._steps[-1].number > number:
+                self._steps.pop()
         if not self._steps or self._steps[-1].number < number:
             self._steps.append(_Step(number))
         return self._steps[-1]

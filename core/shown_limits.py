@@ -31,14 +31,8 @@ def limits(left: Iterable[tuple[Ask, Said]]) -> list[dict[str, Any]]:
 
 def spending(settings: Settings, known: Callable[[str], Account], now_ms: int) -> list[dict[str, Any]]:
     """Every client key's budgets. `known` is what this process knows of a key; the key without a name is everybody."""
-    keys = settings.server.keys
-    named = [(key.name, key.budget) for key in keys] if keys else [("", settings.budget)]
-    return [
-        _budget(name, limit, known(name), hard=found.hard)
-        for name, own in named
-        if (found := budgets.limits_at(own, settings.budget, now_ms))
-        for limit in found.each
-    ]
+    each = budgets.everybodys(settings, now_ms)
+    return [_budget(name, limit, known(name), hard=hard) for name, limit, hard in each]
 
 
 def _budget(name: str, limit: Limit, account: Account, *, hard: bool) -> dict[str, Any]:

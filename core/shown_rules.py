@@ -1,10 +1,13 @@
 """The rules as the admin plane shows them: what they are, where they stand, and how they do. Pure."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from core.generation import Generation
+from core.rollout import Move, Rollouts
 from core.rollout_plan import status
 from core.rule_figures import RuleFigures
 from wasm_host.rule import Problem, Rule
@@ -25,17 +28,32 @@ def shown(
 
     `states` is a rule's breaker; `outcomes` counts what each said, by code; `live` is `Rolling.shown`.
     """
-    rules = generation.files
+    rules, moves = generation.files, _by_rule(generation.rollouts)
     first = hiding(generation)
     problems = [problem for problem in rules.problems if not problem.warning]
     rows = [
-        _row(generation, rule, states(rule), figures.of(rule.name), outcomes.get(rule.name, {}), live)
+        _row(
+            replace(generation, rollouts=moves[rule.name]),
+            rule,
+            states(rule),
+            figures.of(rule.name),
+            outcomes.get(rule.name, {}),
+            live,
+        )
         | {"problem": _problem(rule, problems), "hidden_by": first}
         for rule in rules.rules
     ]
     known = {rule.name for rule in rules.rules}
     refused = [_refused(problem) for problem in problems if Path(problem.path).stem not in known]
     return {"rules": rows, "refused": refused}
+
+
+def _by_rule(rollouts: Rollouts) -> defaultdict[str, Rollouts]:
+    """The moves of each rule: there may be thousands of all, and what is asked of a rule's looks at each."""
+    moves: defaultdict[str, list[Move]] = defaultdict(list)
+    for move in rollouts.moves:
+        moves[move.rule].append(move)
+    return defaultdict(Rollouts, {name: Rollouts(tuple(own)) for name, own in moves.items()})
 
 
 def hiding(generation: Generation) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from core.decision_record import known_end
 from core.exchange import Attempt, Decision, Exchange, Step, Target
 from core.messages import Usage
+from core.names import cut
 from core.redaction import Redactor
 from core.request_line import level_of
 from core.schema import ProviderSettings
@@ -74,7 +76,7 @@ def closing(exchange: Exchange) -> tuple[Values, str]:
     if exchange.client_key:
         values[Key.CLIENT] = exchange.client_key
     if exchange.inputs is not None:
-        values[Key.REQUESTED] = exchange.inputs.features.model
+        values[Key.REQUESTED] = cut(exchange.inputs.features.model)
         if exchange.inputs.features.agent:
             values[Key.AGENT] = exchange.inputs.features.agent
     if exchange.decision is not None:
@@ -204,7 +206,7 @@ def _attempts(exchange: Exchange, trace: Trace, ms: float, providers: Mapping[st
         if answered:
             values |= _used(exchange.usage)
             if exchange.stop_reason:
-                values[Key.FINISH] = (exchange.stop_reason,)
+                values[Key.FINISH] = (known_end(exchange.stop_reason),)
         error = "" if attempt.outcome == "ok" else attempt.outcome
         yield Span(
             name=f"{GEN_AI_OPERATION} {attempt.target.model}",

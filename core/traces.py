@@ -77,22 +77,22 @@ class Traces:
             say({"event": "traces_off", "why": why}, "warning")
 
     def _opened(self, env: Mapping[str, str]) -> "Otel | None":
-        try:
-            from core.otel import Otel  # noqa: PLC0415  # an extra, and slow to load
-        except ImportError:
-            why = "OTEL_* asks for traces, and OpenTelemetry's SDK is missing: pip install 'terraphim-llm-proxy[otel]'"
-            self._say({"event": "traces_off", "why": why}, "warning")
-            return None
         named = "OTEL_SERVICE_NAME" in env or "service.name=" in env.get("OTEL_RESOURCE_ATTRIBUTES", "")
         size = env.get("OTEL_BSP_MAX_QUEUE_SIZE", "")
         queue = int(size) if size.isdecimal() and int(size) else QUEUE
         try:
+            host = urlsplit(next((env[name] for name in _ENDPOINTS if env.get(name)), "")).hostname or "localhost"
+            from core.otel import Otel  # noqa: PLC0415  # an extra, and slow to load; it reads OTEL_PROPAGATORS then
+
             otel = Otel(named=named, queue=queue, counted=self._outage.count, failed=self._bug)
+        except ImportError:
+            why = "OTEL_* asks for traces, and OpenTelemetry's SDK is missing: pip install 'terraphim-llm-proxy[otel]'"
+            self._say({"event": "traces_off", "why": why}, "warning")
+            return None
         except Exception as exc:  # noqa: BLE001  # a wrong variable must not keep the proxy from serving
             why = f"OpenTelemetry's SDK refuses the environment ({type(exc).__name__}): look at the OTEL_* variables"
             self._say({"event": "traces_off", "why": why}, "warning")
             return None
-        host = urlsplit(next((env[name] for name in _ENDPOINTS if env.get(name)), "")).hostname or "localhost"
         self._say({"event": "traces_on", "collector": host}, "info")
         return otel
 

@@ -15,7 +15,7 @@ import yaml
 from facts import ROOT
 
 from core import cli
-from core.telemetry import METRICS
+from core.telemetry import BREAKER_STATES, METRICS
 
 DEPLOY = ROOT / "deploy"
 ALERTS = DEPLOY / "prometheus-alerts.yaml"
@@ -97,6 +97,53 @@ def test_every_alert_is_of_metrics_that_there_are_and_says_what_to_do(rule: dict
     assert len(rule["annotations"]["runbook"]) > 100
     shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
     assert shown <= {label for labels in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in labels.split(", ")}
+
+
+def selected(node: Any) -> set[str]:
+    """Of the states of breakers in an expression, those that its selectors take."""
+    if isinstance(node, promql_parser.VectorSelector):
+        return {state for state in BREAKER_STATES if takes(node, "state", state)}
+    return {state for part in parts(node) for state in selected(part)}
+
+
+def takes(selector: Any, label: str, value: str) -> bool:
+    """Whether a selector takes a series with this label, as Prometheus matches."""
+    return all(matches(matcher, value) for matcher in selector.matchers.matchers if matcher.name == label)
+
+
+def matches(matcher: Any, value: str) -> bool:
+    op = promql_parser.MatchOp
+    equal = matcher.op in (op.Equal, op.NotEqual)
+    found = value == matcher.value if equal else re.fullmatch(matcher.value, value) is not None
+    return found is (matcher.op in (op.Equal, op.Re))
+
+
+@pytest.mark.parametrize(
+    ("alert", "states"),
+    [("TerraphimTargetLeftAlone", {*BREAKER_STATES} - {"closed"}), ("TerraphimRuleQuarantined", {"quarantine"})],
+)
+def test_an_alert_on_a_breaker_is_of_all_states_that_it_means(alert: str, states: set[str]) -> None:
+    """A probe of a target that hangs may last longer than the pause before it: that is no recovery."""
+    [rule] = [rule for rule in RULES if rule["alert"] == alert]
+    assert selected(promql_parser.parse(rule["expr"])) == states
+
+
+@pytest.mark.parametrize(("outcome", "answers"), [
+    ("ok", True), ("400", True), ("413", True), ("401", False), ("404", False), ("429", False), ("500", False),
+    ("529", False), ("not_sent", False), ("cut", False),
+])  # fmt: skip
+def test_a_target_that_calls_a_request_wrong_answers(outcome: str, answers: bool) -> None:
+    """One client that sends nonsense at night is no outage."""
+    [rule] = [rule for rule in RULES if rule["alert"] == "TerraphimNoTargetAnswers"]
+    answered: Any = promql_parser.parse(rule["expr"])
+    [rate] = [part for part in walked(answered.rhs) if isinstance(part, promql_parser.VectorSelector)]
+    assert takes(rate, "outcome", outcome) is answers
+
+
+def walked(node: Any) -> Iterator[Any]:
+    yield node
+    for part in parts(node):
+        yield from walked(part)
 
 
 def test_commands_of_a_runbook_exist() -> None:

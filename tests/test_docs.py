@@ -82,7 +82,7 @@ def test_every_setting_is_documented_once_with_its_default() -> None:
 
 def test_every_variable_of_the_environment_is_documented_once() -> None:
     named = keys(CONFIGURATION, "variable")
-    sources = "\n".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
+    sources = "\n".join(path.read_text() for path in (ROOT / "core").rglob("*.py"))
     read = set(re.findall(r'"((?:TERRAPHIM|XDG|OLLAMA)_[A-Z]+(?:_HOME)?)"', sources)) | set(key_variables().values())
     assert sorted(named) == sorted(read | {"TERRAPHIM_SECTION__KEY"})
 
@@ -139,7 +139,7 @@ def test_every_attribute_and_event_of_a_span_is_documented_once() -> None:
 
 
 def test_every_log_event_is_documented_once() -> None:
-    sources = "\n".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
+    sources = "\n".join(path.read_text() for path in (ROOT / "core").rglob("*.py"))
     events = set(re.findall(r'"event": "([a-z_]+)"', sources))
     outcomes = re.findall(r'_announce\([^)]*, "([a-z]+)"\)', sources)
     assert sorted(keys(OPERATIONS, "event")) == sorted(events | {f"snapshot_{outcome}" for outcome in outcomes})

@@ -59,7 +59,6 @@ SHOWN_ELSEWHERE = {
     "core/gathering.py": "tests/core/test_pipeline.py",
     "core/figures.py": "tests/core/web/test_admin_providers.py",
     "core/playground.py": "tests/core/web/test_admin_route.py",
-    "core/rule_runner.py": "tests/core/web/test_admin_route.py",
     "core/shown_limits.py": "tests/core/web/test_admin_providers.py",
     "core/shown_rules.py": "tests/core/web/test_admin_rules.py",
     "core/shown_taxonomy.py": "tests/core/web/test_admin_taxonomy.py",

@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 import uvloop
 from asgi import PATIENCE_S, until
-from inside import HEAD, OPEN, SAY, START, chunk, inside, provider
+from inside import BODY, HEAD, OPEN, PLAIN, SAY, START, chunk, inside, provider
 
 from core.exchange import Exchange
 from core.routing.snapshot import Snapshot
-
-BODY = (
-    b'{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],'
-    b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":7,"output_tokens":1}}'
-)
-PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
 
 async def asked(folder: Path, *, stream: bool, before: bytes, after: bytes) -> None:

@@ -30,6 +30,9 @@ class Observer:
     def breaker(self, rule: str, state: str, reason: str = "") -> None:
         """The state of a rule's breaker: one of `breaker.STATES`, or `quarantine`."""
 
+    def gone(self, rule: str) -> None:
+        """The rule serves no more."""
+
     def worker(self, change: Change) -> None:
         """Something happened to a worker."""
 
@@ -67,7 +70,9 @@ class Host:
         away = {rule.sha256 for rule in rules if _key(rule) not in self._inline} & self._code.keys()
         memory = _most_memory(rules)
         self._pool.use(Load(sha256, self._code[sha256], memory[sha256]) for sha256 in sorted(away))
-        self._told = {rule.name: self._told.get(rule.name, "") for rule in rules}
+        before, self._told = self._told, {rule.name: self._told.get(rule.name, "") for rule in rules}
+        for name in before.keys() - self._told.keys():
+            self._observer.gone(name)
         for rule in rules:
             self._tell(rule)
 

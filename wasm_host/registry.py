@@ -243,7 +243,7 @@ class _Loader:
 def _manifest(path: Path, data: bytes | None) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode()) if data is not None else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:  # TOML's and UTF-8's errors, and an integer without end
         raise Unusable(f"{path.name}: {str(exc)[:200]}", "mend the manifest") from None
 
 

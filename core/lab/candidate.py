@@ -98,7 +98,7 @@ def _toml(path: Path) -> Candidate:
     text = path.read_text("utf-8-sig")
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:
         raise Unfit(f"{path}: not TOML: {exc}") from None
     if data and data.keys() <= {"rules"}:
         return Candidate(tables=data["rules"])

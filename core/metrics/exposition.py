@@ -5,9 +5,10 @@ keep the event loop waiting for as long, again and again. So it is made in small
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 from prometheus_client import exposition as plain
 from prometheus_client.metrics_core import Metric as PrometheusMetric
@@ -20,11 +21,25 @@ from core.telemetry import METRICS, Metric
 
 PLAIN: Final = plain.CONTENT_TYPE_PLAIN_0_0_4
 OPENMETRICS: Final = open_metrics.CONTENT_TYPE_LATEST
-#: About so many lines are written in one go, and so long a pause follows, in seconds: short, but a thread that sleeps
-#: lets the others run.
-AT_ONCE: Final = 32
+#: So much is written in one go, and so long a pause follows, in seconds: short, but a thread that sleeps lets others
+#: run. The unit is a line that was never written before; one whose beginning is known costs a fraction of it, and a
+#: series that did not change as little.
+AT_ONCE: Final = 32.0
+AGAIN: Final = 1 / 16
 PAUSE_S: Final = 0.0002
 _END: Final = b"# EOF\n"
+
+
+class Written(NamedTuple):
+    """A series as it was written last: its lines up to their values, its values, and the whole."""
+
+    heads: list[str]
+    numbers: Numbers
+    text: bytes
+
+
+#: What was written last, by metric and labels.
+Kept = dict[tuple[str, Labels], Written]
 
 
 def content_type(accept: str) -> str:
@@ -39,33 +54,69 @@ def compressible(accept_encoding: str) -> bool:
 
 
 def text(
-    living: Sequence[Samples], dead: Samples = NONE, form: str = PLAIN, pause: Callable[[float], None] = time.sleep
+    living: Sequence[Samples],
+    dead: Samples = NONE,
+    form: str = PLAIN,
+    pause: Callable[[float], None] = time.sleep,
+    kept: Kept | None = None,
 ) -> bytes:
-    """All metrics of processes that live and of those that do not, as `form` (a content type) writes them."""
-    parts = []
+    """All metrics of processes that live and of those that do not, as `form` (a content type) writes them.
+
+    `kept` is what was written last in this form, and is then what is written now: most series do not change from one
+    scrape to the next, and of those that do only the numbers do.
+    """
+    before, now = kept or {}, Kept()
+    parts, work = list[bytes](), 0.0
     for metric in METRICS:
-        for piece in _pieces(metric, list(merged(metric, living, dead).items()), form):
-            parts.append(piece)
-            pause(PAUSE_S)
+        parts.append(_descriptions(form)[metric.name])
+        for labels, numbers in merged(metric, living, dead).items():
+            last = before.get((metric.name, labels))
+            one = now[metric.name, labels] = _written(metric, labels, numbers, form, last)
+            parts.append(one.text)
+            work += _cost(one, last)
+            if work >= AT_ONCE:
+                pause(PAUSE_S)
+                work = 0.0
+    if kept is not None:
+        kept.clear()
+        kept.update(now)
     if form == OPENMETRICS:
         parts.append(_END)
     return b"".join(parts)
 
 
-def _pieces(metric: Metric, series: Sequence[tuple[Labels, Numbers]], form: str) -> Iterator[bytes]:
-    """The lines of one metric, its description in the first piece only."""
+def _cost(one: Written, last: Written | None) -> float:
+    if one is last:
+        return AGAIN
+    return len(one.heads) * (1 if last is None else AGAIN)
+
+
+def _written(metric: Metric, labels: Labels, numbers: Numbers, form: str, last: Written | None) -> Written:
+    """One series, as it was written `last` as far as that still holds."""
+    if last is not None and last.numbers == numbers:
+        return last
+    heads = _heads(metric, labels, form) if last is None else last.heads
+    lines = [f"{head}{floatToGoString(value)}\n" for head, value in zip(heads, _values(metric, numbers), strict=True)]  # type: ignore[no-untyped-call]
+    return Written(heads, numbers, "".join(lines).encode())
+
+
+def _heads(metric: Metric, labels: Labels, form: str) -> list[str]:
+    """The lines of a series, each up to its value: names and escapes are the client's own."""
+    width = len(metric.buckets) + 2 if metric.type == "histogram" else 1
+    whole = _by_client(family(metric, [(labels, (0.0,) * width)]), form)
+    lines = whole.removeprefix(_descriptions(form)[metric.name]).decode().removesuffix("\n").split("\n")
+    return [line[: line.rindex(" ") + 1] for line in lines]
+
+
+@cache
+def _descriptions(form: str) -> dict[str, bytes]:
+    """What stands before the first line of each metric."""
+    return {metric.name: _by_client(family(metric, []), form) for metric in METRICS}
+
+
+def _by_client(found: PrometheusMetric, form: str) -> bytes:
     write = open_metrics.generate_latest if form == OPENMETRICS else plain.generate_latest
-    step = max(1, AT_ONCE // (len(metric.buckets) + 3 if metric.buckets else 1))
-    bounds = [*range(0, len(series), step), len(series)] if series else [0, 0]
-    for begin, end in pairwise(bounds):
-        piece = write(_Only(family(metric, series[begin:end]))).removesuffix(_END)
-        yield piece if begin == 0 else _without_description(piece)
-
-
-def _without_description(piece: bytes) -> bytes:
-    while piece.startswith(b"# "):
-        piece = piece.partition(b"\n")[2]
-    return piece
+    return write(_Only(found)).removesuffix(_END)
 
 
 class _Only(Collector):
@@ -83,17 +134,24 @@ def family(metric: Metric, series: Sequence[tuple[Labels, Numbers]]) -> Promethe
     found = PrometheusMetric(metric.name, metric.help, metric.type, metric.unit)
     for values, numbers in series:
         labels = dict(zip(metric.labels, values, strict=True))
-        if metric.type == "histogram":
-            _spread(found, labels, metric, numbers)
-        else:
-            name = metric.shown if metric.type in {"counter", "info"} else metric.name
-            found.add_sample(name, labels, numbers[0])
+        names = _names(metric)
+        for (name, more), value in zip(names, _values(metric, numbers), strict=True):
+            found.add_sample(name, labels | more, value)
     return found
 
 
-def _spread(found: PrometheusMetric, labels: dict[str, str], metric: Metric, numbers: Numbers) -> None:
-    total, *counts = numbers
-    for bound, upto in zip([*metric.buckets, float("inf")], accumulate(counts), strict=True):
-        found.add_sample(f"{metric.name}_bucket", labels | {"le": floatToGoString(bound)}, upto)  # type: ignore[no-untyped-call]
-    found.add_sample(f"{metric.name}_count", labels, sum(counts))
-    found.add_sample(f"{metric.name}_sum", labels, total)
+def _names(metric: Metric) -> list[tuple[str, dict[str, str]]]:
+    """What the lines of a series are called, and the label that tells one bucket from another."""
+    if metric.type != "histogram":
+        return [(metric.shown if metric.type in {"counter", "info"} else metric.name, {})]
+    bounds = (floatToGoString(bound) for bound in (*metric.buckets, float("inf")))  # type: ignore[no-untyped-call]
+    buckets = [(f"{metric.name}_bucket", {"le": bound}) for bound in bounds]
+    return [*buckets, (f"{metric.name}_count", {}), (f"{metric.name}_sum", {})]
+
+
+def _values(metric: Metric, numbers: Numbers) -> Sequence[float]:
+    """In the order of `_names`."""
+    if metric.type != "histogram":
+        return numbers
+    upto = list(accumulate(numbers[1:]))
+    return [*upto, upto[-1], numbers[0]]

@@ -1,13 +1,13 @@
 """What counts: counters, gauges and histograms with labels, as plain numbers.
 
 Prometheus' own client counts too, and is used to show (`exposition`). It is not used to count because an increment of
-one of its labelled counters costs several times as much (`python -m bench metrics`), and a request needs twenty; and
-because numbers of ours can be handed to another process and added there (`samples`), those of a gauge that asks
-somebody and of labels that are cleared included.
+one of its labelled counters costs several times as much (`python -m bench --only metrics`), and a request needs
+fourteen; and because numbers of ours can be handed to another process and added there (`samples`), those of a gauge
+that asks somebody and of labels that are replaced included.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
@@ -108,27 +108,25 @@ class Family(Generic[S]):
         return self._admitted(values) if found is None else found
 
     def _admitted(self, values: tuple[str, ...]) -> S:
-        labels = self.metric.labels
-        if len(values) != len(labels):
-            raise ValueError(f"{self.metric.name} has the labels {labels}, not {len(values)}")
-        admitted = tuple(self._admit(self.metric, label, value) for label, value in zip(labels, values, strict=True))
-        if len(self._series) >= MAX_SERIES and admitted not in self._series:
-            admitted = (OTHER,) * len(labels)
+        admitted = self._known(values, self._series)
         with self._lock:
             found = self._series.get(admitted)
             if found is None:
                 found = self._series[admitted] = self._make()
             return found
 
+    def _known(self, values: tuple[str, ...], beside: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+        """What stands for these values, beside others that there are."""
+        labels = self.metric.labels
+        if len(values) != len(labels):
+            raise ValueError(f"{self.metric.name} has the labels {labels}, not {len(values)}")
+        admitted = tuple(self._admit(self.metric, label, value) for label, value in zip(labels, values, strict=True))
+        return (OTHER,) * len(labels) if len(beside) >= MAX_SERIES and admitted not in beside else admitted
+
     def remove(self, *values: str) -> None:
         """Forget a series; KeyError if there is none."""
         with self._lock:
             del self._series[values]
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._series.clear()
 
     def read(self) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
         """All series as they are now: labels, and the numbers as `Count.read` and `Spread.read` give them."""
@@ -170,6 +168,14 @@ class Gauge(Family[Level]):
     def set_function(self, ask: Callable[[], float]) -> None:
         """See `Count`."""
         self.labels().set_function(ask)
+
+    def replace(self, levels: Mapping[tuple[str, ...], float]) -> None:
+        """These series from now on, and no others: who reads meanwhile finds the old ones or the new ones, whole."""
+        series: dict[tuple[str, ...], Level] = {}
+        for values, level in levels.items():
+            series.setdefault(self._known(values, series), self._make()).set(level)
+        with self._lock:
+            self._series = series
 
 
 class Histogram(Family[Spread]):

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 
@@ -38,6 +39,8 @@ class Metrics:
         self._process = Process()
         #: How the processes that serve this address answer for each other, once there may be several.
         self.sharing: Sharing | None = None
+        #: By format, what the last scrape was told.
+        self._kept = {form: exposition.Kept() for form in (exposition.PLAIN, exposition.OPENMETRICS)}
         self._spending: Callable[[], Iterable[Spending]] = tuple
         self.of_requests = RequestMetrics(make)
         self._of_targets()
@@ -63,7 +66,6 @@ class Metrics:
         self.rule_fuel = make.counter(telemetry.RULE_FUEL)
         self.rule_seconds = make.histogram(telemetry.RULE_SECONDS)
         self.rule_queue = make.histogram(telemetry.RULE_QUEUE_SECONDS)
-        self.rule_queue = make.histogram(telemetry.RULE_QUEUE_SECONDS)
         self.rule_breaker = make.gauge(telemetry.RULE_BREAKER)
         self.rule_share = make.gauge(telemetry.RULE_SHARE)
         self.rollout_calls = make.counter(telemetry.ROLLOUT_CALLS)
@@ -86,7 +88,8 @@ class Metrics:
     def _of_stores(self) -> None:
         make = self._make
         self.sessions = make.gauge(telemetry.SESSIONS)
-        self.session_reads = make.counter(telemetry.SESSION_READS)
+        reads = make.counter(telemetry.SESSION_READS)
+        self._session_hits, self._session_misses = reads.labels("hit"), reads.labels("miss")
         self.cache_kept = make.counter(telemetry.CACHE_KEPT)
         self.cache_bytes = make.gauge(telemetry.CACHE_BYTES)
         self.redis_down = make.gauge(telemetry.REDIS_DOWN)
@@ -111,9 +114,11 @@ class Metrics:
         self.snapshot = make.gauge(telemetry.SNAPSHOT)
         self._build = make.gauge(telemetry.BUILD)
 
-    def settled(self, exchange: Exchange, seconds: float, card: Cards | None = None) -> None:
+    def settled(
+        self, exchange: Exchange, seconds: float, card: Cards | None = None, *, explained: bool = False
+    ) -> None:
         """Count one finished request; see `RequestMetrics.settled`."""
-        self.of_requests.settled(exchange, seconds, card)
+        self.of_requests.settled(exchange, seconds, card, explained=explained)
 
     def recorded(self, outcome: str, count: int) -> None:
         """So many usage records were written or lost."""
@@ -130,9 +135,7 @@ class Metrics:
     def staged(self, reach: Mapping[str, float]) -> None:
         """How far each rule reaches now."""
         self.known.learn("rule", reach)
-        self.rule_share.clear()
-        for rule, share in reach.items():
-            self.rule_share.labels(rule).set(share)
+        self.rule_share.replace({(rule,): share for rule, share in reach.items()})
 
     def rolled(self, rule: str, kinds: Sequence[str]) -> None:
         """A call of a rule that is watched."""
@@ -164,10 +167,14 @@ class Metrics:
         self._spending = spending
 
     def watch_sessions(self, sessions: ChosenSessions) -> None:
-        """What is remembered, and how often it is asked for."""
-        hit, miss = self.session_reads.labels("hit"), self.session_reads.labels("miss")
-        sessions.on_read = lambda known: (hit if known else miss).inc()
+        """What is remembered."""
         self.sessions.set_function(lambda: len(sessions))
+
+    def decided(self, exchange: Exchange) -> None:
+        """A request that is to be answered was decided: whether something was known of its session."""
+        inputs = exchange.inputs
+        if inputs is not None and inputs.features.session_id:
+            (self._session_hits if inputs.session.turns > 0 else self._session_misses).inc()
 
     def ruled(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         """Count what rules said."""
@@ -185,6 +192,12 @@ class Metrics:
         for known in BREAKER_STATES:
             self.rule_breaker.labels(rule, known).set(known == state)
 
+    def breaker_gone(self, rule: str) -> None:
+        """A rule serves no more, in whatever state its breaker was."""
+        for known in BREAKER_STATES:
+            with suppress(KeyError):
+                self.rule_breaker.remove(rule, known)
+
     def pools(self, counts: Callable[[], Sequence[int]]) -> None:
         """Ask for the connections' counts, in the order of `CONNECTION_STATES`, whenever metrics are read."""
         for number, state in enumerate(CONNECTION_STATES):
@@ -201,11 +214,9 @@ class Metrics:
         """What came of a reload (started, swapped, failed); this one serves now."""
         self.reloads.labels(outcome).inc()
         self.learn(snapshot)
-        self.snapshot.clear()
-        self.snapshot.labels(snapshot.id).set(1)
-        self._build.clear()
+        self.snapshot.replace({(snapshot.id,): 1})
         simulated = "yes" if snapshot.settings.simulated else "no"
-        self._build.labels(__version__, platform.python_version(), version("wasmtime"), simulated).set(1)
+        self._build.replace({(__version__, platform.python_version(), version("wasmtime"), simulated): 1})
 
     def learn(self, snapshot: Snapshot) -> None:
         """Its names may be labels from now on."""
@@ -220,20 +231,18 @@ class Metrics:
 
     def samples(self) -> Samples:
         """All of it as it is now. Any thread may ask."""
-        self._budget_limit.clear()
-        self._budget_spent.clear()
-        for client, period, limit, spent in self._spending():
-            self._budget_limit.labels(client, period).set(limit)
-            self._budget_spent.labels(client, period).set(spent)
+        spending = list(self._spending())
+        self._budget_limit.replace({(each.client, each.period): each.limit for each in spending})
+        self._budget_spent.replace({(each.client, each.period): each.spent for each in spending})
         return samples(self._make.read() | self._process.read())
 
     def text(self, form: str) -> bytes:
         """What Prometheus reads in this format, of all processes that serve the address, or else of this one.
 
-        It takes its time: not for the event loop. `Busy` if another process is in the way.
+        It takes its time: not for the event loop, and one after the other. `Busy` if another process is in the way.
         """
         living, dead = self.sharing.gather() if self.sharing else ([self.samples()], NONE)
-        return exposition.text(living, dead, form)
+        return exposition.text(living, dead, form, kept=self._kept[form])
 
     def exposition(self) -> bytes:
         """As plain text, of this process alone, at once."""

@@ -29,13 +29,17 @@ class RequestMetrics:
         self.fallbacks = make.counter(telemetry.FALLBACKS)
         self.passed_over = make.counter(telemetry.PASSED_OVER)
 
-    def settled(self, exchange: Exchange, seconds: float, card: Cards | None = None) -> None:
-        """Count one finished request. `card` says what targets cost; without it nothing did."""
+    def settled(
+        self, exchange: Exchange, seconds: float, card: Cards | None = None, *, explained: bool = False
+    ) -> None:
+        """Count one finished request. `card` says what targets cost; without it nothing did. If it was only `explained`
+        how it would be decided, that was no decision.
+        """
         self.requests.labels(exchange.endpoint, str(exchange.status)).inc()
         self.seconds.labels(exchange.endpoint).observe(seconds)
         if exchange.cache:
             self.cache.labels(exchange.cache).inc()
-        if exchange.decision is None:
+        if exchange.decision is None or explained:
             return
         self._decided(exchange)
         if not exchange.attempts:

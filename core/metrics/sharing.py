@@ -6,8 +6,8 @@ that no sum falls when it is killed; while it has company it writes every `BEAT_
 are added to those of the dead, once, whoever sees it first. A process that begins alone begins at nothing.
 
 Prometheus' own client has a mode for this, which is not used: it keeps each number in a memory-mapped file, which makes
-each increment dearer (`python -m bench metrics`), ends the process by SIGBUS if the disk is full, keeps a file of each
-process that ever was, and knows neither gauges that ask somebody nor labels that are cleared.
+each increment dearer (`python -m bench --only metrics`), ends the process by SIGBUS if the disk is full, keeps a file
+of each process that ever was, and knows neither gauges that ask somebody nor labels that are replaced.
 """
 
 import fcntl
@@ -35,6 +35,8 @@ PAUSE_S: Final = 0.01
 #: No file of numbers is larger, in bytes.
 MOST: Final = 64 << 20
 _NUMBERS, _ALIVE, _DEAD, _DOOR = ".numbers", ".alive", "dead.numbers", "door"
+#: What `files.write` leaves if its process is killed.
+_PART: Final = ".part"
 
 
 class Busy(ProxyError):
@@ -69,7 +71,7 @@ class Sharing:
         with self._door():
             if not self._others()[0]:
                 for path in folder.iterdir():
-                    if path.suffix in {_NUMBERS, _ALIVE}:
+                    if path.suffix in {_NUMBERS, _ALIVE, _PART}:
                         path.unlink(missing_ok=True)
             self._alive = _opened(folder / f"{self._name}{_ALIVE}")
             fcntl.flock(self._alive, fcntl.LOCK_EX)
@@ -95,9 +97,11 @@ class Sharing:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):
-            with suppress(OSError):
+            try:
                 if self._others()[0]:
                     self._write()
+            except Exception as exc:  # noqa: BLE001  # who is asked for a number may fail: the next beat follows
+                self._tell(type(exc).__name__)
 
     def _write(self) -> Samples:
         """Leave this process's numbers as they are now for the others. A full disk is told once, and no reason to say
@@ -114,10 +118,14 @@ class Sharing:
             files.write(self._folder / name, encoded(numbers), mode=0o600)
         except OSError as exc:
             fault = exc.strerror or type(exc).__name__
+        self._tell(fault)
+        return not fault
+
+    def _tell(self, fault: str) -> None:
+        """Once, until it is another one or none."""
         if fault != self._fault:
             self._fault = fault
             self._say({"event": "metrics_not_shared", "problem": fault or "mended"}, "warning")
-        return not fault
 
     def _others(self) -> tuple[list[str], list[str]]:
         """The other processes: those that live, and those that have died since somebody looked."""

@@ -115,11 +115,16 @@ def granted_texts(wants: frozenset[str], request: Request, headers: Mapping[str,
         granted["system"] = "\n".join(block.text for block in request.system if block.type == "text")
     if "request.messages" in wants:
         fields = msgspec.json.decode(request.raw, type=dict[str, msgspec.Raw])
-        granted["messages"] = fields.get("messages", msgspec.Raw(b"[]"))
+        granted["messages"] = _own(fields.get("messages", msgspec.Raw(b"[]")), request.raw)
     names = [want[len("headers[") : -1] for want in wants if want.startswith("headers[")]
     if names:
         granted["headers"] = {name: headers[name] for name in sorted(names) if name in headers}
     return granted
+
+
+def _own(part: msgspec.Raw, body: bytes) -> msgspec.Raw:
+    """A part of a body is a view that keeps the whole: a small part of a large one, which may wait long, is copied."""
+    return part if 2 * memoryview(part).nbytes >= len(body) else part.copy()
 
 
 def _request_view(features: Features) -> dict[str, Any]:

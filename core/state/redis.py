@@ -50,6 +50,8 @@ class Redis:
         if server == self._server:
             return
         before, self._server = self._link, server
+        if before is not None:
+            before.end()
         self._link = Link(server, self._observer, self._clock) if settings.url else None
         with suppress(RuntimeError):  # before the start there is no loop, and nothing is connected
             asyncio.get_running_loop()

@@ -34,6 +34,9 @@ class Observer:
     def up(self, away_s: float) -> None:
         """It answers again, after so many seconds."""
 
+    def left(self) -> None:
+        """It was left alone, and is asked no more: another takes its place, or none."""
+
     def answered(self, outcome: str, seconds: float) -> None:
         """A command ended so, after so long: `ok` or a kind of `StoreDown`."""
 
@@ -184,7 +187,8 @@ class Link:
     def _worked(self) -> None:
         if self.down:
             self._breaker.close()
-            self._observer.up(self._clock() - self._down_since)
+            if not self._closed:
+                self._observer.up(self._clock() - self._down_since)
 
     async def _probe(self) -> None:
         """Until the server answers: one try at a time, which no request waits for."""
@@ -195,9 +199,16 @@ class Link:
             if self._breaker.admits(self._clock()):
                 await asyncio.wait({self.connect()})
 
+    def end(self) -> None:
+        """Another link takes over, or nobody: nothing begins any more."""
+        if not self._closed:
+            self._closed = True
+            if self.down:
+                self._observer.left()
+
     async def close(self) -> None:
-        """Another link takes over, or nobody: what is under way ends in time, and nothing begins."""
-        self._closed = True
+        """The same; what is under way ends in time."""
+        self.end()
         tasks = [task for task in (self._probing, self._connecting) if task is not None]
         for task in tasks:
             task.cancel()

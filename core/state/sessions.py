@@ -1,6 +1,5 @@
 """Where sessions are remembered: the port of `memory` and `redis_sessions`, and which of them it is."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from core.exchange import SessionState
@@ -28,8 +27,6 @@ class ChosenSessions:
         self._memory = MemorySessions()
         self._shared = RedisSessions(redis, background)
         self._chosen: Sessions = self._memory
-        #: Told of each request of a session whether something was known of it.
-        self.on_read: Callable[[bool], None] = lambda _: None
 
     def __len__(self) -> int:
         """How many this process remembers by itself."""
@@ -43,10 +40,7 @@ class ChosenSessions:
 
     async def read(self, client_key: str, session_id: str) -> SessionState:
         """See `Sessions`."""
-        state = await self._chosen.read(client_key, session_id)
-        if session_id:
-            self.on_read(state.turns > 0)
-        return state
+        return await self._chosen.read(client_key, session_id)
 
     def write(self, client_key: str, session_id: str, state: SessionState) -> None:
         """See `Sessions`."""

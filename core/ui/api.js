@@ -1,4 +1,5 @@
 // The admin plane: every call has the token as a header. It lives in this tab's sessionStorage, never in a URL or cookie.
+import { decoded } from "./router.js";
 import { eventParser } from "./sse.js";
 
 const KEY = "terraphim-admin-token";
@@ -21,18 +22,22 @@ export const whenLocked = (tell) => { onLocked = tell; };
 export const token = {
   get: () => sessionStorage.getItem(KEY) ?? "",
   set: (value) => sessionStorage.setItem(KEY, value.trim()),
-  forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** `#token=…` moves into the storage, and out of the address bar and the history, at once. */
+/** `#token=…` moves into the storage, and out of the address bar and the history, at once; whether there was one. */
 export function takeToken() {
   const found = /^#token=([^&]+)/.exec(location.hash);
-  if (!found) return;
-  token.set(decodeURIComponent(found[1]));
+  if (!found) return false;
   history.replaceState(null, "", location.pathname);
+  token.set(decoded(found[1]));
+  return true;
 }
 
 async function asked(path, options = {}) {
+  if (!/^[\x21-\x7e]*$/.test(token.get())) {
+    onLocked();
+    throw new ApiError(401, "This is no token: one has neither spaces nor letters that ASCII lacks.");
+  }
   const headers = { ...options.headers, authorization: `Bearer ${token.get()}` };
   let answer;
   try {

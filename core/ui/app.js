@@ -3,10 +3,16 @@ import { html, render, useEffect, useErrorBoundary, useState } from "./dom.js";
 import { get, takeToken, token, whenLocked } from "./api.js";
 import { Banners } from "./banners.js";
 import { address, go, place, usePlace } from "./router.js";
-import { start, update, useStore } from "./store.js";
+import { start, state, update, useStore } from "./store.js";
 import { Status } from "./status.js";
 import { ThemeSwitch } from "./theme.js";
 import { VIEWS } from "./views.js";
+
+/** There is a token: what it opens. A feed that is there already stays. */
+function open() {
+  if (state.link === "locked") update({ link: "connecting" });
+  start();
+}
 
 function Gate() {
   const [problem, setProblem] = useState(token.get() ? "The proxy does not know this token." : "");
@@ -19,8 +25,7 @@ function Gate() {
       setProblem(wrong.message);
       return;
     }
-    update({ link: "connecting" });
-    start();
+    open();
   };
   return html`
     <main class="gate" id="main">
@@ -83,9 +88,16 @@ function App() {
     </div>`;
 }
 
+const home = () => go(VIEWS[0].path, "", {}, { quietly: true });
+
 takeToken();
 whenLocked(() => update({ link: "locked" }));
-if (!VIEWS.some((view) => view.path === place().view)) go(VIEWS[0].path, "", {}, { quietly: true });
+if (!VIEWS.some((view) => view.path === place().view)) home();
+addEventListener("hashchange", () => { // the banner's link, pasted where the page is already
+  if (!takeToken()) return;
+  home();
+  open();
+});
 render(html`<${App} />`, document.getElementById("app"));
 if (token.get()) start();
 else update({ link: "locked" });

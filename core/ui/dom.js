@@ -2,9 +2,7 @@
 import htm from "./vendor/htm.js";
 import { h } from "./vendor/preact.js";
 
-export { Component, Fragment, createContext, createRef, h, render } from "./vendor/preact.js";
-export {
-  useCallback, useContext, useEffect, useErrorBoundary, useId, useLayoutEffect, useMemo, useReducer, useRef, useState,
-} from "./vendor/hooks.js";
+export { render } from "./vendor/preact.js";
+export { useEffect, useErrorBoundary, useLayoutEffect, useMemo, useReducer, useRef, useState } from "./vendor/hooks.js";
 
 export const html = htm.bind(h);

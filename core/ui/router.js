@@ -9,7 +9,8 @@ export function place(hash = location.hash) {
   return { view: at < 0 ? path : path.slice(0, at), rest, params: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-function decoded(text) {
+/** Without its per cent signs; as it is, if they mean nothing. */
+export function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {

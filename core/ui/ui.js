@@ -85,8 +85,10 @@ export function useLoaded(path, everyMs = 0) {
   useEffect(() => {
     const stop = new AbortController();
     let timer = 0;
+    let first = true; // a view that is opened in a hidden tab must not be empty when it is seen
     const load = async () => {
-      if (!document.hidden) {
+      if (first || !document.hidden) {
+        first = false;
         try {
           const data = await get(path, { signal: stop.signal });
           setFound({ data, problem: null });

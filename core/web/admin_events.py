@@ -1,7 +1,8 @@
-"""`GET /admin/events`: the feed as server-sent events, until its reader leaves or the proxy stops."""
+"""`GET /admin/events`: server-sent events, until its reader leaves, the proxy stops or the token is another."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -33,7 +34,7 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One reader; RateLimited if there are too many."""
-        proxy, news = self._proxy, asyncio.Event()
+        proxy, news, token = self._proxy, asyncio.Event(), self._token
         if scope["method"] == "HEAD":
             await send({"type": "http.response.start", "status": 200, "headers": _HEAD})
             await send({"type": "http.response.body", "body": b""})
@@ -44,17 +45,17 @@ class Events:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEAD})
             await _say(send, event("hello", self._encoded(overview(proxy))))
-            await self._follow(send, reader, news, watch)
+            await self._follow(send, reader, news, lambda: watch.done() or self._token != token)
             await send({"type": "http.response.body", "body": b""})
         finally:
             proxy.readers.leave(reader)
             watch.cancel()
 
-    async def _follow(self, send: Send, reader: Reader, news: asyncio.Event, watch: "asyncio.Task[None]") -> None:
+    async def _follow(self, send: Send, reader: Reader, news: asyncio.Event, over: Callable[[], bool]) -> None:
         """Everything that comes, and a tick a second."""
         loop, ticks = asyncio.get_running_loop(), 0
         due = loop.time() + TICK_S
-        while not (watch.done() or self._proxy.drain.stopping):
+        while not (over() or self._proxy.drain.stopping):
             try:
                 async with asyncio.timeout_at(due):
                     await news.wait()
@@ -67,6 +68,10 @@ class Events:
                 news.clear()
                 if what := reader.take():
                     await _say(send, what)
+
+    @property
+    def _token(self) -> str:
+        return self._proxy.generations.current.loaded.secrets.admin
 
     def _tick(self) -> dict[str, int]:
         feed, admission = self._proxy.feed, self._proxy.admission

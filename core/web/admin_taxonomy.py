@@ -26,17 +26,19 @@ def routes(proxy: "Proxy") -> list[Route]:
     """See the module."""
     linted: tuple[str, list[dict[str, Any]]] = ("", [])
 
-    async def show(_: Request) -> Response:
+    def show(_: Request) -> Response:  # thousands of concepts, each with an hour's steps, take long
         nonlocal linted
         generation = proxy.generations.current
         snapshot = generation.snapshot
-        if linted[0] != snapshot.digest:
-            linted = snapshot.digest, await asyncio.to_thread(shown_taxonomy.lint, snapshot)
+        digest, findings = linted
+        if digest != snapshot.digest:
+            findings = shown_taxonomy.lint(snapshot)
+            linted = snapshot.digest, findings
         now_ms = time.time_ns() // 1_000_000
         found = {
             "concepts": shown_taxonomy.concepts(snapshot, proxy.figures.concepts, now_ms),
             "patterns": shown_taxonomy.pattern_count(snapshot),
-            "lint": linted[1],
+            "lint": findings,
             "folder": str(generation.loaded.settings.taxonomy.dir or ""),
         }
         return answers.value(proxy.known, found)

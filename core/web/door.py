@@ -11,6 +11,7 @@ from core.client_body import ClientGoneError, whole_body
 from core.edge import check_host, check_json, headers_of
 from core.errors import ProxyError, RateLimited, Unauthorized, public_error
 from core.generation import Generation, Generations
+from core.refusals import Tally
 from core.web import answers
 
 Scope = MutableMapping[str, Any]
@@ -55,7 +56,8 @@ class Door:
             generation = self._generations.current
             check_host(headers, generation.hosts)
             if is_admin(scope["path"]):
-                self._check(scope, headers, generation)
+                check_site(headers)
+                check_admin(scope, headers, generation, self._brake, self._admission.tally)
                 receive = await self._with_body(scope, headers, receive, generation)
             await self._inner(scope, receive, sending)
         except ClientGoneError:
@@ -66,16 +68,6 @@ class Door:
             if not isinstance(exc, ProxyError):
                 self._bug(scope, exc)
             await self._refuse(exc, scope, headers, receive, sending)
-
-    def _check(self, scope: Scope, headers: dict[str, str], generation: Generation) -> None:
-        check_site(headers)
-        peer = scope["client"][0] if scope.get("client") else ""
-        address = client_address.client(peer, headers, generation.loaded.settings.server.trusted_proxies)
-        try:
-            check_token(headers, generation.loaded.secrets.admin, address, self._brake)
-        except (RateLimited, Unauthorized) as exc:
-            self._admission.tally.add("admin_guesses" if isinstance(exc, RateLimited) else "admin_token")
-            raise
 
     async def _with_body(
         self, scope: Scope, headers: dict[str, str], receive: Receive, generation: Generation
@@ -109,6 +101,17 @@ class Door:
         path = scope["path"] if is_admin(scope["path"]) else ""
         path = self._generations.current.loaded.secrets.redactor.text(path[:100])
         self._say({"event": "bug", "path": path, "type": type(exc).__name__, "where": where}, "error")
+
+
+def check_admin(scope: Scope, headers: dict[str, str], generation: Generation, brake: Brake, tally: Tally) -> None:
+    """Unauthorized without the admin token, RateLimited after too many wrong ones; `tally` counts both."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    address = client_address.client(peer, headers, generation.loaded.settings.server.trusted_proxies)
+    try:
+        check_token(headers, generation.loaded.secrets.admin, address, brake)
+    except (RateLimited, Unauthorized) as exc:
+        tally.add("admin_guesses" if isinstance(exc, RateLimited) else "admin_token")
+        raise
 
 
 def _with(headers: Any, more: tuple[tuple[bytes, bytes], ...]) -> list[tuple[bytes, bytes]]:

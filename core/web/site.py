@@ -1,6 +1,7 @@
 """The FastAPI application behind the data plane: health, models and metrics, the page's files and the admin plane."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
@@ -8,14 +9,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core import __version__, models, restart
-from core.admin_door import given_token, same
-from core.edge import headers_of
+from core.edge import headers_of, is_here
 from core.errors import Forbidden, NotFound, ProxyError, Unauthorized, public_error, type_of_status
 from core.exchange import Refusal
 from core.generation import Generation, Generations
 from core.routing import explicit, permission
 from core.schema import ServerKey
 from core.web import admin, answers, static
+from core.web.door import check_admin
 
 if TYPE_CHECKING:
     from core.app import Proxy
@@ -61,7 +62,7 @@ def build(proxy: "Proxy") -> FastAPI:
 
     @web.get("/metrics")
     async def metrics(request: Request) -> Response:
-        _may_measure(request, current.current)
+        _may_measure(request, proxy)
         asks = request.headers
         page = await proxy.scraping.page(asks.get("accept", ""), asks.get("accept-encoding", ""))
         return Response(page.body, headers=page.headers)
@@ -128,18 +129,19 @@ def _errors(web: FastAPI, current: Generations) -> None:
         return told(request, *public_error(exc), exc.headers)
 
 
-def _may_measure(request: Request, generation: Generation) -> None:
-    """This machine, the admin token, or a client's key; Unauthorized for everybody else."""
-    headers, token = headers_of(request.headers.raw), generation.loaded.secrets.admin
-    if _is_here(request) or same(given_token(headers), token):
+def _may_measure(request: Request, proxy: "Proxy") -> None:
+    """This machine, a client's key, or the admin token; Unauthorized or RateLimited for everybody else."""
+    headers, generation = headers_of(request.headers.raw), proxy.generations.current
+    if _is_here(request):
         return
-    if generation.client_keys.key_of(headers) is None:  # there are none
-        raise Unauthorized("from elsewhere than its own machine, metrics take the admin token")
+    with suppress(Unauthorized):
+        if generation.client_keys.key_of(headers) is not None:
+            return
+    check_admin(request.scope, headers, generation, proxy.brake, proxy.tally)
 
 
 def _is_here(request: Request) -> bool:
-    """Whether this machine asks."""
-    return request.client is not None and request.client.host in {"127.0.0.1", "::1"}
+    return is_here(request.client.host if request.client else "", headers_of(request.headers.raw))
 
 
 def _key_of(request: Request, generation: Generation) -> ServerKey | None:

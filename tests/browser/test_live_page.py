@@ -118,6 +118,51 @@ def test_without_a_token_it_asks_for_one(browser: Browser, embedded: RunningProx
         expect(visit.page.get_by_role("heading", level=1)).to_have_text("Requests")
 
 
+def test_the_link_may_be_pasted_where_the_page_is_already(browser: Browser, embedded: RunningProxy) -> None:
+    """Then nothing is loaded: only what stands behind the # changes."""
+    paste = """async (token) => {
+      location.hash = `token=${token}`;
+      for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
+    }"""
+    with visiting(browser, embedded, token=False) as visit:
+        expect(visit.page.get_by_label("Admin token")).to_be_visible()
+        for _ in range(2):
+            visit.page.evaluate(paste, embedded.token)
+            expect(visit.page.locator(".link")).to_have_text("live")
+            assert visit.page.url == f"{embedded.url}/ui#/live"
+        visit.page.go_back()
+        assert embedded.token not in visit.page.url
+
+
+def test_what_cannot_be_a_token_is_told_so(browser: Browser, embedded: RunningProxy) -> None:
+    with visiting(browser, embedded, "#token=%zz%F6", token=False) as visit:
+        visit.wanted.append("401")
+        field = visit.page.get_by_label("Admin token")
+        field.fill("tökén")
+        field.press("Enter")
+        expect(visit.page.get_by_role("alert")).to_contain_text("This is no token")
+
+
+def test_a_view_that_is_opened_out_of_sight_is_not_empty(browser: Browser, embedded: RunningProxy) -> None:
+    asked = ask_claude(embedded, "out-of-sight")
+    hidden = "Object.defineProperty(document, 'hidden', { get: () => true });"
+    with visiting(browser, embedded, f"#/live/{asked}", script=hidden) as visit:
+        expect(visit.page.locator(".candidates")).to_be_visible()
+
+
+def test_rows_that_vanish_under_the_pointer_are_not_read_for_ever(visit: Visit, embedded: RunningProxy) -> None:
+    page = visit.page
+    first = ask_claude(embedded, "hovered")
+    row(page, first).hover()
+    expect(page.get_by_role("button", name="Still: under the pointer")).to_be_visible()
+    page.get_by_label("Filter requests").fill("status:999")
+    expect(page.get_by_text("No request fits this filter.")).to_be_visible()
+    page.mouse.move(5, 5)
+    page.get_by_label("Filter requests").fill("")
+    expect(row(page, first)).to_be_visible()
+    expect(row(page, ask_claude(embedded, "the-next-one"))).to_be_visible()
+
+
 def test_the_filter_keeps_what_has_all_words(visit: Visit, embedded: RunningProxy) -> None:
     page = visit.page
     rare, other = ask_claude(embedded, "rare-model"), ask_claude(embedded, "claude-haiku-4-5")

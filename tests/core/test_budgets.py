@@ -5,9 +5,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from core.budgets import Account, Limits, Over, dollars, has_budgets, limits_at, told
+from core.budgets import Account, Limits, Over, dollars, everybodys, has_budgets, limits_at, told
 from core.config_file import parse
+from core.schema import ServerKey, ServerSettings, Settings
 from core.schema_state import Budget
+from core.sections import SecretRef
 
 NONE = Budget()
 
@@ -40,6 +42,20 @@ def test_a_keys_own_budget_goes_first_field_by_field() -> None:
     assert limits(Budget(mode="hard"), Budget(day_usd=1, mode="soft")).hard
     unsaid = limits(None, Budget(day_usd=0))
     assert (unsaid.each[0].micros, unsaid.hard) == (0, True)
+
+
+def test_everybodys_are_those_of_the_keys_or_of_all_who_need_none() -> None:
+    both = Budget(day_usd=1, month_usd=30, mode="soft")
+    settings = Settings.model_construct(budget=both, server=ServerSettings())
+    assert [(name, limit.period, hard) for name, limit, hard in everybodys(settings, NOW)] == [
+        ("", "2026-11-23", False), ("", "2026-11", False),
+    ]  # fmt: skip
+    keys = tuple(
+        ServerKey(name=name, key=SecretRef(env="X"), budget=own)
+        for name, own in (("a", Budget(day_usd=2, mode="hard")), ("b", Budget()))
+    )
+    settings = Settings.model_construct(budget=Budget(), server=ServerSettings(keys=keys))
+    assert [(name, limit.micros, hard) for name, limit, hard in everybodys(settings, NOW)] == [("a", 2_000_000, True)]
 
 
 @pytest.mark.parametrize(

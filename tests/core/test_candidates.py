@@ -58,6 +58,7 @@ def test_a_manifest_says_what_an_author_may_say_and_no_more() -> None:
         (Offer("a.wat", b"\xff\xfe"), "text"),
         (Offer("a.wat", WAT, "not = toml ="), "manifest"),
         (Offer("a.wat", WAT, "a = " + "[" * 5000), "manifest"),
+        (Offer("a.wat", WAT, "a = " + "1" * 5000), "manifest"),
         (Offer("a.wat", WAT, "# " + "x" * 70_000), "manifest"),
         (Offer("a.wat", WAT, "priority = 'high'"), "file"),
         (Offer("a.wat", WAT, grants=("nonsense",)), "file"),
@@ -110,6 +111,11 @@ def test_another_table_or_grant_is_another_candidate() -> None:
         kept.get(Offer("b.wat", WAT), {}),
     ]
     assert len(set(map(id, kinds))) == len(kept) == 4
+
+
+def test_a_table_may_hold_any_number() -> None:
+    table = {"config": {"huge": 10**30, "endless": float("inf")}}
+    assert rule(Candidates().get(Offer("a.wat", WAT), {"a": table})).rule.settings.config == table["config"]
 
 
 def test_names_become_those_of_rules() -> None:

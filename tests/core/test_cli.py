@@ -57,13 +57,19 @@ def cli(clean_env: dict[str, str], folder: Path) -> Cli:
     return Cli({**clean_env, "MINE_KEY": "sk-canary"}, folder)
 
 
-def test_version_and_help(cli: Cli) -> None:
-    assert cli("--version") == (0, f"terraphim-proxy {__version__}\n", "")
-    code, out, _ = cli("--help")
+@pytest.fixture
+def fresh(cli: Cli) -> Cli:
+    """The same as a user starts them: each in an interpreter of its own."""
+    return Cli(cli.env, cli.cwd, fresh=True)
+
+
+def test_version_and_help(fresh: Cli) -> None:
+    assert fresh("--version") == (0, f"terraphim-proxy {__version__}\n", "")
+    code, out, _ = fresh("--help")
     assert code == 0
     assert all(name in out for name in ("serve", "check", "explain", "rules", "taxonomy", "config"))
-    assert cli("nonsense")[0] == 2
-    assert cli("serve", "--port", "65536")[0] == 2
+    assert fresh("nonsense")[0] == 2
+    assert fresh("serve", "--port", "65536")[0] == 2
 
 
 def test_check_of_a_good_configuration(cli: Cli) -> None:
@@ -130,7 +136,7 @@ def test_serving_protects_its_memory_and_says_so(clean_env: dict[str, str]) -> N
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_serve_after_its_last_log_line(clean_env: dict[str, str], ending: signal.Signals) -> None:
-    with running(clean_env) as proxy:
+    with running(clean_env, fresh=True) as proxy:
         answer = httpx.post(
             f"{proxy.url}/v1/chat/completions", content=ASK, headers={"content-type": "application/json"}
         )

@@ -46,7 +46,7 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
 @pytest.mark.parametrize(
     ("url", "address"),
     [("http://127.0.0.1:3456", Address("127.0.0.1", 3456)), ("http://[::1]:1/", Address("::1", 1)),
-     ("http://h", Address("h", 80))],
+     ("http://h", Address("h", 80)), ("http://LocalHost:1", Address("127.0.0.1", 1))],
 )  # fmt: skip
 def test_addresses(url: str, address: Address) -> None:
     assert parse(url) == address
@@ -64,6 +64,7 @@ def test_an_address_is_one_that_can_be_asked() -> None:
     assert listening_at("0.0.0.0", 1).url == "http://127.0.0.1:1"  # noqa: S104
     assert listening_at("::", 1).url == "http://[::1]:1"
     assert listening_at("10.0.0.1", 1).url == "http://10.0.0.1:1"
+    assert listening_at("localhost", 1).url == "http://127.0.0.1:1"
 
 
 def test_our_proxy(embedded: RunningProxy) -> None:
@@ -82,7 +83,7 @@ def test_nobody() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"SSH-2.0-x\r\n", http(b"<html>"), http(b"[]"), http(b"{}"), http(b'{"version": "1"}'),
+    [b"", http(b"[" * 100_000), b"SSH-2.0-x\r\n", http(b"<html>"), http(b"[]"), http(b"{}"), http(b'{"version": "1"}'),
      http(b'{"version": 1, "snapshot": 2}'), b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{}"],
 )  # fmt: skip
 def test_what_is_not_ours(said: bytes) -> None:
@@ -106,6 +107,12 @@ def test_a_port_of_another_user_is_not_asked(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cli_proxy, "ask", lambda *_, **__: pytest.fail("it was asked"))
     with pytest.raises(NoProxyError, match="user 4711"):
         health(Address("127.0.0.1", 1))
+
+
+def test_a_strangers_words_move_no_cursor() -> None:
+    said = http(b'{"error": {"message": "\\u001b[2J\\n"}}', "403 x")
+    with answering(said) as address, pytest.raises(RefusedError, match=r"403: \\x1b\[2J\\x0a$"):
+        ask(address, "/health")
 
 
 def test_a_broken_error_is_said_as_well_as_can_be() -> None:

@@ -12,6 +12,10 @@ import pytest
 from command import Cli
 from proxy import PATIENCE_S, RunningProxy, running
 
+from core import cli_run, client_files
+from core.cli_proxy import Address
+from core.client_environment import Change
+
 SHOW = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv[1:]]))"
 
 
@@ -125,6 +129,40 @@ def test_the_clients_key_is_shown_to_the_proxy_and_to_nobody_else(
         assert subprocess.run(shell, env=cli.env, capture_output=True, check=True).stdout.decode().strip() == secret
     code, _, told = cli("run", "--url", keyed.url, "--key", "none", "--", script)
     assert (code, "there are: laptop, ci" in told) == (2, True)
+
+
+def test_a_key_stands_on_no_command_line(cli: Cli, keyed: RunningProxy, tmp_path: Path) -> None:
+    """Where a settings file has to be answered with the key: everybody on the machine could read it there."""
+    claude = program(tmp_path, "claude")
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_AUTH_TOKEN": "sk-canary"}}')
+    _, out, told = cli("run", "--url", keyed.url, "--", claude)
+    _, (flag, place) = shown(out)
+    file = Path(place)
+    assert (flag, file.stat().st_mode & 0o777) == ("--settings", 0o600)
+    assert json.loads(file.read_text()) == {"env": {"ANTHROPIC_AUTH_TOKEN": "secret-of-laptop-01"}}
+    assert "secret-" not in told
+    code, out, _ = cli("run", "--url", keyed.url, "--as", "claude", "--print")
+    assert (code, place in out, "secret-" in out) == (0, True, False)
+    file.chmod(0o644)
+    _, told, _ = cli("doctor")
+    assert f"chmod 600 {file}" in told
+    file.unlink()
+    file.parent.rename(tmp_path / "moved")
+    file.parent.write_text("no folder")
+    code, out, told = cli("run", "--url", keyed.url, "--", claude)
+    assert (code, out, str(file) in told) == (1, "", True)
+
+
+def test_who_manages_the_machine_has_the_last_word(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    managed = tmp_path / "managed.json"
+    managed.write_text('{"env": {"ANTHROPIC_BASE_URL": "http://elsewhere.test"}}')
+    monkeypatch.setattr(client_files, "MANAGED", managed)
+    wanted = [Change("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")]
+    cli_run._arguments("claude", Address("127.0.0.1", 1), wanted, cli.env, [], "")
+    assert f"{managed} sets ANTHROPIC_BASE_URL" in capsys.readouterr().err
 
 
 def test_nothing_runs_without_a_proxy(cli: Cli, tmp_path: Path) -> None:

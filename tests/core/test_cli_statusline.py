@@ -1,5 +1,8 @@
 import json
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from command import Cli
 from proxy import RunningProxy
 from told import telling
 
+from core import cli_statusline
 from core.status_line import short_of
 
 INPUT = json.dumps({"session_id": "abc", "cwd": "/", "model": {"id": "claude-opus", "display_name": "Opus"}}).encode()
@@ -62,6 +66,45 @@ def test_one_that_says_nothing(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert line(cli, url, "--wait", "0.3") == "proxy down (no answer in 0.3 s)"
+
+
+def test_input_that_is_closed(cli: Cli) -> None:
+    command = f"exec '{sys.executable}' -I -m core.cli statusline --wait 15 --url http://127.0.0.1:1 <&-"
+    done = subprocess.run(["sh", "-c", command], env=cli.env, capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"proxy down\n", b"")
+
+
+def test_localhost_is_nobody_elses_port(cli: Cli) -> None:
+    """A resolver gives `::1`, too: whoever listens there was not judged, and gets no token."""
+    with socket.socket(socket.AF_INET6) as theirs:
+        try:
+            theirs.bind(("::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 here")
+        theirs.listen()
+        theirs.setblocking(False)
+        assert line(cli, f"http://localhost:{theirs.getsockname()[1]}") == "proxy down"
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+
+
+def test_an_alarm_at_the_last_moment_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes when the line is there already, just before it is switched off."""
+
+    def timer(_: int, seconds: float) -> None:
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(cli_statusline, "_line", lambda *_: "the line")
+    monkeypatch.setattr(signal, "setitimer", timer)
+    try:
+        cli_statusline.statusline(wait=15)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert capsys.readouterr().out == "the line\n"
 
 
 def test_input_that_never_ends_is_not_waited_for(cli: Cli) -> None:

@@ -18,6 +18,10 @@ from command import Cli
 from proxy import PATIENCE_S, RunningProxy
 from told import event, telling
 
+from core.cli_admin import Admin
+from core.cli_proxy import Address, NoProxyError
+from core.cli_top_live import events
+
 TOKEN = "t" * 43
 OVERVIEW = {"version": "0.1.0", "snapshot": "a" * 12, "started_ms": 1, "requests": {"total": 7, "errors": 1}}
 REQUEST = {"id": "req_1", "at_ms": 1, "requested": "auto", "answered_by": "one,main", "state": "done", "status": 200}
@@ -82,6 +86,13 @@ def test_lines_until_somebody_ends_it_and_after_a_restart(cli: Cli) -> None:
             assert process.wait(PATIENCE_S) == 0
             assert process.stderr.read() == b""
     assert [line["requests"] for line in lines] == [8, 3]
+
+
+def test_a_feed_without_sense_is_said_and_not_the_end() -> None:
+    deep = b"event: tick\ndata: " + b"[" * 100_000 + b"\n\n"
+    for feed in (deep, b"event: tick\ndata: {\n\n", b"data: \xff\n\n"):
+        with telling({}, [feed]) as plane, pytest.raises(NoProxyError, match="no proxy of ours"):
+            list(events(Admin(Address("127.0.0.1", plane.port), "t")))
 
 
 def test_a_closed_pipe_ends_it_quietly(cli: Cli) -> None:

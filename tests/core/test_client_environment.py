@@ -98,7 +98,7 @@ def test_no_proxy_on_the_way_to_this_one(env: dict[str, str], said: str) -> None
 def test_codex_is_told_on_its_command_line() -> None:
     hostile = 'http://127.0.0.1:1/"x'
     arguments = codex_arguments(hostile, [], request_class="auxiliary")
-    assert arguments[-2:] == ["-m", "auto"]
+    assert arguments[-2:] == ["-c", 'model="auto"']  # `-m` would not reach a subcommand
     name, _, value = arguments[1].partition("=")
     assert name == "model_providers.terraphim"
     assert tomllib.loads(f"v = {value}")["v"] == {
@@ -108,8 +108,8 @@ def test_codex_is_told_on_its_command_line() -> None:
         "http_headers": {"x-claude-code-request-class": "auxiliary"},
     }
     for given in (["-m", "x"], ["--model=x"], ["exec", "-c", "model=x"], ["--config", "model=x"]):
-        assert "auto" not in codex_arguments("http://h:1", given)
-    assert "auto" in codex_arguments("http://h:1", ["-c", "modelling=x"])
+        assert 'model="auto"' not in codex_arguments("http://h:1", given)
+    assert 'model="auto"' in codex_arguments("http://h:1", ["-c", "modelling=x"])
 
 
 HOSTILE = "a'b\"c\\d $(touch x) `id`\n;e"

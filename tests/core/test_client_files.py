@@ -2,11 +2,13 @@ import msgspec
 import pytest
 from facts import ROOT
 
+from core.client_environment import CLASS_HEADER, CUSTOM
 from core.client_files import (
     ClaudeSettings,
     CodexSettings,
     claude_places,
     codex_place,
+    holds_secret,
     overriding,
     read_claude,
     read_codex,
@@ -50,7 +52,7 @@ def test_codex_settings() -> None:
     assert read_codex("f", b"model_provider = 1\nmodel_providers = 2\nopenai_base_url = 3") == CodexSettings(
         "f", "openai"
     )
-    for data in (b"[", b"\xff", b"a = " + b"[" * 10_000):
+    for data in (b"[", b"\xff", b"a = " + b"[" * 10_000, b"a = " + b"1" * 5000):
         assert read_codex("f", data).problem
 
 
@@ -64,3 +66,18 @@ def test_what_files_say_is_answered_and_no_more() -> None:
     assert over == {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1", "ANTHROPIC_API_KEY": ""}
     assert msgspec.json.decode(settings_argument(over)) == {"env": over}
     assert overriding([ClaudeSettings("a", {"FOO": "1"})], wanted) == {}
+    agreed = ClaudeSettings("c", {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1", "ANTHROPIC_API_KEY": ""})
+    assert overriding([*files, agreed], wanted) == {}
+
+
+def test_headers_of_a_file_stay_but_for_credentials() -> None:
+    file = ClaudeSettings("a", {CUSTOM: "x-team: a\nx-api-key: sk"})
+    assert overriding([file], {}) == {CUSTOM: "x-team: a"}
+    assert overriding([file], {}, "auxiliary") == {CUSTOM: f"x-team: a\n{CLASS_HEADER}: auxiliary"}
+    assert overriding([ClaudeSettings("a", {CUSTOM: "x-team: a"})], {}) == {}
+
+
+def test_what_may_be_a_secret() -> None:
+    for env in ({"ANTHROPIC_AUTH_TOKEN": "k"}, {"ANTHROPIC_API_KEY": "k"}, {CUSTOM: "x: y"}):
+        assert holds_secret(env)
+    assert not holds_secret({"ANTHROPIC_AUTH_TOKEN": "none-needed", "ANTHROPIC_API_KEY": "", "ANTHROPIC_BASE_URL": "u"})

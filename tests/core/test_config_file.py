@@ -109,8 +109,20 @@ def test_other_mistakes(change: tuple[str, str], said: str) -> None:
     assert "sk-123" not in found[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("antropic", "did you mean [providers.anthropic]?"), ("mine", "only these need none: anthropic,")],
+)
+def test_a_provider_that_is_nearly_a_preset(name: str, said: str) -> None:
+    [found] = problems(f'[providers.{name}]\n[routing]\ndefault = "{name},x"\n')
+    assert f":1: providers.{name}.dialect: is missing ({said}" in found
+
+
 def test_broken_toml_has_its_line() -> None:
     assert problems("[server\n")[0].startswith("/etc/c.toml:1: not TOML")
+    assert "not TOML" in problems("a = " + "1" * 5000)[0]
+    endless = environment_overrides({"TERRAPHIM_SERVER__PORT": "1" * 5000})
+    assert endless == {"server": {"port": "1" * 5000}}
 
 
 def test_the_environment_overrides() -> None:

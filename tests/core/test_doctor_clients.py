@@ -77,11 +77,17 @@ def test_settings_of_claude_code() -> None:
         ClaudeSettings("c", {}, problem="is not JSON"),
         ClaudeSettings("d", {}, key_helper=True, model="a,b"),
     ]
-    found = list(judge_claude(files, PROXY))
+    found = list(judge_claude(files, PROXY, (PROXY.key,)))
     assert list(bad(found)) == ["a", "c"]
     assert "ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY" in bad(found)["a"].state
     assert not any("sk-canary" in each.state + each.hint or "evil" in each.state for each in found)
     assert {"d", "d model"} <= notes(found).keys()
+
+
+@pytest.mark.parametrize(("keys", "ok"), [((PROXY.key, "key-of-ci-0123456"), True), ((), True), ((PROXY.key,), False)])
+def test_a_settings_file_may_hold_any_key_that_the_proxy_takes(keys: tuple[str, ...], ok: bool) -> None:
+    file = ClaudeSettings("a", {"ANTHROPIC_AUTH_TOKEN": "key-of-ci-0123456"})
+    assert (bad(list(judge_claude([file], PROXY, keys))) == {}) is ok
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from core.edge import ClientKeys, allowed_hosts, check_host, check_json, headers_of
+from core.edge import ClientKeys, allowed_hosts, check_host, check_json, headers_of, is_here
 from core.errors import Forbidden, Unauthorized, UnsupportedMediaType
 from core.schema import ServerKey
 from core.sections import SecretRef
@@ -36,6 +36,14 @@ def test_a_second_host_or_key_is_refused_rather_than_believed() -> None:
     assert twice == {"host": "localhost, evil.example", "x-api-key": "a, b"}
     with pytest.raises(Forbidden):
         check_host(twice, HOSTS)
+
+
+@pytest.mark.parametrize("passed_on", ["x-forwarded-for", "forwarded"])
+def test_who_passes_a_request_on_does_not_ask_from_here(passed_on: str) -> None:
+    assert is_here("127.0.0.1", {"host": "localhost"})
+    assert is_here("::1", {})
+    assert not is_here("127.0.0.1", {passed_on: "127.0.0.1"})
+    assert not any(is_here(peer, {}) for peer in ("127.0.0.2", "10.0.0.1", ""))
 
 
 @pytest.mark.parametrize("declared", ["application/json", "Application/JSON; charset=utf-8"])

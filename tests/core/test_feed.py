@@ -4,12 +4,16 @@ from typing import Any
 from weakref import ref
 
 import msgspec
+import pytest
+from facts import features
 from fed import SHOT, exchange, undecided
 
+from core.exchange import Inputs, TargetState
 from core.feed import Entry, Feed, found
 from core.feed_kept import detail
 from core.feed_summary import Summary
 from core.messages import Usage
+from wasm_host.answer import Outcome
 
 
 def fed(count: int, **facts: Any) -> Feed:
@@ -111,6 +115,40 @@ def test_one_alone_that_has_no_room_is_packed_at_once() -> None:
     feed.over(made, 0.1, SHOT)
     assert (feed._held, len(feed._waiting)) == (0, 0)
     assert ids(feed, 1) == [1]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"last_user": "x" * 1000},
+        {"granted": {"system": "x" * 1000}},
+        {"granted": {"messages": msgspec.Raw(b"x" * 1000)}},
+        {"granted": {"headers": {"x-one": "x" * 500, "x-two": "x" * 500}}},
+        {"tools": ("t",) * 1000},
+    ],
+)
+def test_all_that_may_be_large_has_its_weight(held: dict[str, Any]) -> None:
+    feed, made = Feed(lambda: 0), exchange(1)
+    made.inputs = Inputs(features(**held))
+    feed.decided(made, SHOT)
+    feed.over(made, 0.1, SHOT)
+    assert feed._held >= 1000
+
+
+def test_what_rules_logged_and_was_known_of_targets_has_its_weight() -> None:
+    logged, known = exchange(1), exchange(2)
+    assert logged.decision is not None
+    assert known.inputs is not None
+    logged.decision = msgspec.structs.replace(
+        logged.decision, asked=(Outcome(rule="r", code="abstain", log="x" * 1000),)
+    )
+    states = {f"p,{number}": TargetState() for number in range(100)}
+    known.inputs = msgspec.structs.replace(known.inputs, states=states)
+    for made in (logged, known):
+        feed = Feed(lambda: 0)
+        feed.decided(made, SHOT)
+        feed.over(made, 0.1, SHOT)
+        assert feed._held >= 1000
 
 
 def test_what_leaves_the_ring_leaves_the_sum() -> None:

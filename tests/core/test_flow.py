@@ -78,6 +78,16 @@ def test_a_clock_that_is_put_back_loses_nothing() -> None:
     assert flow.shown(5, AT + 10 * MINUTE_MS)["edges"][0]["count"] == 2
 
 
+def test_a_clock_that_was_far_ahead_is_forgotten() -> None:
+    flow, ahead = Flow(), 10_000
+    add(flow, A, 0)
+    for minute in range(100):
+        add(flow, A, ahead + minute)
+    add(flow, A, 1)
+    assert flow.shown(1440, AT + MINUTE_MS)["edges"][0]["count"] == 2
+    assert flow.shown(1440, AT + (ahead + 100) * MINUTE_MS)["edges"] == []
+
+
 def test_names_without_end_are_one_edge() -> None:
     flow = Flow()
     for minute in range(70):

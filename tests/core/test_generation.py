@@ -125,6 +125,8 @@ def test_the_fingerprint_is_of_the_files_that_count(folder: Path, load: Callable
     loaded = load()
     before = fingerprint(loaded)
     (folder / "plugins" / "notes.txt").write_text("x")
+    (folder / "plugins" / ".build-k2_x9").mkdir()  # what a build that was interrupted left behind
+    (folder / "plugins" / ".build-k2_x9" / "rule.wat").write_text("x")
     assert fingerprint(loaded) == before
     for name in ("rule.toml", "rule.wasm", "rule.wat.sig", "plugins.lock"):
         (folder / "plugins" / name).write_text("x")

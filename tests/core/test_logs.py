@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Literal
 
 import msgspec
 import pytest
 
+from core import logs
 from core.log_chain import LEVELS, Terminal
 from core.logs import LogWriter, take_over
 from core.redaction import Redactor
@@ -112,6 +114,26 @@ def test_a_stream_that_takes_a_little_at_a_time_loses_nothing() -> None:
     assert [msgspec.json.decode(line)["number"] for line in stream.getvalue().splitlines()] == list(range(50))
 
 
+def test_a_full_descriptor_that_does_not_block_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who else has it, say a program on the same terminal, may set it so."""
+
+    class Full(io.BytesIO):
+        times = 3
+
+        def write(self, data: memoryview) -> int | None:  # type: ignore[override]
+            self.times -= 1
+            return None if self.times >= 0 else super().write(data)
+
+    pauses = list[float]()
+    monkeypatch.setattr(logs, "time", SimpleNamespace(sleep=pauses.append))
+    stream = Full()
+    log = LogWriter(stream, now=lambda: NOW)
+    log.log({"number": 1})
+    log.close()
+    assert msgspec.json.decode(stream.getvalue())["number"] == 1
+    assert pauses == [logs.AGAIN_S] * 3
+
+
 def test_a_process_whose_log_nobody_reads_ends_as_it_should() -> None:
     program = (
         "from core.logs import LogWriter\n"
@@ -198,11 +220,12 @@ def test_what_is_hidden_once_stays_hidden() -> None:
     stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
     log.hide(["the-collectors-key"])
+    log.log({"said": "the-collectors-key"})  # before any configuration
     for secret in ("an-old-secret", "the-last-secret", "the-present-one"):
         log.use(LogSettings(), Redactor([secret]))
     log.log({"said": "the-collectors-key"})
     log.close()
-    assert msgspec.json.decode(stream.getvalue())["said"] == "[redacted]"
+    assert [msgspec.json.decode(line)["said"] for line in stream.getvalue().splitlines()] == ["[redacted]"] * 2
 
 
 @pytest.fixture

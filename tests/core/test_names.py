@@ -1,6 +1,6 @@
 import pytest
 
-from core.names import LONGEST, is_name, mark
+from core.names import LONGEST, cut, is_name, mark
 
 
 @pytest.mark.parametrize("text", ["", "gpt-5.1", "one,deepseek/deepseek-r1:free", "mcp__files__read", "a" * LONGEST])
@@ -14,3 +14,10 @@ def test_what_is_no_name_has_a_mark(text: str) -> None:
     assert is_name(mark(text))
     assert mark(text) == mark(text) != mark(text + "x")
     assert len(mark(text)) == 17
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("", ""), ("a" * LONGEST, "a" * LONGEST), ("a" * LONGEST + "bc", "a" * LONGEST + "…[+2 characters]"),
+])  # fmt: skip
+def test_of_what_is_too_long_for_a_name_as_much_is_shown(text: str, shown: str) -> None:
+    assert cut(text) == shown

@@ -62,3 +62,9 @@ def test_a_secret_that_json_writes_otherwise_is_found_in_json() -> None:
     secret = 'ab"cdef\\ghi"jklm'  # noqa: S105  # of no use
     cleaned = Redactor([secret]).cleaned(msgspec.json.encode({"a": f"x {secret} y"}))
     assert msgspec.json.decode(cleaned) == {"a": "x [redacted] y"}
+
+
+def test_a_secret_that_python_writes_otherwise_is_not_cleared() -> None:
+    secret = "abcdefgh'ijklmnop"  # noqa: S105
+    for before in range(20):
+        assert not Redactor([secret]).clears(str((f'{"-" * before}"{secret}',)))

@@ -61,3 +61,12 @@ def test_what_an_outage_ends_is_said_by_the_outage() -> None:
     for outcome in ("closed", "left_alone", "cancelled", "no_script", "ok"):
         told.answered(outcome, 0.05)
     assert [fields["event"] for fields, _ in lines] == ["redis_down", "redis_up"]
+
+
+def test_a_server_that_was_down_and_is_asked_no_more_is_not_down() -> None:
+    told, metrics, lines, _ = events()
+    told.down("timeout")
+    told.left()
+    assert b"terraphim_redis_down 0.0" in metrics.exposition()
+    told.answered("full", 0.001)  # of the next one
+    assert [fields["event"] for fields, _ in lines] == ["redis_down", "redis_refused"]

@@ -11,3 +11,11 @@ def test_a_failed_reload_leaves_what_serves_in_its_place() -> None:
     now[0] = 300
     history.add("failed", 1.0)
     assert (history.started_ms, history.since_ms, history.last) == (100, 200, Reload(300, "failed", 1.0))
+
+
+def test_a_failed_change_that_was_taken_back_is_over() -> None:
+    history = ReloadHistory(lambda: 100)
+    history.add("swapped", 2.0)
+    history.add("failed", 1.0)
+    history.mended()
+    assert history.last == Reload(100, "swapped", 2.0)

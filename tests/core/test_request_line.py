@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from exchanges import bare, full_exchange
+from exchanges import FEATURES, bare, full_exchange
 
 from core.exchange import Cost
 from core.request_line import level_of, log_fields
@@ -94,3 +94,10 @@ def test_a_cost_that_nobody_knows_is_null() -> None:
 )
 def test_what_failed_here_or_at_a_provider_is_a_warning(status: int, error: str, level: str) -> None:
     assert level_of(bare(status=status, error=error)) == level
+
+
+def test_of_a_models_name_as_much_is_said_as_one_may_be_long() -> None:
+    """What a client sends there may be as long as a body."""
+    for name, said in (("m" * 256, "m" * 256), ("m" * 1_000_000, "m" * 256 + "…[+999744 characters]")):
+        exchange = full_exchange(msgspec.structs.replace(FEATURES, model=name))
+        assert log_fields(exchange, 0.1)["requested"] == said

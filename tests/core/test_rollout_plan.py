@@ -118,6 +118,27 @@ def test_what_was_never_moved_cannot_be_given_back(generation: Generation) -> No
         planned(generation, generation.files.rules[0], ROLLBACK, CONFIGURED, "", by="ann", why="", at=AT)
 
 
+@pytest.mark.parametrize(
+    ("action", "to", "share", "said"),
+    [
+        (PROMOTE, "enfroce", "", "does not lead to 'enfroce', but to canary, enforce"),
+        (PROMOTE, "shadow", "", "does not lead to 'shadow'"),
+        (PROMOTE, CONFIGURED, "", "does not lead to 'configured'"),
+        (ROLLBACK, "off", "", "does not lead to 'off', but to shadow, canary, configured"),
+        (ROLLBACK, CONFIGURED, "5%", "rollback configured takes none"),
+        (DISABLE, "shadow", "", "disable does not lead to 'shadow'"),
+        (DISABLE, "", "5%", "disable takes none"),
+        (ENABLE, "", "5%", "enable takes none"),
+    ],
+)
+def test_what_nobody_knows_is_not_taken_for_the_next_step(
+    generation: Generation, action: str, to: str, share: str, said: str
+) -> None:
+    for rule in generation.files.rules:
+        with pytest.raises(Refused, match=said):
+            planned(generation, rule, action, to, share, by="ann", why="", at=AT)
+
+
 def test_a_rule_is_switched_off_and_on_where_it_was(generation: Generation) -> None:
     rule = next(rule for rule in generation.files.rules if rule.name == "told")
 

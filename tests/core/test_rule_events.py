@@ -75,3 +75,14 @@ def test_an_orderly_end_is_no_news_and_a_failed_start_no_exit(said: Said) -> Non
     said.events.worker(Change("failed", "no memory"))
     assert said.value("workers") == 0
     assert said.lines[0][0]["detail"] == "no memory"
+
+
+def test_a_rule_that_serves_no_more_is_in_no_state(said: Said) -> None:
+    said.events.gone("a")  # of which nothing was ever said
+    said.events.breaker("a", "quarantine", "a worker died")
+    said.events.breaker("b", "open")
+    said.events.gone("a")
+    assert [said.value("breaker", rule="a", state=known) for known in BREAKER_STATES] == [None] * 4
+    assert said.value("breaker", rule="b", state="open") == 1
+    said.events.breaker("a", "closed")
+    assert (said.value("breaker", rule="a", state="closed"), len(said.lines)) == (1, 2)

@@ -45,6 +45,15 @@ def test_a_clock_that_is_put_back_counts_into_the_last_step() -> None:
     assert series.shown(1, AT)["requests"] == [None] * 5 + [2]
 
 
+def test_a_clock_that_was_far_ahead_is_forgotten() -> None:
+    series, ahead = Series(), 10**9
+    series.ended(AT, 1.0, None, 0)
+    series.ended(AT + ahead, 1.0, None, 0)
+    series.ended(AT + STEP_MS, 1.0, None, 0)
+    assert series.shown(1, AT + STEP_MS)["requests"] == [None] * 4 + [1, 1]
+    assert series.shown(1, AT + ahead)["requests"] == [None] * 6
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95, 1.0])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 2.0])
 def test_quantiles_are_near_the_exact_ones(share: float, spread: float) -> None:

@@ -57,6 +57,16 @@ def test_the_whole_of_a_request() -> None:
     }
 
 
+def test_what_others_made_up_is_cut_or_left_out() -> None:
+    """A client may call a model as it likes, and a provider may say anything of why it ended."""
+    exchange = full_exchange(msgspec.structs.replace(FEATURES, model="m" * 100_000))
+    exchange.attempts[-1] = Attempt(SPARE, "ok", 56.78, 2)
+    for said, told in (("tool_use", "tool_use"), ("the user's words", "other")):
+        exchange.stop_reason = said
+        assert parts(exchange)[-1].values["gen_ai.response.finish_reasons"] == (told,)
+    assert closing(exchange)[0]["terraphim.requested"] == "m" * 256 + "…[+99744 characters]"
+
+
 def test_what_a_client_got_wrong_is_no_error_of_the_span() -> None:
     values, error = closing(bare(status=401, error="authentication_error"))
     assert (values["error.type"], error) == ("authentication_error", "")

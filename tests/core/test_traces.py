@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -72,6 +73,22 @@ def test_without_the_extra_one_line_says_what_to_do(said: Said, monkeypatch: pyt
     [line] = said.lines
     assert (line["event"], line["level"]) == ("traces_off", "warning")
     assert "pip install 'terraphim-llm-proxy[otel]'" in str(line["why"])
+
+
+def test_an_address_that_is_none_is_a_line(said: Said) -> None:
+    traces = Traces({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1"}, said.log)
+    assert traces.begin("POST", {}, Exchange("req_1", "/v1/messages", "anthropic")) is None
+    assert [(line["event"], line["level"]) for line in said.lines] == [("traces_off", "warning")]
+
+
+def test_propagators_that_are_not_installed_are_a_line(clean_env: dict[str, str]) -> None:
+    """OpenTelemetry looks for them while it is imported."""
+    code = "import os; from core.traces import Traces; Traces(os.environ, lambda fields, level: print(fields))"
+    env = clean_env | ENDPOINT | {"OTEL_PROPAGATORS": "nobody"}
+    command = [sys.executable, "-I", "-c", code]
+    told = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert "traces_off" in told
+    assert "look at the OTEL_* variables" in told
 
 
 def test_without_a_word_in_the_environment_nothing_is_loaded_and_nothing_said(said: Said) -> None:

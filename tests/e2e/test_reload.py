@@ -63,6 +63,7 @@ def test_a_broken_file_is_said_everywhere_and_so_is_that_it_is_mended(
     said = proxy.wait_for(event="reload_failed" if refused else "problem")
     assert file.name in said["problem"]
     assert health(proxy)["status"] == "ok"
+    assert (last_reload(proxy) == "failed") is refused
     if name == "config.toml":
         file.write_text(good)
     else:
@@ -70,6 +71,12 @@ def test_a_broken_file_is_said_everywhere_and_so_is_that_it_is_mended(
     wait(lambda: gauge(proxy) == before, "it is still counted", patience_s=10)
     assert proxy.wait_for(event="problem_gone")["problem"] == said["problem"]
     assert health(proxy)["snapshot"] == snapshot
+    wait(lambda: last_reload(proxy) != "failed", "the page still says so", patience_s=10)
+
+
+def last_reload(proxy: RunningProxy) -> str:
+    found: str = httpx.get(f"{proxy.url}/admin/overview", headers=proxy.admin).json()["last_reload"]["outcome"]
+    return found
 
 
 def test_what_waits_for_a_restart_is_said(served: tuple[RunningProxy, Path]) -> None:

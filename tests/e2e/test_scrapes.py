@@ -39,6 +39,17 @@ def test_both_formats_of_a_proxy_at_work_are_read(embedded: RunningProxy, client
     assert {"terraphim_requests", "gen_ai_server_time_to_first_token_seconds", "terraphim_build"} <= read
 
 
+def test_what_is_explained_is_a_request_and_no_decision(embedded: RunningProxy, client: httpx.Client) -> None:
+    ask(embedded, client)
+    before = scrape(embedded)
+    assert client.post(f"{embedded.url}/v1/route", json=BODY, timeout=PATIENCE_S).status_code == 200
+    after = scrape(embedded)
+    grown = {name: total(after, name) - total(before, name) for name in (
+        "terraphim_requests_total", "terraphim_decisions_total", "terraphim_decision_seconds_count",
+    )}  # fmt: skip
+    assert list(grown.values()) == [1, 0, 0], grown
+
+
 def test_it_is_compressed_on_the_wire_if_that_is_accepted(embedded: RunningProxy) -> None:
     with httpx.stream("GET", f"{embedded.url}/metrics", headers={"accept-encoding": "gzip"}) as found:
         raw = b"".join(found.iter_raw())

@@ -1,7 +1,9 @@
 """Every module under wasm_host/conformance does what its first line says: adding a case is adding a file."""
 
 import resource
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +21,21 @@ RUNNER = InlineRunner()
 CASES = vectors()
 RUNNING = [vector for vector in CASES if vector.group != "refused"]
 REFUSED = [vector for vector in CASES if vector.group == "refused"]
+#: One for each reason is judged in a child, as in service; `make conformance` has all of them judged so.
+IN_A_CHILD = list({vector.code: vector for vector in REFUSED}.values())
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.getbasetemp() / "artifacts"
+
+
+@contextmanager
+def without_children() -> Iterator[None]:
+    """Modules are judged in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_ask_child", partial(compiler._judge, allow_cpu=lambda _seconds: None))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +45,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RuleSet]:
     On a busy machine fuel may take longer to burn than a rule has by default, and here it is fuel that must end them.
     """
     cache = tmp_path_factory.mktemp("inline")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "_ask_child", partial(compiler._judge, allow_cpu=lambda _seconds: None))
+    with without_children():
         patient = {vector.path.stem: {"limits": {"timeout_ms": abi.LIMITS["timeout_ms"].cap}} for vector in RUNNING}
         return {name: load_rules(FOLDER / name, patient, cache=cache) for name in ("good", "hostile")}
 
 
 @pytest.fixture(scope="module")
 def compiled(cache: Path) -> dict[Vector, Compiled | Refusal]:
+    def compile_(vector: Vector) -> Compiled | Refusal:
+        return compile_module(vector.path.read_bytes(), text=True, cache=cache)
+
+    with without_children():
+        here = {vector: compile_(vector) for vector in REFUSED if vector not in IN_A_CHILD}
     with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda vector: compile_module(vector.path.read_bytes(), text=True, cache=cache), REFUSED)
-        return dict(zip(REFUSED, results, strict=True))
+        return here | dict(zip(IN_A_CHILD, pool.map(compile_, IN_A_CHILD), strict=True))
 
 
 def test_there_are_enough_cases() -> None:

@@ -50,6 +50,10 @@ class Seen(Observer):
         self.calls: list[tuple[list[str], float]] = []
         self.states: list[tuple[str, str, str]] = []
         self.changes: list[Change] = []
+        self.left: list[str] = []
+
+    def gone(self, rule: str) -> None:
+        self.left.append(rule)
 
     def asked(self, outcomes: Sequence[Outcome], queue_s: float) -> None:
         self.calls.append(([outcome.code for outcome in outcomes], queue_s))
@@ -112,6 +116,18 @@ def test_rules_are_asked_in_order_until_one_decides(rules: RuleSet, isolation: s
                 assert await codes(host, trusted(named(rules, letters))) == expected
             assert [code for code, _ in seen.calls] == [[said.split()[1] for said in order] for _, order in ORDERS]
             assert bool(host.pids) == (isolation == "process")
+
+    run(test)
+
+
+def test_who_serves_no_more_is_said(rules: RuleSet) -> None:
+    async def test() -> None:
+        async with serving(named(rules, "abc")) as (host, seen):
+            host.use(named(rules, "ab"), isolation="process")
+            assert seen.left == ["c_route"]
+            host.use(named(rules, "abc"), isolation="process")
+            assert seen.left == ["c_route"]
+            assert [(name, state) for name, state, _ in seen.states].count(("c_route", "closed")) == 2
 
     run(test)
 

@@ -6,7 +6,7 @@ import pytest
 from wasm_modules import ROUTE, TARGETS, VIEW, answering, load, running
 from wasmtime import wat2wasm
 
-from wasm_host import compiler, registry
+from wasm_host import audit, checking, compiler, registry
 from wasm_host.inline import InlineRunner
 from wasm_host.registry import load_file, load_rules
 from wasm_host.rule import Rule, RuleSet
@@ -38,6 +38,20 @@ def test_binary_and_text_and_nothing_else(tmp_path: Path) -> None:
     below.mkdir()
     (below / "c.wat").write_text(ABSTAINS)
     assert names(load(tmp_path, {})) == ["a", "b"]
+
+
+def test_what_an_interrupted_build_left_behind_is_passed_over(tmp_path: Path) -> None:
+    plugins, cache = tmp_path / "plugins", tmp_path.parent / "artifacts"
+    load(tmp_path, {"a.wat": ABSTAINS})
+    found = checking.check(plugins, {}, cache=cache)
+    for name in (".build-k2_x9", ".build-wat"):
+        (plugins / name).mkdir()
+        for file in ("a.wat", "b.wasm", "b.toml"):
+            (plugins / name / file).write_text("half a fi")
+    rules = load(tmp_path, {})
+    assert (names(rules), rules.problems) == (["a"], ())
+    assert [path.name for path in audit.modules(plugins)] == ["a.wat"]
+    assert checking.check(plugins, {}, cache=cache) == found
 
 
 def test_unchanged_modules_are_the_same_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +166,7 @@ def test_a_manifest_beside_the_module(tmp_path: Path) -> None:
         ('[policy]\npriority = "x"', "priority"),
         ('[rule]\ninput = ["request.nonsense"]', "request.nonsense"),
         ("[limits]\nfuel = 0", "limits"),
+        ("[config]\nx = " + "1" * 5000, "a.toml"),
     ],
 )
 def test_a_bad_manifest_keeps_the_old_rule(tmp_path: Path, manifest: str, words: str) -> None:

@@ -81,6 +81,7 @@ function reveal(box, index, height) {
 export function Rows({ rows, open, onOpen, listRef: box, onScrolled, onHovered }) {
   const height = useRowHeight();
   const [current, setCurrent] = useState(open);
+  useEffect(() => () => onHovered(false), []); // rows that go while the pointer is on them are not left by it
   const [first, last] = useWindow(box, height, rows.length, onScrolled);
   useKeys(box, rows, height, current, setCurrent, open, onOpen);
   const hover = (on) => (event) => { if (event.pointerType === "mouse") onHovered(on); };

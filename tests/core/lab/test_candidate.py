@@ -107,6 +107,8 @@ def test_equal_candidates_have_equal_bytes(tmp_path: Path) -> None:
         ("gone.wat", None, "No such file"),
         ("gone.exe", None, "No such file"),
         ("bad.toml", b"[", "not TOML"),
+        ("endless.toml", b"a = " + b"1" * 5000, "not TOML"),
+        ("deep.toml", b"a = " + b"[" * 5000, "not TOML"),
         ("bad.md", b"\xff\xfe", "is not UTF-8"),
     ],
 )

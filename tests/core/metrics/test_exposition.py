@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from prometheus_client import exposition as client
+from prometheus_client.openmetrics import exposition as openmetrics_client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 from scraped import number
@@ -45,24 +47,53 @@ def test_a_hostile_label_is_a_label(value: str, form: str, parse: "type[object]"
     ]
 
 
-def test_many_series_are_written_in_pieces_and_read_as_one_metric() -> None:
-    count, pauses = 5 * AT_ONCE + 1, list[float]()
-    fuel = [((f"rule-{number}",), (float(number),)) for number in range(count)]
-    for form, parse in ((PLAIN, plain), (OPENMETRICS, openmetrics)):
-        pauses.clear()
-        text = exposition.text([samples({"terraphim_rule_fuel": fuel})], form=form, pause=pauses.append).decode()
-        assert text.count("# TYPE terraphim_rule_fuel") == 1
-        [found] = [family for family in parse(text) if family.name == "terraphim_rule_fuel"]
-        assert [line.value for line in found.samples] == list(range(count))
-        assert len(pauses) == len(METRICS) + 5
+def rules(count: int, **changed: float) -> Samples:
+    """The fuel of so many rules: each its number, or as `changed` says."""
+    fuel = {f"rule_{number}": float(number) for number in range(count)} | changed
+    return samples({"terraphim_rule_fuel": [((name,), (value,)) for name, value in fuel.items()]})
+
+
+@pytest.mark.parametrize(("form", "parse"), [(PLAIN, plain), (OPENMETRICS, openmetrics)])
+def test_many_series_are_written_in_pieces_and_read_as_one_metric(form: str, parse: "type[object]") -> None:
+    count, pauses = 5 * int(AT_ONCE), list[float]()
+    text = exposition.text([rules(count)], form=form, pause=pauses.append).decode()
+    assert text.count("# TYPE terraphim_rule_fuel") == 1
+    [found] = [family for family in parse(text) if family.name == "terraphim_rule_fuel"]  # type: ignore[attr-defined,call-arg]
+    assert [line.value for line in found.samples] == list(range(count))
+    assert len(pauses) == 5
 
 
 def test_histograms_are_written_in_smaller_pieces() -> None:
     pauses, width = list[float](), len(telemetry.RULE_SECONDS.buckets) + 2
-    spread = [((f"rule-{number}",), (1.0,) * width) for number in range(AT_ONCE)]
+    spread = [((f"rule-{number}",), (1.0,) * width) for number in range(int(AT_ONCE))]
     text = exposition.text([samples({"terraphim_rule_seconds": spread})], pause=pauses.append)
     assert text.count(b'le="+Inf"') == AT_ONCE
-    assert len(pauses) > len(METRICS) + AT_ONCE // 3
+    assert len(pauses) >= AT_ONCE // 4
+
+
+@pytest.mark.parametrize("form", [PLAIN, OPENMETRICS])
+def test_what_was_written_before_changes_nothing_but_the_cost(form: str) -> None:
+    count, kept, pauses = 5 * int(AT_ONCE), exposition.Kept(), list[float]()
+    first = exposition.text([full(), rules(count)], form=form, kept=kept)
+    assert exposition.text([full(), rules(count)], form=form, kept=kept, pause=pauses.append) == first
+    assert len(pauses) <= 1
+    for changed in (rules(count, rule_7=0.5), rules(count - 3), rules(count + 2, rule_0=-1.0), full()):
+        again = exposition.text([changed], form=form, kept=kept)
+        assert again == exposition.text([changed], form=form)
+    assert len(kept) == len(METRICS)  # nothing is kept of what is no longer there
+
+
+@pytest.mark.parametrize(("form", "write"), [(PLAIN, client), (OPENMETRICS, openmetrics_client)])
+def test_each_line_is_the_clients_own(form: str, write: "type[object]") -> None:
+    numbers = (1e7, 0.1, 123456789.0, 1e-9, 2.5e20, -3.0, math.inf)
+    for metric in METRICS:
+        width = len(metric.buckets) + 2 if metric.buckets else 1
+        for at, value in enumerate(HOSTILE):
+            cycle = [*numbers, *numbers, *numbers][at : at + width]
+            series = [((value,) * len(metric.labels), (*cycle, *[4.0] * (width - len(cycle))))]
+            family = exposition.family(metric, series)
+            due = write.generate_latest(exposition._Only(family)).removesuffix(b"# EOF\n")  # type: ignore[attr-defined]
+            assert due in exposition.text([samples({metric.name: series})], form=form)
 
 
 def test_a_histogram_adds_up() -> None:

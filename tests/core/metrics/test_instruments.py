@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from core.metrics import instruments
 from core.metrics.instruments import MAX_SERIES, OTHER, Instruments
 from core.telemetry import Metric
 
@@ -50,8 +51,29 @@ def test_series_can_be_forgotten() -> None:
     assert [labels for labels, _ in gauge.read()] == [("y",), ("z",)]
     with pytest.raises(KeyError):
         gauge.remove("x")
-    gauge.clear()
-    assert (gauge.read(), len(gauge)) == ([], 0)
+
+
+def test_who_reads_while_series_are_replaced_finds_all_of_them() -> None:
+    seen: list[int] = []
+
+    def admit(_: Metric, __: str, value: str) -> str:
+        seen.append(len(gauge))
+        return value
+
+    gauge = Instruments(admit).gauge(Metric("g", "gauge", "G.", ("a",)))
+    gauge.replace({(name,): 1 for name in "xyz"})
+    gauge.replace({(name,): 2 for name in "yzw"})
+    assert seen == [0] * 3 + [3] * 3
+    assert gauge.read() == [(("y",), (2,)), (("z",), (2,)), (("w",), (2,))]
+    gauge.replace({})
+    assert gauge.read() == []
+
+
+def test_series_that_are_replaced_have_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instruments, "MAX_SERIES", 3)
+    gauge = Instruments().gauge(Metric("g", "gauge", "G.", ("a",)))
+    gauge.replace({(str(number),): number for number in range(9)})
+    assert [labels for labels, _ in gauge.read()] == [("0",), ("1",), ("2",), (OTHER,)]
 
 
 @pytest.mark.parametrize(("value", "counts"), [(0.5, (1, 0, 0)), (1, (1, 0, 0)), (1.1, (0, 1, 0)), (11, (0, 0, 1))])

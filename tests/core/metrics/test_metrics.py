@@ -1,11 +1,10 @@
-import asyncio
 from dataclasses import replace
 
-from facts import snapshot
+from facts import features, snapshot
 from scraped import lines, number
 
 from core.budgets import Spending
-from core.exchange import Attempt, Candidate, Decision, Exchange, SessionState
+from core.exchange import Attempt, Candidate, Decision, Exchange, Inputs, SessionState
 from core.metrics import Metrics
 from core.redis_events import RedisEvents
 from core.state.background import Background
@@ -70,20 +69,17 @@ def test_budgets_are_asked_for_when_metrics_are_read() -> None:
     assert number(text, "terraphim_budget_spent_micro_usd", client="laptop", period="month") == 8
 
 
-def test_sessions_are_counted_as_they_are_read() -> None:
-    async def run() -> None:
-        metrics = Metrics()
-        background = Background()
-        sessions = ChosenSessions(Redis(RedisEvents(metrics, lambda *_: None)), background)
-        metrics.watch_sessions(sessions)
-        await sessions.read("key", "")
-        await sessions.read("key", "one")
-        sessions.write("key", "one", SessionState(turns=1))
-        await sessions.read("key", "one")
-        text = metrics.exposition()
-        assert number(text, "terraphim_session_reads_total", outcome="miss") == 1
-        assert number(text, "terraphim_session_reads_total", outcome="hit") == 1
-        assert number(text, "terraphim_sessions") == 1
-        await background.close()
-
-    asyncio.run(run())
+def test_requests_of_sessions_are_counted_by_whether_something_was_known() -> None:
+    metrics = Metrics()
+    sessions = ChosenSessions(Redis(RedisEvents(metrics, lambda *_: None)), Background())
+    metrics.watch_sessions(sessions)
+    for session, turns in (("", 0), ("one", 0), ("one", 1), ("one", 2)):
+        one = Exchange("req_1", "/v1/messages", "anthropic")
+        one.inputs = Inputs(features(session_id=session), SessionState(turns=turns))
+        metrics.decided(one)
+    metrics.decided(Exchange("req_2", "/v1/messages", "anthropic"))
+    sessions.write("key", "one", SessionState(turns=1))
+    text = metrics.exposition()
+    assert number(text, "terraphim_session_reads_total", outcome="miss") == 1
+    assert number(text, "terraphim_session_reads_total", outcome="hit") == 2
+    assert number(text, "terraphim_sessions") == 1

@@ -123,6 +123,14 @@ def test_who_was_passed_over_is_counted(metrics: Metrics) -> None:
     assert number(metrics.exposition(), "terraphim_passed_over_total", target="openai,gpt-5", why="breaker") == 1
 
 
+def test_an_explanation_is_no_decision(metrics: Metrics) -> None:
+    one = exchange()
+    metrics.settled(one, 0.9, explained=True)
+    text = metrics.exposition()
+    assert number(text, "terraphim_requests_total", endpoint="/v1/messages", status="200") == 1
+    assert (total(text, "terraphim_decisions_total"), total(text, "terraphim_attempts_total")) == (0, 0)
+
+
 def test_a_request_that_was_not_decided_is_counted_too(metrics: Metrics) -> None:
     one = Exchange("req_1", "/v1/messages", "anthropic")
     one.status = 401

@@ -59,6 +59,24 @@ def test_it_is_compressed_for_who_takes_that() -> None:
     assert plain.headers["vary"] == "accept, accept-encoding"
 
 
+def test_plain_and_compressed_are_one_text() -> None:
+    async def run() -> None:
+        read = Reading()
+        scraping = Scraping(read)
+        first = asyncio.create_task(scraping.page("", ""))
+        while not read.made:  # noqa: ASYNC110  # a thread begins
+            await asyncio.sleep(0.001)
+        others = [asyncio.create_task(scraping.page("", kind)) for kind in ("gzip", "", "gzip")]
+        await asyncio.sleep(0)
+        read.may.set()
+        await first
+        packed, plain, again = await asyncio.gather(*others)
+        assert gzip.decompress(packed.body) == plain.body == f"{PLAIN} 2".encode()
+        assert again.body is packed.body
+
+    asyncio.run(run())
+
+
 def test_the_content_type_is_the_formats() -> None:
     assert asked("application/openmetrics-text", "").headers["content-type"] == OPENMETRICS
     assert asked("text/html", "").headers["content-type"] == PLAIN

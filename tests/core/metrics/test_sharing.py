@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -149,6 +150,37 @@ def test_who_has_company_writes_now_and_then(folder: Path, monkeypatch: pytest.M
     assert two.total() == 5
     one.leave()
     two.leave()
+
+
+def test_a_number_that_cannot_be_had_for_once_stops_no_beat(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "BEAT_S", 0.01)
+    one, two = Here(folder), Here(folder)
+
+    def failing() -> Samples:
+        raise KeyError("gone")
+
+    read, one._read = one._read, failing
+    until(lambda: len(one.lines) == 1)
+    one.count, one._read = 5, read
+    until(lambda: two.total() == 5)
+    assert [line["problem"] for line in one.lines] == ["KeyError", "mended"]
+    one.leave()
+    two.leave()
+
+
+def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_a_killed_writer_left_is_removed(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / ".half.part").write_bytes(b"half")
+    one = Here(folder)
+    assert not list(folder.glob("*.part"))
+    one.leave()
 
 
 def test_files_are_for_nobody_else(folder: Path) -> None:

@@ -15,8 +15,12 @@ from core.session import mark_of
 from wasm_host.answer import Outcome
 from wasm_host.registry import load_rules
 
-MARKS = [mark_of(features(session_id=f"session-{number}", client_key="laptop")) for number in range(100_000)]
 TARGET = "deepseek,deepseek-chat"
+
+
+@pytest.fixture(scope="module")
+def marks() -> list[str]:
+    return [mark_of(features(session_id=f"session-{number}", client_key="laptop")) for number in range(100_000)]
 
 
 def off(found: int, share: float, of: int) -> float:
@@ -26,20 +30,20 @@ def off(found: int, share: float, of: int) -> float:
 
 
 @pytest.mark.parametrize("share", [0.5, 5, 25, 90])
-def test_the_share_is_met(share: float) -> None:
-    assert off(sum(is_in("cost_guard", share, mark) for mark in MARKS), share, len(MARKS)) < 4
+def test_the_share_is_met(marks: list[str], share: float) -> None:
+    assert off(sum(is_in("cost_guard", share, mark) for mark in marks), share, len(marks)) < 4
 
 
-def test_who_is_in_stays_in_as_the_share_grows() -> None:
+def test_who_is_in_stays_in_as_the_share_grows(marks: list[str]) -> None:
     shares = (0.01, 1, 5, 20, 99.99, 100)
-    sides = ([is_in("cost_guard", share, mark) for share in shares] for mark in MARKS[:20_000])
+    sides = ([is_in("cost_guard", share, mark) for share in shares] for mark in marks[:20_000])
     assert all(sorted(chosen) == chosen and chosen[-1] for chosen in sides)
 
 
-def test_rules_choose_independently_of_each_other_also_those_of_like_names() -> None:
+def test_rules_choose_independently_of_each_other_also_those_of_like_names(marks: list[str]) -> None:
     for other in ("cost_guard2", "cost-guard", "zz"):
-        both = sum(is_in("cost_guard", 20, mark) and is_in(other, 20, mark) for mark in MARKS)
-        assert off(both, 4, len(MARKS)) < 4
+        both = sum(is_in("cost_guard", 20, mark) and is_in(other, 20, mark) for mark in marks)
+        assert off(both, 4, len(marks)) < 4
 
 
 def test_a_place_is_the_same_everywhere_and_always() -> None:

@@ -1,5 +1,6 @@
 """The custom phase, driven with recorded outcomes: what rules say, and what becomes of it."""
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -155,3 +156,13 @@ def test_texts_and_headers_are_prepared_only_for_those_who_want_them() -> None:
     assert granted["system"] == "be brief"
     assert msgspec.json.encode(granted["messages"]) == b'[{"role":"user","content":"hi"}]'
     assert granted["headers"] == {"x-team": "a"}
+
+
+@pytest.mark.parametrize(("system", "kept"), [(1000, 0), (0, 1)])
+def test_a_small_part_that_is_granted_does_not_keep_the_whole_body(system: int, kept: int) -> None:
+    raw = b'{"system":"' + b"x" * system + b'","messages":[{"role":"user","content":"hi"}]}'
+    request = Request(dialect="anthropic", raw=raw, model="m", messages=[])
+    before = sys.getrefcount(raw)
+    granted = granted_texts(frozenset({"request.messages"}), request, {})
+    assert sys.getrefcount(raw) - before == kept
+    assert bytes(granted["messages"]) == b'[{"role":"user","content":"hi"}]'

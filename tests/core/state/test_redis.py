@@ -30,6 +30,9 @@ class Seen(Observer):
         assert away_s >= 0
         self.changes.append("up")
 
+    def left(self) -> None:
+        self.changes.append("left")
+
     def answered(self, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.outcomes.append(outcome)
@@ -162,9 +165,11 @@ async def test_a_new_password_is_a_new_link(tmp_path: Path) -> None:
             assert await kind_of(redis, "GET", "a") == "password"
             redis.use(RedisSettings(url=server.url, timeout_ms=PATIENT_MS), "right")
             assert await redis.command("GET", "a") is None
-            assert seen.changes == ["down: password"]
+            assert seen.changes == ["down: password", "left"]
             redis.use(RedisSettings(url=server.url, timeout_ms=PATIENT_MS), "")
             assert await kind_of(redis, "GET", "a") == "password"
+            redis.use(RedisSettings(), "")
+            assert seen.changes == ["down: password", "left"] * 2
 
 
 @on_a_loop

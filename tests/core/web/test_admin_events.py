@@ -90,6 +90,19 @@ def test_head_does_not_wait(embedded: RunningProxy) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
 
 
+def test_whose_token_is_changed_hears_no_more(tmp_path: Path, clean_env: dict[str, str]) -> None:
+    config, token = write_config(tmp_path, "http://127.0.0.1:1"), tmp_path / "token"
+    token.write_text("the-first-token-of-the-operator")
+    token.chmod(0o600)
+    config.write_text('[server]\nadmin_token = { file = "token" }\n' + config.read_text())
+    with running({**clean_env, "ONE_KEY": "sk-canary"}, "--config", str(config)) as proxy, watching(proxy) as watch:
+        watch.next("hello")
+        token.write_text("the-second-token-of-the-operator")
+        assert watch.ended()
+        status = httpx.get(f"{proxy.url}/admin/overview", headers=proxy.admin).status_code
+        assert (status, proxy.process.poll()) == (401, None)
+
+
 def test_reloads_and_the_end(tmp_path: Path, clean_env: dict[str, str]) -> None:
     config = write_config(tmp_path, "http://127.0.0.1:1")
     with running({**clean_env, "ONE_KEY": "sk-canary"}, "--config", str(config)) as proxy, watching(proxy) as watch:

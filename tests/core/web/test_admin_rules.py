@@ -111,6 +111,9 @@ def test_a_rule_is_promoted_step_by_step_and_rolled_back(proxy: RunningProxy) ->
     assert (status, said["error"]["message"]) == (409, "tried decides for everybody already")
     back = act(proxy, "tried", "rollback", to="canary", share="10%")[1]["rule"]
     assert (back["mode"], back["share"], back["rollout"]["held"]) == ("canary", 10.0, True)
+    assert act(proxy, "always", "disable")[0] == 200
+    moves = {row["name"]: [move["action"] for move in row["rollout"]["history"]] for row in shown(proxy)["rules"]}
+    assert moves == {"always": ["disable"], "guard": [], "tried": ["promote"] * 3 + ["rollback"]}
 
 
 def test_what_cannot_be_is_said_and_changes_nothing(proxy: RunningProxy) -> None:
@@ -125,6 +128,9 @@ def test_what_cannot_be_is_said_and_changes_nothing(proxy: RunningProxy) -> None
         ("always", "disable", {"reason": 5}, 400, "reason"),
         ("always", "disable", {"reason": "x" * 501}, 400, "at most 500"),
         ("tried", "promote", {"to": "canary"}, 409, "needs a share"),
+        ("tried", "promote", {"to": "enfroce"}, 409, "does not lead to 'enfroce', but to canary, enforce"),
+        ("always", "rollback", {"to": "off"}, 409, "does not lead to 'off', but to shadow, canary, configured"),
+        ("always", "disable", {"to": "shadow"}, 409, "disable does not lead to 'shadow'"),
     )
     for name, action, wish, status, words in wrong:
         found = act(proxy, name, action, **wish)

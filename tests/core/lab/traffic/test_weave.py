@@ -20,11 +20,15 @@ from core.lab.traffic.sent import DIALECTS
 from core.rolegraph import Matcher, load_taxonomy
 from strict import anthropic, openai, openai_responses
 
-MANY = tuple(generate(2, 2_000))
 #: What the strict copies of the providers' checks say of what only the real provider can judge, or takes from this
 #: client alone: reasoning that it has sealed itself, and messages of the system's between the others.
 NOT_OURS = re.compile(r"The encrypted content|messages\.\d+\.role: Input should be 'user' or 'assistant'")
 JUDGES = {"anthropic": anthropic, "openai": openai, "openai-responses": openai_responses}
+
+
+@pytest.fixture(scope="module")
+def many() -> tuple[Sent, ...]:
+    return tuple(generate(2, 2_000))
 
 
 def features_of(sent: Sent) -> Features:
@@ -50,21 +54,21 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
     assert done.stdout.decode().strip() == digest(5, 300) != digest(6, 300)
 
 
-def test_the_first_of_many_are_those_of_few() -> None:
-    assert tuple(generate(2, 200)) == MANY[:200]
+def test_the_first_of_many_are_those_of_few(many: tuple[Sent, ...]) -> None:
+    assert tuple(generate(2, 200)) == many[:200]
 
 
-def test_every_body_is_one_that_the_providers_take() -> None:
+def test_every_body_is_one_that_the_providers_take(many: tuple[Sent, ...]) -> None:
     found: Counter[str] = Counter()
-    for sent in MANY[:700]:
+    for sent in many[:700]:
         headers = sent.headers | {"x-api-key": "k", "authorization": "Bearer k"}
         judge = JUDGES[DIALECTS[sent.endpoint]]
         found.update(judge.problems(sent.endpoint, headers, msgspec.json.decode(sent.body)))
     assert [problem for problem in found if not NOT_OURS.match(problem)] == []
 
 
-def test_the_features_are_those_that_were_meant() -> None:
-    for sent in MANY:
+def test_the_features_are_those_that_were_meant(many: tuple[Sent, ...]) -> None:
+    for sent in many:
         facts = features_of(sent)
         assert facts.image_in_last_turn == ("image" in sent.marks)
         assert facts.effort in {"high", "xhigh", "max"} if "effort" in sent.marks else facts.effort not in {"high"}
@@ -86,11 +90,11 @@ def is_small(facts: Features) -> bool:
     return facts.agent == "anthropic-sdk" and "haiku" in facts.model
 
 
-def test_words_name_the_concept_that_they_should_and_decoys_none() -> None:
+def test_words_name_the_concept_that_they_should_and_decoys_none(many: tuple[Sent, ...]) -> None:
     matcher = Matcher(load_taxonomy(ROOT / "taxonomy"))
     said = {
         features_of(sent).last_user: sent
-        for sent in MANY
+        for sent in many
         if sent.kind in {"prompt", "chat"} and "long" not in sent.marks
     }
     for text, sent in said.items():
@@ -102,29 +106,29 @@ def test_words_name_the_concept_that_they_should_and_decoys_none() -> None:
     assert any("use_opus_for_planning" in text for text in said)
 
 
-def test_all_that_clients_do_is_there() -> None:
-    kinds, marks = Counter(sent.kind for sent in MANY), Counter(mark for sent in MANY for mark in sent.marks)
+def test_all_that_clients_do_is_there(many: tuple[Sent, ...]) -> None:
+    kinds, marks = Counter(sent.kind for sent in many), Counter(mark for sent in many for mark in sent.marks)
     assert set(kinds) == {
         "prompt", "tools", "subagent", "title", "permission", "search", "aside", "compaction", "chat",
     }  # fmt: skip
     assert set(marks) == {"image", "plan", "long", "effort"}
-    assert {sent.endpoint for sent in MANY} == set(DIALECTS)
-    assert {features_of(sent).agent for sent in MANY} == {"claude-code", "codex", "openai-sdk", "anthropic-sdk"}
-    assert len({sent.client_key for sent in MANY}) == Mix().keys
-    assert {True, False} == {features_of(sent).stream for sent in MANY}
-    assert sum(len(sent.body) for sent in MANY) / len(MANY) < 60_000
+    assert {sent.endpoint for sent in many} == set(DIALECTS)
+    assert {features_of(sent).agent for sent in many} == {"claude-code", "codex", "openai-sdk", "anthropic-sdk"}
+    assert len({sent.client_key for sent in many}) == Mix().keys
+    assert {True, False} == {features_of(sent).stream for sent in many}
+    assert sum(len(sent.body) for sent in many) / len(many) < 60_000
 
 
-def test_sessions_go_on_side_by_side_by_one_clock() -> None:
-    assert all(before.at_ms <= after.at_ms for before, after in pairwise(MANY))
-    neighbours = sum(before.session != after.session for before, after in pairwise(MANY))
-    assert neighbours > len(MANY) // 2
+def test_sessions_go_on_side_by_side_by_one_clock(many: tuple[Sent, ...]) -> None:
+    assert all(before.at_ms <= after.at_ms for before, after in pairwise(many))
+    neighbours = sum(before.session != after.session for before, after in pairwise(many))
+    assert neighbours > len(many) // 2
 
 
-def test_a_conversation_grows_and_keeps_its_beginning() -> None:
+def test_a_conversation_grows_and_keeps_its_beginning(many: tuple[Sent, ...]) -> None:
     seen: dict[str, tuple[tuple[str, int], ...]] = {}
     grown = 0
-    for sent in MANY:
+    for sent in many:
         if sent.kind not in {"prompt", "tools"}:
             continue
         before = seen.get(sent.session, ())
@@ -135,9 +139,9 @@ def test_a_conversation_grows_and_keeps_its_beginning() -> None:
     assert grown > 800
 
 
-def test_every_result_answers_a_call_of_the_turn_before() -> None:
+def test_every_result_answers_a_call_of_the_turn_before(many: tuple[Sent, ...]) -> None:
     checked = 0
-    for sent in MANY[:600]:
+    for sent in many[:600]:
         if sent.kind != "tools" or sent.endpoint != "/v1/messages":
             continue
         messages: list[dict[str, Any]] = msgspec.json.decode(sent.body)["messages"]
@@ -153,11 +157,11 @@ def ids(message: dict[str, Any], kind: str, field: str) -> list[str]:
     return [block[field] for block in content if block["type"] == kind]
 
 
-def test_usage_is_that_of_a_provider_whose_cache_holds_the_conversation() -> None:
-    read = sum(sent.usage.cache_read for sent in MANY)
-    whole = sum(sent.usage.cache_read + sent.usage.cache_write + sent.usage.input for sent in MANY)
+def test_usage_is_that_of_a_provider_whose_cache_holds_the_conversation(many: tuple[Sent, ...]) -> None:
+    read = sum(sent.usage.cache_read for sent in many)
+    whole = sum(sent.usage.cache_read + sent.usage.cache_write + sent.usage.input for sent in many)
     assert 0.5 < read / whole < 0.95
-    assert all(sent.usage.output == sent.output > 0 for sent in MANY)
+    assert all(sent.usage.output == sent.output > 0 for sent in many)
 
 
 def test_targets_are_asked_for_by_name_where_the_mix_has_some() -> None:
