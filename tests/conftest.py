@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import forks
 import httpx
 import hypothesis
 import pytest
@@ -23,21 +24,37 @@ for _clock in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _clock, 30.0)
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """The whole environment of a process that a test starts: nothing of this machine's but the path to programs."""
-    return {"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off"}
-
-
-@pytest.fixture
-def clean_env(tmp_path: Path) -> dict[str, str]:
-    home = tmp_path / "home"
-    home.mkdir()
-    return _environment(home)
+@pytest.fixture(scope="session", autouse=True)
+def _forks() -> Iterator[None]:
+    """`proxy.running` and `command.Cli` fork what they start, unless they are told not to."""
+    with forks.serving():
+        yield
 
 
 @pytest.fixture(scope="session")
-def session_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return _environment(tmp_path_factory.mktemp("home"))
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder for all: a module that many tests bring along is compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def _environment(home: Path, artifacts: Path) -> dict[str, str]:
+    """The whole environment of a process that a test starts: nothing of this machine's but the path to programs."""
+    return {
+        "HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8", "TERRAPHIM_DISCOVERY": "off",
+        "XDG_CACHE_HOME": str(artifacts),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def clean_env(tmp_path: Path, artifacts: Path) -> dict[str, str]:
+    home = tmp_path / "home"
+    home.mkdir()
+    return _environment(home, artifacts)
+
+
+@pytest.fixture(scope="session")
+def session_env(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> dict[str, str]:
+    return _environment(tmp_path_factory.mktemp("home"), artifacts)
 
 
 @pytest.fixture
@@ -57,7 +74,7 @@ def fake() -> Iterator[Upstream]:
 @pytest.fixture(scope="session")
 def embedded(session_env: dict[str, str]) -> Iterator[RunningProxy]:
     """A proxy as a new user starts it: no key, no configuration."""
-    with running(session_env) as proxy:
+    with running(session_env, fresh=True) as proxy:
         yield proxy
 
 

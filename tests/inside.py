@@ -22,6 +22,12 @@ from core.upstream import Counts
 
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#: A whole answer of an Anthropic provider, and the head before it.
+BODY = (
+    b'{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],'
+    b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":7,"output_tokens":1}}'
+)
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 #: The beginning of an Anthropic stream, event by event.
 START = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","usage":{"input_tokens":7}}}'

@@ -1,5 +1,6 @@
 """The real program on a real port: `with running(env) as proxy`."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import forks
 import httpx
 import msgspec
 
@@ -22,7 +24,7 @@ PATIENCE_S = 20.0
 class RunningProxy:
     """A proxy in its own process; `lines` is what it wrote to stderr so far."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | forks.Fork
     url: str = ""
     lines: list[str] = field(default_factory=list)
 
@@ -66,10 +68,12 @@ class RunningProxy:
 
 
 @contextmanager
-def running(env: Mapping[str, str], *args: str, cwd: Path | None = None) -> Iterator[RunningProxy]:
-    """Start `terraphim-proxy serve` on a free port and wait until it answers; stop it at the end."""
-    command = [sys.executable, "-I", "-m", "core.cli", "serve", "--port", "0", *args]
-    process = subprocess.Popen(command, env=dict(env), cwd=cwd, stderr=subprocess.PIPE, text=True, bufsize=1)
+def running(env: Mapping[str, str], *args: str, cwd: Path | None = None, fresh: bool = False) -> Iterator[RunningProxy]:
+    """Start `terraphim-proxy serve` on a free port and wait until it answers; stop it at the end.
+
+    `fresh`: in an interpreter of its own, where tests would fork.
+    """
+    process = _started(["serve", "--port", "0", *args], env, cwd, fresh=fresh)
     proxy = RunningProxy(process)
     reader = Thread(target=_read, args=(proxy,), daemon=True)
     reader.start()
@@ -91,6 +95,19 @@ def running(env: Mapping[str, str], *args: str, cwd: Path | None = None) -> Iter
         reader.join(5)
         if process.stderr:
             process.stderr.close()
+
+
+def _started(
+    args: list[str], env: Mapping[str, str], cwd: Path | None, *, fresh: bool
+) -> subprocess.Popen[str] | forks.Fork:
+    if fresh or forks.current is None:
+        command = [sys.executable, "-I", "-m", "core.cli", *args]
+        return subprocess.Popen(command, env=dict(env), cwd=cwd, stderr=subprocess.PIPE, text=True, bufsize=1)
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "wb"), Path(os.devnull).open("rb") as nothing:
+        said = os.fdopen(reads, encoding="utf-8")
+        streams = (nothing.fileno(), 1, writes)
+        return forks.current.start(args, env=env, cwd=cwd, streams=streams, stderr=said)
 
 
 def _read(proxy: RunningProxy) -> None:

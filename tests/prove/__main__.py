@@ -4,6 +4,7 @@ Writes prove.json. The exit code is 1 if a promise is broken.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ def main() -> None:
     if args.write_docs:
         report.write_docs(args.json)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     with TemporaryDirectory() as folder:
         sections = tried(args.only or list(PROMISES), PROFILES[args.profile], Path(folder))
         sys.exit(1 if show(_reported(sections, args.profile, args.json)) else 0)

@@ -1,6 +1,6 @@
 """A provider that streams for ever to whoever asks for it: `python endless.py`, prints its port.
 
-A request that holds `ENDLESS` is answered with deltas as fast as its reader takes them, any other one as `bench/mock`
+A request that holds `ENDLESS` is answered with deltas as fast as its reader takes them, any other one as `ready`
 does. `GET /open` says how many connections there are beside its own.
 """
 
@@ -9,7 +9,7 @@ import json
 
 import uvloop
 
-from bench.mock import Provider
+from prove.ready import Provider
 
 MARK = b"ENDLESS"
 _DELTA = json.dumps(

@@ -26,6 +26,28 @@ def install(folder: Path, package: str, name: str) -> str:
     return _run(folder, python, "-c", version).strip()
 
 
+def install_npm(folder: Path, package: str) -> None:
+    """As `install`, of npm's registry. No script of a package runs."""
+    done = folder / "done"
+    if done.exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _run(
+        folder,
+        "npm",
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        str(folder),
+        package,
+    )
+    done.touch()
+
+
 def _run(folder: Path, *command: str) -> str:
     env = children.environment(folder / "home")
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)

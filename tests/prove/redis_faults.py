@@ -62,6 +62,7 @@ allow_private = true
 [providers.real.models]
 m = {{}}
 """
+HERE: Final = Path(__file__).parent
 #: Whom each client asks: a provider (so that its session is remembered), the default, and one whose answers are kept.
 MODELS: Final = ("real,m", "auto", "c,d")
 CLIENTS: Final = len(MODELS)
@@ -140,7 +141,7 @@ def _run(folder: Path, faults: Sequence[Fault], seconds: float, *, between: bool
         server = stack.enter_context(store(folder / "redis"))
         port = server.relay.port if between else server.port
         core = children.Cores.available().around
-        provider = stack.enter_context(children.program("mock", core=core, home=folder / "provider"))
+        provider = stack.enter_context(children.program(HERE / "ready.py", core=core, home=folder / "provider"))
         config = CONFIG.format(provider=provider.port)
         redis = REDIS.format(port=port, timeout_ms=TIMEOUT_MS)
         running = stack.enter_context(scene(folder / "proxy", config=config + redis))

@@ -55,8 +55,8 @@ runtime = {{ background = "u,m{number}" }}
 default = "u,d{number}"
 """
 _CONCEPT: Final = "# Topic\nroute:: u, c{number}\nsynonyms:: a very good day\n"
-#: A stream of one to two seconds.
-_SLOW: Final = '[[mock [{"text": "one two three four five six", "chunk_delay": 0.25}]]]'
+#: A stream of several seconds, which outlives a generation or more: the proxy has time between two of them.
+_SLOW: Final = '[[mock [{"text": "one two three four five six", "chunk_delay": 0.75}]]]'
 #: What is asked, and the reason and target (but for the number) that it has from a whole generation.
 KINDS: Final = {
     "config": ("claude-haiku", "", "background", "u,m"),
@@ -211,13 +211,13 @@ def outlived(asked: Asked, number_of: Mapping[str, str], swaps: Sequence[tuple[f
 
 def log_differs(log: Iterable[str], seen: Iterable[Asked]) -> list[str]:
     """Requests whose end, in the log, is of another snapshot or decision than their headers."""
-    headers = {asked.request_id: (asked.snapshot, asked.reason, asked.target) for asked in seen if asked.request_id}
+    headers = {asked.request_id: (asked.snapshot, asked.reason, asked.target) for asked in seen if asked.reason}
     found = []
     for line in log:
         if '"event":"request"' in line and (fields := json.loads(line))["request_id"] in headers:
-            told = (fields["snapshot"], fields["reason"], fields["decided"])
+            told = tuple(fields.get(name, "") for name in ("snapshot", "reason", "decided"))  # a refusal has none
             if told != headers.pop(fields["request_id"]):
-                found.append(f"it began as another than it ended: {told}")
+                found.append(f"it began as another than it ended: {told}, status {fields['status']}")
     return [*found, *(f"{request_id} is not in the log" for request_id in headers)]
 
 
@@ -306,10 +306,12 @@ def _named(proxy: Scene) -> list[str]:
 
 
 def _everywhere(proxy: Scene, fault: Fault, at: int) -> bool:
-    counted = any(
-        line.startswith("terraphim_problems ") and float(line.split()[1]) > 0 for line in proxy.metrics().splitlines()
-    )
-    return counted and fault.file in _named(proxy) and fault.file in proxy.log(at)
+    return fault.file in proxy.log(at) and fault.file in _named(proxy) and _counted(proxy)
+
+
+def _counted(proxy: Scene) -> bool:
+    lines = proxy.metrics().splitlines()
+    return any(line.startswith("terraphim_problems ") and float(line.split()[1]) > 0 for line in lines)
 
 
 def _answers(folder: Path, seen: Sequence[Asked], swaps: Sequence[Window], found: Section) -> None:

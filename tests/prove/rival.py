@@ -1,7 +1,6 @@
 """LiteLLM's proxy in front of `faultd`: installed in a folder of its own, and set up as `rig` sets up ours."""
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -88,7 +87,7 @@ def running(folder: Path, installed: Path = FOLDER) -> Iterator[Rig]:
 
 @contextmanager
 def _proxy(installed: Path, config: Path, home: Path) -> Iterator[children.Server]:
-    port = _free_port()
+    port = children.free_port()
     arguments = ("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
     command = [str(installed / "bin" / "litellm"), *arguments]
     env = children.environment(home) | VARIABLES
@@ -101,13 +100,6 @@ def _proxy(installed: Path, config: Path, home: Path) -> Iterator[children.Serve
             yield children.Server(child, port)
         finally:
             child.kill()
-
-
-def _free_port() -> int:
-    """It announces none that it chose itself."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def _wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -74,11 +74,18 @@ def test_streams_that_outlive_their_generation_are_counted() -> None:
 
 
 def test_a_request_that_ends_as_another_is_seen() -> None:
-    line = {"event": "request", "request_id": "r", "snapshot": "aaa", "reason": "rule:which", "decided": "u,r7"}
-    log = [json.dumps(line, separators=(",", ":"))]
-    assert log_differs(log, [asked()]) == []
-    assert log_differs(log, [asked(snapshot="bbb")]) != []
+    decided = {"snapshot": "aaa", "reason": "rule:which", "decided": "u,r7"}
+    refused = {"event": "request", "request_id": "r", "status": 503}
+
+    def line(**fields: Any) -> str:
+        return json.dumps({**refused, **fields}, separators=(",", ":"))
+
+    assert log_differs([line(**decided)], [asked()]) == []
+    assert log_differs([line(**decided)], [asked(snapshot="bbb")]) != []
     assert log_differs([], [asked()]) == ["r is not in the log"]
+    [found] = log_differs([line()], [asked()])
+    assert "503" in found
+    assert log_differs([line()], [asked(wrong="status 503", snapshot="", reason="", target=",")]) == []  # said already
 
 
 def test_what_is_said_too_late_and_a_long_swap_are_seen() -> None:
