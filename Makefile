@@ -7,7 +7,7 @@ PROFILE ?= short
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench conformance prove comply backtest compare catalogue vendor screenshots test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench bench-compare bench-peers conformance prove comply backtest compare catalogue vendor screenshots test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,14 @@ test-plugins: plugins $(VENV)/.dev ## Build the samples and run their vectors
 test-model: $(VENV)/.model ## Answers of a real small model through both fronts
 	@sh tools/clean_env.sh $(BIN)/python -m pytest -m model
 
-bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, translation, sessions, requests/s, start-up, memory
+bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, translation, sessions, start-up, memory
 	@sh tools/clean_env.sh $(BIN)/python -m bench
+
+bench-compare: $(VENV)/.dev ## Measure traffic beside bare floors, nginx and other proxies (needs gcc; ARGS=--quick for a short one)
+	@sh tools/clean_env.sh $(BIN)/python -m bench.compare $(ARGS)
+
+bench-peers: $(VENV)/.dev ## Install what bench-compare compares with, into .tools/peers (npm for two of them)
+	@sh tools/clean_env.sh $(BIN)/python -m bench.compare.peers
 
 conformance: $(VENV)/.dev ## Vectors, compile bombs, generated and mutated modules, and what came of them
 	@sh tools/clean_env.sh $(BIN)/python -m prove.conformance

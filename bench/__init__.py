@@ -2,7 +2,7 @@
 
 - `row` is a figure with its bound; `stats` makes figures of samples.
 - `corpus` writes code and prose from a seed; `bodies` makes requests of it.
-- `decisions`, `texts` (tokens and patterns), `traffic`, `starting` and `memory` are the suites.
-- `mock`, `floor` and `clients` are programs of their own, without an import from here: the provider, the pass-through
-  that the proxy is compared with, and the load generator. `children` starts them.
+- `decisions`, `texts` (tokens and patterns), `starting` and `memory` are the suites.
+- `native_programs` makes the programs in C: the mock of a provider, and the load generator that `load_generator` runs.
+  `children` starts programs, `trees` knows what they use. `compare` is a program of its own: this proxy beside others.
 """

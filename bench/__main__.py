@@ -6,6 +6,8 @@ The exit code says whether the bench itself worked: a missed bound is printed, a
 import argparse
 import os
 import platform
+import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -26,11 +28,11 @@ from bench import (
     starting,
     texts,
     token_errors,
-    traffic,
     translation,
     transports,
     watching,
 )
+from bench.native_programs import NoCompiler
 from bench.row import Row, table
 
 
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs; figures scatter more")
     parser.add_argument("--only", action="append", choices=list(_suites(quick=False)), help="this suite; repeatable")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     suites = {name: run for name, run in _suites(quick=args.quick).items() if not args.only or name in args.only}
     rows = (row for run in suites.values() for row in run())
     machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
@@ -74,7 +77,6 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),
         "starting": lambda: starting.rows(2 if quick else 7),
         "memory": memory.rows,
-        "traffic": lambda: traffic.rows(1 if quick else 5, 0.5 if quick else 1.0),
         "transports": lambda: transports.rows(1 if quick else 5, 2.0 if quick else 8.0),
     }
 
@@ -87,4 +89,7 @@ def _noting(rows: Iterator[Row], missed: list[str]) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NoCompiler as error:
+        sys.exit(str(error))

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from core.dialects import CLIENTS, PROVIDERS
+from core.exchange import Candidate, Target
 from core.lab.traffic.writer import Writer
 
 #: Bytes of the requests that the figures are named for.
@@ -71,6 +73,12 @@ def asking(body: bytes, wish: str) -> bytes:
     block = data["messages"][-1]["content"][-1]
     block["text"] += f" {wish}"
     return _encoded(data)
+
+
+def as_chat(body: bytes) -> bytes:
+    """The same request in OpenAI's dialect, for those who speak no other."""
+    request = CLIENTS["anthropic"].decode_request(body)
+    return PROVIDERS["openai"].encode_request(request, Candidate(Target("openai", request.model)))
 
 
 def _tool(writer: Writer, description: int) -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
+from bench import native_programs
+
 #: A hang bound, in seconds.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 HERE = Path(__file__).parent
 #: What the console script `terraphim-proxy` does.
 PROGRAM = "from core.cli import main; main()"
@@ -64,13 +67,21 @@ def python(*args: str, cache: Path | None = None) -> list[str]:
     return [sys.executable, "-I", *(["-X", f"pycache_prefix={cache}"] if cache else []), *args]
 
 
+def program(file: Path, *args: str, core: int, home: Path) -> AbstractContextManager[Server]:
+    """One of our own programs in Python, which print their port."""
+    return _printing(python(str(file), *args), core, home)
+
+
+def native(name: str, *args: str, core: int, home: Path, sanitized: bool = False) -> AbstractContextManager[Server]:
+    """One of our own programs in C (`bench/native`), which print their port."""
+    return _printing([str(native_programs.program(name, sanitized=sanitized)), *args], core, home)
+
+
 @contextmanager
-def program(name: str, *args: str, core: int, home: Path) -> Iterator[Server]:
-    """One of our own programs (`mock`, `floor`), which print their port."""
+def _printing(command: Sequence[str], core: int, home: Path) -> Iterator[Server]:
+    env = environment(home)
     with pinned(core):
-        process = subprocess.Popen(
-            python(str(HERE / f"{name}.py"), *args), env=environment(home), cwd=home, stdout=subprocess.PIPE
-        )
+        process = subprocess.Popen(command, env=env, cwd=home, stdout=subprocess.PIPE)
     with _stopped(process):
         line = process.stdout.readline() if process.stdout else b""
         yield Server(process, int(line))
@@ -111,13 +122,33 @@ def _announced(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def _healthy(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while process.poll() is None and time.monotonic() < deadline:
-        status, _ = request(port, "GET", "/health")
-        if status == 200:
-            return
-        time.sleep(0.002)
-    raise RuntimeError("the proxy does not answer /health")
+    if not answering(process, port, "/health"):
+        raise RuntimeError("the proxy does not answer /health")
+
+
+def answering(process: subprocess.Popen[bytes], port: int, path: str, patience_s: float = PATIENCE_S) -> bool:
+    """Whether a GET of that path is answered with 200 in time."""
+
+    def answered() -> bool:
+        return request(port, "GET", path)[0] == 200
+
+    return until(lambda: process.poll() is not None or answered(), patience_s) and process.poll() is None
+
+
+def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S, pause_s: float = 0.002) -> bool:
+    """Whether it held within that time; asked again and again."""
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause_s)
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago, for programs that cannot choose one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def request(port: int, method: str, path: str, body: bytes = b"", *, token: str = "") -> tuple[int, bytes]:

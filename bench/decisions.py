@@ -18,6 +18,8 @@ from core.call import Call
 from core.course import Means
 from core.dialects import CLIENTS
 from core.exchange import Candidate, Decision, Exchange, ProviderKey
+from core.lab.playing import Player
+from core.lab.traffic import generate
 from core.pipeline import Pipeline
 from core.rolegraph import load_taxonomy
 from core.routing.driver import HostDriver
@@ -30,7 +32,7 @@ from wasm_host.registry import load_rules
 from wasm_host.rule import RuleSet
 
 ROOT = Path(__file__).parent.parent
-SUITE = "Decision, tokens cached (issue 2: no rule 0.15 ms; inline rule 0.4 ms at 1 KB, 1 ms at 100 KB)"
+SUITE = "Decision, tokens cached"
 #: Name, the phase that must decide, whether there is a rule, what the request says.
 Case = tuple[str, str, bool, Callable[[bytes], bytes]]
 WISH = "Please use deepseek r1 for this."
@@ -52,26 +54,60 @@ CASES: tuple[Case, ...] = (
     ("custom, the rule abstains", "default", True, lambda body: body),
     ("custom, the rule routes", "custom", True, _model("wasm-demo")),
 )
-SIZES = (("1 KB", bodies.kilo, 0.4), ("100 KB", bodies.large, 1.0))
-NO_RULE_MS = 0.15
+#: p50 (ms) without a rule and with one inline: issue 9's for a small request, issue 2's for a large one.
+SIZES = (("1 KB", bodies.kilo, 0.05, 0.12), ("100 KB", bodies.large, 0.15, 1.0))
+WORKER_MS = 0.30
+#: From a small request's bytes to its decision, on one core (issue 9).
+A_SECOND = 4000.0
 
 
 def rows(runs: int) -> Iterator[Row]:
     """One decision by phase and size, then the whole way from bytes."""
     with TemporaryDirectory() as folder:
         rules = _rules(Path(folder))
-        for size, make, bound in SIZES:
+        for size, make, bare, inline in SIZES:
             for name, phase, ruled, change in CASES:
                 call, pipeline = _prepared(change(make()), rules if ruled else RuleSet())
                 tokens = asyncio.run(_explained(pipeline, call, phase))
                 samples = milliseconds(lambda c=call, p=pipeline, t=tokens: _run(p.decide(c, t)), runs)  # type: ignore[misc]
-                yield _row(f"{name}, {size}", samples, bound if ruled else NO_RULE_MS)
-        for size, make, _ in SIZES:
+                yield _row(f"{name}, {size}", samples, inline if ruled else bare)
+        yield _row("custom, the rule abstains in a worker, 1 KB", asyncio.run(_in_worker(rules, runs)), WORKER_MS)
+        yield _a_second(runs)
+        for size, make, *_ in SIZES:
             call, pipeline = _prepared(make(), RuleSet())
             body = call.request.raw
             samples = asyncio.run(_whole(pipeline, call, body, runs))
             yield _row(f"decode + count + decide, default, {size}", samples, None)
         yield _row("choosing whom to ask, nothing fails", milliseconds(_course(), runs), None)
+
+
+def _a_second(runs: int) -> Row:
+    call, pipeline = _prepared(bodies.small(), RuleSet())
+    samples = asyncio.run(_whole(pipeline, call, call.request.raw, runs))
+    rates = sorted(1000 / one for one in spread(samples))
+    return Row(
+        suite=SUITE, name="decode + count + decide, default, 300 B", value=1000 / percentile(samples, 50),
+        unit="/s", bound=A_SECOND, better="higher", spread=(rates[0], rates[1]), note="1 / p50",
+    )  # fmt: skip
+
+
+async def _in_worker(rules: RuleSet, runs: int) -> list[float]:
+    """Milliseconds of a decision that waits for a rule in its process."""
+    call, pipeline = _prepared(bodies.kilo(), rules)
+    host = Host(Observer(), workers=1)
+    host.use(rules.rules, isolation="process")
+    try:
+        driver = HostDriver(host)
+        tokens = await _explained(pipeline, call, "default")
+        samples = []
+        for run in range(runs + 20):
+            begin = time.perf_counter_ns()
+            await pipeline.decide(call, tokens, driver)
+            if run >= 20:
+                samples.append((time.perf_counter_ns() - begin) / 1e6)
+        return samples
+    finally:
+        await host.close()
 
 
 def _course() -> Callable[[], None]:
@@ -113,6 +149,13 @@ def _rules(folder: Path) -> RuleSet:
 def snapshot(rules: RuleSet) -> Snapshot:
     """What a start without a configuration decides with."""
     return build(presets.embedded(set(), {}), load_taxonomy(ROOT / "taxonomy"), rules)
+
+
+def played(count: int) -> tuple[Snapshot, list[Exchange]]:
+    """So many requests of generated traffic, decided without rules, and what decided them."""
+    shot = snapshot(RuleSet())
+    player = Player(shot)
+    return shot, [player.play(sent) for sent in generate(7, count)]
 
 
 def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:

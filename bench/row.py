@@ -1,5 +1,6 @@
 """A figure, its bound, and the table that people read."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -46,7 +47,9 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Three significant digits, without an exponent; a dash for what is no number."""
+    if math.isnan(value):
+        return "-"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:

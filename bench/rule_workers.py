@@ -4,7 +4,6 @@ Beside it, in the same run, the same work as an Extism plugin: another host of W
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import msgspec
 import uvloop
 import wasmtime
 
-from bench import echo
+from bench import echo, trees
 from bench.row import Row, number
 from bench.rules import TARGETS, make_rule, make_view
 from bench.stats import milliseconds, percentile, spread
@@ -82,7 +81,7 @@ async def _measured(
                 whole, within = await _times(host, asked, view, runs // 10)
                 samples.setdefault(name, []).extend(whole)
                 samples.setdefault(f"{name}, in the guest", []).extend(within)
-        return samples, _pss(host.pids[0])
+        return samples, trees.own_pss_mb(host.pids[0])
     finally:
         await host.close()
 
@@ -116,14 +115,6 @@ def _abstaining(folder: Path, like: Rule) -> list[Rule]:
     operator = {f"abstains_{count}": {"grant": ["request.last_user"]} for count in range(MANY)}
     rules = load_rules(plugins, operator, cache=folder / "cache").rules
     return [msgspec.structs.replace(rule, view_key=like.view_key) for rule in rules]
-
-
-def _pss(pid: int) -> float:
-    """MB (of 10^6 bytes)."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    if not found:
-        raise RuntimeError(f"no Pss in /proc/{pid}/smaps_rollup")
-    return int(found[1]) * 1024 / 1e6
 
 
 def _extism(request: bytes, runs: int) -> Iterator[Row]:

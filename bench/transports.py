@@ -88,7 +88,7 @@ CLIENTS: Final[dict[str, Maker]] = {"httpcore": httpcore, "httpx-aiohttp": httpx
 def rows(runs: int, seconds: float) -> Iterator[Row]:
     """CPU per request, then the slots that are left after `seconds` of requests that are given up."""
     cores = children.Cores.available()
-    with TemporaryDirectory() as folder, children.program("mock", core=cores.around, home=Path(folder)) as mock:
+    with TemporaryDirectory() as folder, children.native("mock", core=cores.around, home=Path(folder)) as mock:
         url, body = f"http://127.0.0.1:{mock.port}", bodies.small()
         for name, make in CLIENTS.items():
             costs = [uvloop.run(_cost(make, url, body)) for _ in range(runs)]

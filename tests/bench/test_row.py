@@ -44,7 +44,8 @@ def test_a_suite_is_named_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(12345.6, "12,346"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.1234, "0.123")]
+    ("value", "text"),
+    [(12345.6, "12,346"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.1234, "0.123"), (float("nan"), "-")],
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text
