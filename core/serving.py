@@ -97,6 +97,7 @@ def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None], stopped: 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # or any local client could choose its address: whose word counts, `trusted_proxies` says
         lifespan="on",
         http=partial(http1.Connection, proxy.connections),  # type: ignore[arg-type]  # called as a class is
         loop="uvloop",

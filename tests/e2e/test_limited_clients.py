@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -191,6 +192,27 @@ def test_an_address_has_its_limit_whoever_brings_it(proxy: RunningProxy) -> None
         assert forged.status_code == 429
         elsewhere = client.post("/v1/messages/count_tokens", json=BODY, headers={"x-forwarded-for": "203.0.113.8"})
         assert elsewhere.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for: 203.0.113.{}", "forwarded: for=203.0.113.{}"])
+def test_nobody_but_a_trusted_proxy_says_which_address_it_is(
+    header: str, fake: Upstream, session_env: dict[str, str], tmp_path: Path
+) -> None:
+    """A local client would have a limit for each address that it invents."""
+    for name in ("plugins", "taxonomy"):
+        (tmp_path / name).mkdir()
+    config = CONFIG.replace('trusted_proxies = ["127.0.0.0/8"]\n', "").replace("minute = 200", "minute = 1")
+    (tmp_path / "config.toml").write_text(config.format(url=fake.url))
+    name, _, value = header.partition(": ")
+    with running(session_env, "--config", str(tmp_path / "config.toml")) as proxy:
+        answers = [
+            httpx.post(
+                f"{proxy.url}/v1/messages/count_tokens", json=BODY, headers={name: value.format(number)}, timeout=20
+            )
+            for number in (1, 2)
+        ]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "client address 127.0.0.1" in answers[1].json()["error"]["message"]
 
 
 def test_refusals_are_counted(proxy: RunningProxy) -> None:
