@@ -1,6 +1,7 @@
 """Generations: one whole, usable configuration after another, each built beside the one that serves."""
 
 import asyncio
+import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -30,7 +31,7 @@ from wasm_host.trust import Policy
 RULE_FILES = frozenset({".wasm", ".wat", ".toml", ".sig", ".lock"})
 #: Seconds between two looks at the files.
 LOOK_S = 0.3
-#: Path, modification time, size and inode of each file.
+#: Path, time of change, size and inode of each file; of a folder, path, mode, 0 and inode.
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -249,11 +250,14 @@ class Generations:
 
 
 def fingerprint(loaded: Loaded) -> Fingerprint:
-    """Modification times, sizes and inodes of all files that a generation is made of, those of its keys included."""
+    """What shows a change of the files that a generation is made of, those of its keys included.
+
+    Whoever may write to a file, or into the rules' folder, counts too: it decides whether they are used.
+    """
     plugins, taxonomy = loaded.settings.plugins.dir, loaded.settings.taxonomy.dir
     paths = [*loaded.key_files] if loaded.path is None else [loaded.path, *loaded.key_files]
     if plugins is not None:
-        paths += sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)
+        paths += [plugins, *sorted(path for path in plugins.glob("*") if path.suffix in RULE_FILES)]
     if taxonomy is not None:
         paths += sorted(taxonomy.rglob("*.md"))
     if loaded.state is not None:
@@ -266,7 +270,9 @@ def _seen(paths: Iterable[Path]) -> Fingerprint:
     for path in paths:
         with suppress(OSError, ValueError):  # gone, or nothing that could be there
             info = path.stat()
-            found.append((str(path), info.st_mtime_ns, info.st_size, info.st_ino))
+            # A time of modification stays with a change of the mode; a folder's time moves with any file in it.
+            what = (info.st_mode, 0) if stat.S_ISDIR(info.st_mode) else (info.st_ctime_ns, info.st_size)
+            found.append((str(path), *what, info.st_ino))
     return tuple(found)
 
 

@@ -71,6 +71,14 @@ def fake() -> Iterator[Upstream]:
         yield upstream
 
 
+@pytest.fixture(autouse=True)
+def _forgotten(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test told its module's provider to do and nobody asked for is not the next test's."""
+    yield
+    if isinstance(fake := request.node.funcargs.get("fake"), Upstream):
+        fake.unscript()
+
+
 @pytest.fixture(scope="session")
 def embedded(session_env: dict[str, str]) -> Iterator[RunningProxy]:
     """A proxy as a new user starts it: no key, no configuration."""

@@ -133,6 +133,11 @@ def test_the_fingerprint_is_of_the_files_that_count(folder: Path, load: Callable
         after = fingerprint(loaded)
         assert after != before, name
         before = after
+    for name in ("plugins/rule.wat.sig", "plugins", "c.toml"):
+        (folder / name).chmod(0o777)
+        after = fingerprint(loaded)
+        assert after != before, f"who may write to {name}"
+        before = after
 
 
 def test_a_lock_that_comes_is_a_new_generation_of_the_same_decisions(folder: Path, load: Callable[[], Loaded]) -> None:

@@ -55,7 +55,7 @@ def proxy(
         "# <script>pwn()</script>\nroute:: one, main\nsynonyms:: <b>bold</b>, go to plan mode\n"
     )
     env = {**session_env, "ONE_KEY": PROVIDER, "CLIENT": CLIENT, "ADMIN": TOKEN}
-    with running(env, "--config", str(config)) as running_proxy:
+    with CLIENTS, running(env, "--config", str(config)) as running_proxy:
         yield running_proxy
 
 

@@ -153,9 +153,9 @@ def test_an_attempt_has_the_names_of_the_convention(scene: Scene, fake: Upstream
 def test_a_failed_attempt_is_a_span_of_its_own(scene: Scene, fake: Upstream) -> None:
     proxy, collector = scene
     fake.script(Step(status=529), Step(text="hi"))
-    client = anthropic.Anthropic(base_url=proxy.url, api_key="none", max_retries=0)
     messages = [{"role": "user", "content": WORDS}]
-    answer = client.messages.with_raw_response.create(model="auto", max_tokens=9, messages=messages)  # type: ignore[arg-type]
+    with anthropic.Anthropic(base_url=proxy.url, api_key="none", max_retries=0) as client:
+        answer = client.messages.with_raw_response.create(model="auto", max_tokens=9, messages=messages)  # type: ignore[arg-type]
     line = proxy.wait_for(event="request", request_id=answer.headers["x-terraphim-request-id"])
     found = collector.wait_for(5, line["trace_id"])
     assert [span.name for span in found] == [

@@ -119,21 +119,21 @@ def test_who_asks_too_often_is_told_in_its_own_dialect_before_its_body_is_read(
 
 def test_the_sdks_wait_as_they_are_told_and_are_served(proxy: RunningProxy) -> None:
     """Four at once; then one comes back each 1.7 s, which is longer than their own first wait would be."""
-    claude = anthropic.Anthropic(base_url=proxy.url, api_key=secret("sdk"), max_retries=2)
-    gpt = openai.OpenAI(base_url=f"{proxy.url}/v1", api_key=secret("sdk"), max_retries=2)
-    told = [
-        gpt.chat.completions.with_raw_response.create(
-            model="auto", messages=[{"role": "user", "content": "hello"}], max_tokens=9
-        )
-        for _ in range(3)
-    ]
-    assert [answer.headers["x-ratelimit-limit-requests"] for answer in told] == ["40"] * 3
-    for _ in range(100):
-        if waited := proxy.log(event="request", client="sdk", status=429):
-            break
-        gpt.chat.completions.create(model="auto", messages=[{"role": "user", "content": "hello"}], max_tokens=9)
-    assert waited
-    answer = claude.messages.create(model="auto", max_tokens=9, messages=[{"role": "user", "content": "hello"}])
+    with openai.OpenAI(base_url=f"{proxy.url}/v1", api_key=secret("sdk"), max_retries=2) as gpt:
+        told = [
+            gpt.chat.completions.with_raw_response.create(
+                model="auto", messages=[{"role": "user", "content": "hello"}], max_tokens=9
+            )
+            for _ in range(3)
+        ]
+        assert [answer.headers["x-ratelimit-limit-requests"] for answer in told] == ["40"] * 3
+        for _ in range(100):
+            if waited := proxy.log(event="request", client="sdk", status=429):
+                break
+            gpt.chat.completions.create(model="auto", messages=[{"role": "user", "content": "hello"}], max_tokens=9)
+        assert waited
+    with anthropic.Anthropic(base_url=proxy.url, api_key=secret("sdk"), max_retries=2) as claude:
+        answer = claude.messages.create(model="auto", max_tokens=9, messages=[{"role": "user", "content": "hello"}])
     assert isinstance(answer.content[0], TextBlock)
 
 

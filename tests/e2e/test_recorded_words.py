@@ -5,6 +5,7 @@ those that a rule was granted, and no others.
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,8 +165,10 @@ def sent(proxy: RunningProxy, upstream: Upstream, say: Prompt) -> list[str]:
         asked += [(body(say, **names), echoes[0]) for names in strange]
         for data, step in asked:
             upstream.script(step)
-            answer = httpx.post(proxy.url + path, json=data, headers=headers, timeout=20)
-            ids.append(answer.headers["x-terraphim-request-id"])
+            with httpx.stream("POST", proxy.url + path, json=data, headers=headers, timeout=20) as answer:
+                ids.append(answer.headers["x-terraphim-request-id"])
+                with suppress(httpx.RemoteProtocolError):  # cut, if it failed after its first words
+                    answer.read()
             upstream.unscript()
     return ids
 

@@ -23,13 +23,19 @@ class Reading:
         return f"{form} {len(self.made)}".encode()
 
 
+async def begun() -> tuple[Reading, Scraping, asyncio.Task[Page]]:
+    """A first text is being made, and may not be finished yet."""
+    read = Reading()
+    scraping = Scraping(read)
+    first = asyncio.create_task(scraping.page("", ""))
+    while not read.made:  # noqa: ASYNC110  # a thread begins
+        await asyncio.sleep(0.001)
+    return read, scraping, first
+
+
 def test_a_hundred_who_ask_at_once_wait_for_two_texts_at_most() -> None:
     async def run() -> None:
-        read = Reading()
-        scraping = Scraping(read)
-        first = asyncio.create_task(scraping.page("", ""))
-        while not read.made:  # noqa: ASYNC110  # a thread begins
-            await asyncio.sleep(0.001)
+        read, scraping, first = await begun()
         others = [asyncio.create_task(scraping.page("", "")) for _ in range(100)]
         await asyncio.sleep(0)
         read.may.set()
@@ -61,11 +67,7 @@ def test_it_is_compressed_for_who_takes_that() -> None:
 
 def test_plain_and_compressed_are_one_text() -> None:
     async def run() -> None:
-        read = Reading()
-        scraping = Scraping(read)
-        first = asyncio.create_task(scraping.page("", ""))
-        while not read.made:  # noqa: ASYNC110  # a thread begins
-            await asyncio.sleep(0.001)
+        read, scraping, first = await begun()
         others = [asyncio.create_task(scraping.page("", kind)) for kind in ("gzip", "", "gzip")]
         await asyncio.sleep(0)
         read.may.set()
