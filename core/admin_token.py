@@ -22,10 +22,15 @@ _OURS: Final = re.compile(rb"[A-Za-z0-9_-]{43}\n?")
 _ADVICE: Final = "the token is another one at each start; set server.admin_token, or mend the folder"
 
 
+def made_token() -> str:
+    """A new one."""
+    return token_urlsafe(_BYTES)
+
+
 class AdminToken:
     """Completes each configuration that is loaded with the token. Processes that share a state folder share it."""
 
-    def __init__(self, folder: Path, make: Callable[[], str] = lambda: token_urlsafe(_BYTES)) -> None:
+    def __init__(self, folder: Path, make: Callable[[], str] = made_token) -> None:
         self.path = folder / NAME
         self._make = make
         #: What serves as long as none can be kept.

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from core import descriptors, resident, snapshots
 from core.admin_door import Brake
-from core.admin_token import AdminToken
+from core.admin_token import AdminToken, made_token
 from core.admission import MIB, Admission
 from core.course import Means
 from core.data_plane import DataPlane
@@ -18,6 +18,7 @@ from core.feed import Feed
 from core.feed_readers import Readers
 from core.figures import Figures
 from core.generation import Generation, Generations
+from core.group.member import Member
 from core.housekeeping import Housekeeping
 from core.keeping import Keeping
 from core.logs import LogWriter
@@ -53,8 +54,11 @@ from wasm_host.host import Host
 class Proxy:
     """The parts of one process, put together."""
 
-    def __init__(self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter) -> None:
-        self.metrics = Metrics()
+    def __init__(
+        self, load: Callable[[], Loaded], env: Mapping[str, str], log: LogWriter, member: Member | None = None
+    ) -> None:
+        #: Its place among several processes that serve one port, if it is one of them.
+        self.member, self.metrics = member, Metrics()
         self.scraping = Scraping(self.metrics.text, self.metrics.scrapes.observe)
         self._log, self._state = log.log, state_dir(env)
         self.log = log
@@ -69,20 +73,20 @@ class Proxy:
         self.metrics.watch(self.connections.counting, self.admission, log)
         self._ratios = TokenRatios(state_dir(env), self._problem)
         self._housekeeping = Housekeeping(self.connections, self.admission, log.log, self._ratios.save)
-        self._watermark = resident.default_watermark()
+        self._watermark = resident.default_watermark() // (member.count if member else 1)
         self.figures = Figures(_now_ms)
         self.host = Host(RuleEvents(self.metrics, log.log, self.figures.rules.asked), workers=PluginSettings().workers)
         self.upstream = Upstream()
         self.metrics.pools(self.upstream.counts)
         self.standing = Standing(TargetEvents(self.metrics, log.log))
-        self.keeping = Keeping(state_dir(env), log.log, self.metrics, self.standing)
+        self.keeping = Keeping(state_dir(env), log.log, self.metrics, self.standing, member)
         self.metrics.watch_cache(self.keeping.answers)
         self.rolling = Rolling(self.metrics, log.log, self._reload_soon)
         self._reloads: set[asyncio.Task[bool]] = set()
         self._saving = SnapshotSaving(SnapshotStore(state_dir(env) / snapshots.NAME, cache_dir(env)), log.log)
         self.feed = Feed(lambda: self.admission.in_flight)
         self.readers = Readers(self.feed, lambda: self.known)
-        token = AdminToken(state_dir(env))
+        token = AdminToken(state_dir(env), (lambda: member.token) if member else made_token)
         self.generations = Generations(
             lambda: token.completed(load()),
             env,
@@ -192,6 +196,8 @@ class Proxy:
         self.admission.use(server, server.max_memory_mb * MIB or self._watermark)
         plugins = generation.loaded.settings.plugins
         self.host.use(generation.snapshot.rules.on, isolation=plugins.isolation, workers=plugins.workers)
+        if self.member is not None:
+            self.member.serves(snapshot.digest)
         self._tell_reload()
         self.reloads.add(outcome, None if outcome == "started" else self.generations.took_ms)
 
@@ -202,6 +208,9 @@ class Proxy:
         self.host.start()
         self._housekeeping.start()
         await self.keeping.start()
+        if self.member is not None:
+            self.member.on_reload = self._reload_soon
+            await self.member.start()
         watcher = asyncio.create_task(self.generations.watch(stop))
         loop = asyncio.get_running_loop()
         self.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))  # metrics are read in a thread

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from core import budgets, prices
 from core.budgets import Account, Limits, Over, Spending
@@ -22,6 +23,19 @@ FRESH_S: Final = 1.0
 #: Paths that nobody is asked for.
 FREE: Final = frozenset({"/v1/route", "/v1/messages/count_tokens"})
 HEADER: Final = "x-terraphim-budget-left"
+
+
+class SharedBudgets(Protocol):
+    """Accounts that several processes share; everything is StoreDown while nobody can say."""
+
+    async def hold(self, key: str, account: Account, limits: Limits, request: str, wanted: int) -> Shared:
+        """Hold this for a request, in place of what it held before, if every limit has room."""
+
+    async def report(self, key: str, account: Account, periods: tuple[str, ...], request: str = "") -> Shared:
+        """What was spent, and that a request is over (or none)."""
+
+    async def replace(self, key: str, account: Account, periods: tuple[str, ...]) -> Shared:
+        """The same, and all that is held."""
 
 
 @dataclass
@@ -49,18 +63,23 @@ class Budgeting(Guard):
         background: Background,
         say: Callable[[dict[str, object], str], None],
         *,
+        group: SharedBudgets | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._redis, self._background, self._say, self._clock = shared, background, say, clock
+        self._redis, self._group = shared, group
+        self._background, self._say, self._clock = background, say, clock
         self._accounts: dict[str, Account] = {}
         self._asked: dict[str, float] = {}
-        self._shares = self._closed = False
+        #: Who counts for several processes; None: this one counts.
+        self._store: SharedBudgets | None = None
+        self._closed = False
         self._settings: Settings | None = None
 
     def use(self, settings: Settings) -> None:
         """This configuration from now on."""
         limits, self._settings = settings.limits, settings
-        self._shares = limits.store == "redis" or (limits.store == "auto" and self._redis.configured)
+        by_redis = limits.store == "redis" or (limits.store == "auto" and self._redis.configured)
+        self._store = self._redis if by_redis else self._group
         self._closed = limits.without_redis == "closed"
 
     def spending(self, now_ms: int) -> list[Spending]:
@@ -92,17 +111,17 @@ class Budgeting(Guard):
             return
         name = visit.exchange.client_key
         stay = visit.kept[_KEPT] = Stay(name, self._account(name), limits)
-        if self._shares and self._clock() - self._asked.get(name, -FRESH_S) >= FRESH_S:
-            await self._refresh(stay, visit)
+        if self._store and self._clock() - self._asked.get(name, -FRESH_S) >= FRESH_S:
+            await self._refresh(self._store, stay, visit)
         visit.budget_left = max(0, stay.account.left(limits))
         over = stay.account.spent_up(limits)
         if over and limits.hard and visit.exchange.endpoint not in FREE:
             raise _spent(over, visit)
 
-    async def _refresh(self, stay: Stay, visit: Visit) -> None:
+    async def _refresh(self, store: SharedBudgets, stay: Stay, visit: Visit) -> None:
         self._asked[stay.key] = self._clock()  # one asks for all
         try:
-            self._learn(stay, await self._redis.report(stay.key, stay.account, stay.periods))
+            self._learn(stay, await store.report(stay.key, stay.account, stay.periods))
         except StoreDown:
             self._without(stay, visit)
 
@@ -152,10 +171,10 @@ class Budgeting(Guard):
 
     async def _no_room(self, stay: Stay, visit: Visit, wanted: int) -> Over | None:
         request, limits = visit.exchange.request_id, stay.limits
-        if self._shares:
+        if self._store:
             stay.shared = True
             try:
-                shared = await self._redis.hold(stay.key, stay.account, limits, request, wanted)
+                shared = await self._store.hold(stay.key, stay.account, limits, request, wanted)
             except StoreDown:
                 self._without(stay, visit)
             else:
@@ -178,11 +197,11 @@ class Budgeting(Guard):
         for limit, spent in zip(stay.limits.each, before, strict=True):
             if spent < limit.micros <= spent + cost:
                 self._passed(stay, limit)
-        if self._shares and (cost or stay.shared):
-            self._background.soon(lambda: self._settled(stay, exchange.request_id))
+        if (store := self._store) and (cost or stay.shared):
+            self._background.soon(lambda: self._settled(store, stay, exchange.request_id))
 
-    async def _settled(self, stay: Stay, request: str) -> None:
-        self._learn(stay, await self._redis.report(stay.key, stay.account, stay.periods, request))
+    async def _settled(self, store: SharedBudgets, stay: Stay, request: str) -> None:
+        self._learn(stay, await store.report(stay.key, stay.account, stay.periods, request))
 
     def _passed(self, stay: Stay, limit: budgets.Limit) -> None:
         fields: dict[str, object] = {"event": "budget_spent", "client": stay.key, "period": limit.period}
@@ -200,14 +219,11 @@ class Budgeting(Guard):
 
     def renew(self) -> None:
         """Called now and then: leases go on, and whatever did not reach the store does."""
-        if not self._shares:
+        if (store := self._store) is None:
             return
         for key, account in self._accounts.items():
             if account.spent or account.held:
-                self._background.soon(lambda key=key, account=account: self._replace(key, account))  # type: ignore[misc]
-
-    async def _replace(self, key: str, account: Account) -> None:
-        await self._redis.replace(key, account, tuple(account.spent))
+                self._background.soon(partial(store.replace, key, account, tuple(account.spent)))
 
     def headers(self, visit: Visit) -> dict[str, str]:
         """What is left of the key's budget, before this request's own cost is known."""

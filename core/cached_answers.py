@@ -31,26 +31,38 @@ class Answers(Protocol):
         """Keep it for so many seconds; the store may take it a little later."""
 
 
-class CachedAnswers:
-    """The cache of one process. `shared` is where answers are kept that several processes give."""
+class Bounded(Answers, Protocol):
+    """Where answers are kept that all workers of a proxy give."""
 
-    def __init__(self, shared: Answers | None = None) -> None:
+    size: int
+
+    def bound(self, room: int) -> None:
+        """At most so many bytes from now on."""
+
+
+class CachedAnswers:
+    """The cache of one process. `shared` is where answers are kept that several proxies give, `group` that several
+    workers of one do.
+    """
+
+    def __init__(self, shared: Answers | None = None, group: Bounded | None = None) -> None:
         self._memory = MemoryAnswers(CacheSettings().max_mb * MIB)
         self._store: Answers = self._memory
-        self._shared = shared
+        self._shared, self._group = shared, group
         #: Called for each answer that is kept.
         self.on_kept: Callable[[], None] = lambda: None
 
     def use(self, settings: CacheSettings, *, redis: bool) -> None:
         """These settings from now on; `redis`: there is a server to share answers by."""
         shared = self._shared if settings.store == "redis" or (settings.store == "auto" and redis) else None
-        self._store = self._memory if shared is None else shared
-        self._memory.bound(settings.max_mb * MIB if settings.targets and shared is None else 0)
+        own: Bounded = self._group or self._memory
+        self._store = shared or own
+        own.bound(settings.max_mb * MIB if settings.targets and shared is None else 0)
 
     @property
     def size(self) -> int:
-        """Bytes of answers in this process's memory."""
-        return self._memory.size
+        """Bytes of answers in this proxy's memory."""
+        return self._memory.size if self._group is None else self._group.size
 
     def place(self, call: Call, body: bytes) -> "Place | None":
         """Where this request's answer is or will be; None unless its decided target's answers are kept."""

@@ -87,8 +87,15 @@ def options(version: Version = False, quiet: Quiet = False) -> None:  # noqa: AR
         cli_progress.hush()
 
 
+def _workers(wanted: str | None) -> str | None:
+    if wanted is not None and wanted != "auto" and not (wanted.isdecimal() and 1 <= int(wanted) <= 64):
+        raise typer.BadParameter("a number from 1 to 64, or auto")
+    return wanted
+
+
 @app.command()
 def serve(
+    *,
     config: Config = None,
     plugins: Plugins = None,
     taxonomy: Taxonomy = None,
@@ -99,16 +106,26 @@ def serve(
     replace: Annotated[
         int | None, typer.Option(min=1, help="Process that serves there now: take over from it, and let it finish.")
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            callback=_workers,
+            help="Processes that serve the port together (auto: one for each processor); wins over the configuration.",
+        ),
+    ] = None,
+    member: Annotated[int | None, typer.Option(hidden=True, help="The line to the supervisor of a worker.")] = None,
 ) -> None:
     """Serve on 127.0.0.1:3456 (or as configured) until interrupted."""
     import gc
 
     gc.disable()  # what the imports make is there to stay: `serve` freezes it, and collects again from then on
-    from core import serving
+    from core import starting
     from core.errors import ConfigError
 
+    count = int(workers) if workers and workers.isdecimal() else workers
     try:
-        code = serving.serve(config, plugins, taxonomy, host, port, replace)
+        code = starting.serve(starting.Command(config, plugins, taxonomy, host, port, count), replace, member)
     except ConfigError as exc:
         refuse(exc)
     raise typer.Exit(code)

@@ -176,8 +176,9 @@ def _found(
     from core.cli_progress import Progress
     from core.lab import backtest as lab
     from core.lab.candidate import Unfit, named
-    from core.lab.cores import ProcessDied, available
+    from core.lab.cores import ProcessDied
     from core.lab.report import report
+    from core.processors import available
 
     first = next(plains, None)
     if first is None:

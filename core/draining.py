@@ -68,10 +68,15 @@ class Drain:
     def stopping(self) -> bool:
         return self.stage is not Stage.SERVING
 
+    def begin(self) -> None:
+        """An orderly end, unless it has begun."""
+        if self.stage is Stage.SERVING:
+            self._enter(Stage.DRAINING)
+
     def signal(self) -> None:
         """The operator wants an end: the first time an orderly one, the second time now."""
         if self.stage is Stage.SERVING:
-            self._enter(Stage.DRAINING)
+            self.begin()
         elif self.stage not in {Stage.ENDING, Stage.DONE}:
             self._enter(Stage.ENDING)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -11,6 +11,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from core import listening
 from core.draining import QUIET_S, Drain, Patience, Stage
+from core.group.member import Member
 from core.open_connections import Connections
 from core.under_way import UnderWay
 
@@ -43,6 +44,18 @@ class Server(uvicorn.Server):
         self._seen = Stage.SERVING
         self._told = 0
         self._listeners: list[socket.socket] = []
+        self._member: Member | None = None
+        #: Those of other workers that it accepts from now.
+        self._covered: dict[socket.socket, asyncio.Server] = {}
+        self._wanted: Sequence[socket.socket] = ()
+        self._turn = asyncio.Lock()
+        self._covering: asyncio.Task[None] | None = None
+
+    def stand_in(self, member: Member) -> None:
+        """It is one worker of several from now on: their supervisor says when to stop, and whom to stand in for."""
+        self._member = member
+        member.on_stop = self._told_to_stop
+        member.on_cover = self._told_to_cover
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; then the connections that come are served."""
@@ -52,8 +65,39 @@ class Server(uvicorn.Server):
             self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """A signal; what follows happens in the next tick."""
-        self._drain.signal()
+        """A signal; what follows happens in the next tick. Of several processes each may get it, by a service manager
+        and by the supervisor: so it is the supervisor alone who says `now`.
+        """
+        if self._member is None:
+            self._drain.signal()
+        else:
+            self._drain.begin()
+
+    def _told_to_stop(self, now: bool) -> None:  # noqa: FBT001  # a callback
+        self._drain.begin()
+        if now:
+            self._drain.signal()
+
+    def _told_to_cover(self, listeners: Sequence[socket.socket]) -> None:
+        self._wanted = listeners
+        self._covering = asyncio.create_task(self._cover())
+
+    async def _cover(self) -> None:
+        """Accept from the listeners that are wanted now, and from no other worker's."""
+        async with self._turn:
+            for listener in self._covered.keys() - set(self._wanted):
+                self._covered.pop(listener).close()
+            for listener in set(self._wanted) - self._covered.keys():
+                if self._drain.stopping:
+                    return
+                self._covered[listener] = await asyncio.get_running_loop().create_server(
+                    self._made_connection, sock=listener.dup(), backlog=listening.BACKLOG
+                )
+
+    def _made_connection(self) -> asyncio.Protocol:
+        """As uvicorn's `startup` makes them."""
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; True when all is done."""
@@ -74,7 +118,7 @@ class Server(uvicorn.Server):
         if _CLOSE not in self.config.encoded_headers:
             self._say_close()
         if stage is Stage.LEAVING:
-            for listener in self._listeners:
+            for listener in (*self._listeners, *self._covered):
                 listening.begin_no_connection(listener)
         elif stage is not Stage.DRAINING:
             self._stop_listening()
@@ -91,11 +135,12 @@ class Server(uvicorn.Server):
             connection.answer_no_more()
 
     def _stop_listening(self) -> None:
-        for server in self.servers:
+        for server in (*self.servers, *self._covered.values()):
             server.close()
-        for listener in self._listeners:
+        for listener in (*self._listeners, *(self._member.listeners if self._member else ())):
             listener.close()
         self.servers, self._listeners = [], []
+        self._covered.clear()
 
     def _close_idle(self) -> None:
         for connection in self._connections.every:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -11,6 +12,8 @@ from core.budgeting import Budgeting
 from core.budgets import has_budgets
 from core.cached_answers import CachedAnswers
 from core.generation import Generation
+from core.group.member import Member
+from core.group.stores import GroupAnswers, GroupBudgets, GroupLimits, GroupSessions, GroupStanding
 from core.guarding import Guard
 from core.limiting import Limiting
 from core.metrics import Metrics
@@ -34,20 +37,34 @@ class Keeping:
     """
 
     def __init__(
-        self, folder: Path, say: Callable[[dict[str, object], str], None], metrics: Metrics, standing: Standing
+        self,
+        folder: Path,
+        say: Callable[[dict[str, object], str], None],
+        metrics: Metrics,
+        standing: Standing,
+        member: Member | None = None,
     ) -> None:
+        """`member`: the place among several workers, which share what a single process keeps in its memory."""
         self.redis = Redis(RedisEvents(metrics, say))
         #: What is written to Redis after an answer.
         self.background = Background()
         metrics.redis_dropped.set_function(lambda: self.background.dropped)
-        self.sessions = ChosenSessions(self.redis, self.background)
+        self._standing = standing
+        self.sessions = ChosenSessions(
+            self.redis, self.background, *([partial(GroupSessions, member)] if member else [])
+        )
         metrics.watch_sessions(self.sessions)
         self.standing = SharedStanding(self.redis, standing)
-        self.answers = CachedAnswers(RedisAnswers(self.redis, self.background))
-        self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say)
+        self._among = GroupStanding(member, standing) if member else None
+        self.answers = CachedAnswers(
+            RedisAnswers(self.redis, self.background), GroupAnswers(member) if member else None
+        )
+        self._books = GroupBudgets(member) if member else None
+        self.budgeting = Budgeting(RedisBudgets(self.redis, token_hex(8)), self.background, say, group=self._books)
         metrics.watch_budgets(lambda: self.budgeting.spending(time.time_ns() // 1_000_000))
         #: In the order in which they are asked.
-        self.limiting = Limiting(self.redis, self.background, metrics.limited)
+        limits = GroupLimits(member) if member else None
+        self.limiting = Limiting(self.redis, self.background, metrics.limited, group=limits)
         self.guards: tuple[Guard, ...] = (self.limiting, self.budgeting)
         metrics.reservations.set_function(lambda: self.limiting.open)
         self.recording = Recording(folder, say, metrics.recorded, metrics.decision_recorded)
@@ -68,12 +85,17 @@ class Keeping:
         self.sessions.use(settings.sessions, shared="sessions" in settings.shared)
         shared = "resilience" in settings.shared
         self.standing.use(generation.snapshot.addresses, secrets.providers, shared=shared)
+        if self._among is not None:
+            self._among.know(generation.snapshot.addresses, secrets.providers)
+            self._standing.others = self.standing if shared else self._among
         self.answers.use(settings.cache, redis=self.redis.configured)
         self.recording.use(settings.records)
         self.budgeting.use(settings)
         if self._spent_before is not None and not self._restored:
             self._restored = True
             self.budgeting.restore(self._spent_before)
+            if self._books is not None:
+                self._books.begin(self._spent_before)
         self.limiting.use(settings)
 
     def health(self) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """The guard of rate limits: what is taken at the door, after the decision and before each attempt, and given back.
 
-Redis counts for all proxies together, or this process for itself. What is given back after an answer goes to Redis in
-the background; should it be lost, the limits are only stricter for a while: a reservation drains by itself, and who is
-no longer there is forgotten when the lease ends.
+Redis counts for all proxies together, or a supervisor for its workers, or this process for itself. What is given back
+after an answer goes to Redis in the background; should it be lost, the limits are only stricter for a while: a
+reservation drains by itself, and who is no longer there is forgotten when the lease ends.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import structs
 
@@ -48,6 +48,25 @@ _KINDS: Final = {
 }
 
 
+class SharedLimits(Protocol):
+    """Limits that several processes share; everything that waits is StoreDown while nobody can say."""
+
+    async def take(self, asks: Sequence[Ask], lease: str) -> Taken:
+        """Take all of this, or nothing. `lease` names the request, uniquely."""
+
+    async def look(self, asks: Sequence[Ask]) -> list[Said]:
+        """What is left of each. It takes nothing."""
+
+    async def settle(self, one: Taken, used: Sequence[int]) -> None:
+        """It is over, and used so many units of each."""
+
+    async def abandon(self, asks: Sequence[Ask], lease: str) -> None:
+        """Nobody heard the answer to this `take`: should it have been let in, it is not there."""
+
+    def gone(self, one: Taken) -> None:
+        """This request is no longer there; a `settle` follows."""
+
+
 @dataclass
 class Kept:
     """What one request holds: at the door, for its tokens, and of the target that is being asked."""
@@ -55,6 +74,8 @@ class Kept:
     plan: Plan
     request_id: str
     holders: Sequence[limit_plan.Holder]
+    #: Who counts for several processes; None: this one counts.
+    store: SharedLimits | None = None
     door: Taken | None = None
     tokens: Taken | None = None
     attempt: Taken | None = None
@@ -76,11 +97,12 @@ class Limiting(Guard):
         refused: Callable[[str, str], None] = lambda *_: None,
         *,
         shared: RedisLimits | None = None,
+        group: SharedLimits | None = None,
         memory: MemoryLimits | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._redis = redis
-        self._shared = shared or RedisLimits(redis)
+        self._shared, self._group = shared or RedisLimits(redis), group
         self._memory = memory or MemoryLimits()
         self._background = background
         self._refused = refused
@@ -122,7 +144,7 @@ class Limiting(Guard):
             return
         exchange, address = visit.exchange, household(visit.address) if plan.addresses else ""
         holders = plan.of_address(address) if exchange.endpoint in FREE else plan.holders(visit.key, address)
-        kept = visit.kept["limiting"] = Kept(plan, exchange.request_id, holders)
+        kept = visit.kept["limiting"] = Kept(plan, exchange.request_id, holders, self._store(plan))
         self.open += 1
         kept.door = await self._take(kept, limit_plan.asks(holders, DOOR), exchange)
 
@@ -161,10 +183,10 @@ class Limiting(Guard):
         if plan is None or not plan.anything:
             return []
         units: dict[Kind, int] = dict.fromkeys(limit_plan.FIELDS, 1)
-        if plan.shared and self._redis.configured:
+        if (store := self._store(plan)) is not None:
             with suppress(StoreDown):
                 asks = limit_plan.asks(plan.everybody(()), units)
-                return list(zip(asks, await self._shared.look(asks), strict=True))
+                return list(zip(asks, await store.look(asks), strict=True))
         asks = limit_plan.asks(plan.everybody(self._memory.addresses(ADDRESSES_SHOWN)), units)
         return list(zip(asks, self._memory.look(asks), strict=True))
 
@@ -176,11 +198,11 @@ class Limiting(Guard):
         self.open -= 1
         bill = used_by(visit.exchange)
         if kept.attempt:
-            self._settle(kept.attempt, self._used(kept, bill))
+            self._settle(kept, kept.attempt, self._used(kept, bill))
         if kept.tokens:
-            self._settle(kept.tokens, _sum(bill))
+            self._settle(kept, kept.tokens, _sum(bill))
         if kept.door:
-            self._settle(kept.door, {})
+            self._settle(kept, kept.door, {})
 
     def headers(self, visit: Visit) -> dict[str, str]:
         """What is left of the client's limits."""
@@ -207,42 +229,46 @@ class Limiting(Guard):
     async def _taken(self, kept: Kept, asks: Sequence[Ask], exchange: Exchange) -> Taken | None:
         if not asks:
             return None
-        if not (kept.plan.shared and self._redis.configured):
+        store = kept.store
+        if store is None:
             return self._memory.take(asks)
         kept.number += 1
         lease = f"{kept.request_id}.{kept.number}"
         try:
-            return await self._shared.take(asks, lease)
+            return await store.take(asks, lease)
         except StoreDown:
-            self._background.soon(partial(self._shared.abandon, asks, lease))
+            self._background.soon(partial(store.abandon, asks, lease))
             if kept.plan.closed:
-                raise closed(exchange.dialect) from None
+                raise closed(exchange.dialect, "Redis" if store is self._shared else "the supervisor") from None
             return self._memory.take(asks)
         except asyncio.CancelledError:
-            self._background.soon(partial(self._shared.abandon, asks, lease))
+            self._background.soon(partial(store.abandon, asks, lease))
             raise
+
+    def _store(self, plan: Plan) -> SharedLimits | None:
+        return self._shared if plan.shared and self._redis.configured else self._group
 
     async def _again(self, kept: Kept, spent: Sequence[Spent]) -> None:
         """Before another attempt the one before is settled, and no longer there: it may be the same target's."""
         one, kept.attempt = kept.attempt, None
-        if one is None or not one.shared:
+        if one is None or not one.shared or kept.store is None:
             if one:
-                self._settle(one, self._used(kept, spent))
+                self._settle(kept, one, self._used(kept, spent))
             return
-        self._shared.gone(one)
+        kept.store.gone(one)
         with suppress(StoreDown):
-            await self._shared.settle(one, _amounts(one, self._used(kept, spent)))
+            await kept.store.settle(one, _amounts(one, self._used(kept, spent)))
 
     def _used(self, kept: Kept, spent: Sequence[Spent]) -> dict[Kind, int]:
         """What the target that is being asked has used since it is."""
         return _sum([each for each in spent[kept.before :] if each.target == kept.target])
 
-    def _settle(self, one: Taken, used: dict[Kind, int]) -> None:
-        if not one.shared:
+    def _settle(self, kept: Kept, one: Taken, used: dict[Kind, int]) -> None:
+        if not one.shared or kept.store is None:
             self._memory.settle(one, _amounts(one, used))
             return
-        self._shared.gone(one)
-        self._background.soon(partial(self._shared.settle, one, _amounts(one, used)))
+        kept.store.gone(one)
+        self._background.soon(partial(kept.store.settle, one, _amounts(one, used)))
 
     def _count(self, one: Taken) -> None:
         for ask, _ in one.refused:
@@ -286,10 +312,10 @@ def refusal(one: Taken) -> ProxyError:
     return error
 
 
-def closed(dialect: str) -> ProxyError:
+def closed(dialect: str, who: str = "Redis") -> ProxyError:
     """Nobody can say whether the limits allow it."""
-    message = 'limits cannot be checked: Redis cannot be reached, and limits.without_redis is "closed"; come back later'
-    error = Unavailable(message, dialect)
+    message = f'limits cannot be checked: {who} cannot be reached, and limits.without_redis is "closed"'
+    error = Unavailable(f"{message}; come back later", dialect)
     error.headers["retry-after"] = "1"
     return error
 

@@ -15,10 +15,10 @@ class NotReplaceableError(Exception):
     """Why this process cannot be replaced, for the operator."""
 
 
-def name_process() -> None:
+def name_process(name: str = NAME) -> None:
     """Call this process `terraphim-proxy` for `ps`, `pgrep` and a successor, however it was started."""
     with suppress(OSError):  # no Linux
-        (_PROC / "self" / "comm").write_text(NAME)
+        (_PROC / "self" / "comm").write_text(name)
 
 
 class Predecessor:
@@ -51,6 +51,11 @@ class Predecessor:
         except OSError:
             self._claim.close()
             raise NotReplaceableError(f"process {pid} is being replaced already") from None
+
+    @property
+    def descriptor(self) -> int:
+        """Readable when it has ended."""
+        return self._process
 
     def leave(self) -> None:
         """Tell it to finish what it has."""

@@ -1,4 +1,7 @@
-"""Settings that are read at the start only: where the proxy listens. A reload takes up everything else. Pure."""
+"""Settings that are read at the start only: where the proxy listens, and with how many processes. Pure.
+
+A reload takes up everything else.
+"""
 
 from typing import Final
 
@@ -6,7 +9,7 @@ from core.errors import Problem
 from core.schema import Settings
 
 #: Table and key. `tests/e2e/test_reload.py` finds out which these are.
-AT_START: Final = (("server", "host"), ("server", "port"))
+AT_START: Final = (("server", "host"), ("server", "port"), ("server", "workers"))
 NAMES: Final = frozenset(".".join(place) for place in AT_START)
 
 

@@ -80,6 +80,8 @@ class ServerSettings(Section):
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     #: When it is told to stop, in seconds: how long it still takes new connections, and how long what is under way may
     #: take after that.
+    #: Processes that serve the port together; `auto`: one for each processor.
+    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
     drain_delay_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     drain_s: float = Field(default=30.0, ge=0, allow_inf_nan=False)
     max_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024 * 1024)

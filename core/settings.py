@@ -77,15 +77,17 @@ def load(
     taxonomy: Path | None = None,
     host: str | None = None,
     port: int | None = None,
+    workers: int | str | None = None,
 ) -> Loaded:
-    """The configuration of this start, or ConfigError. `host` and `port` are the command line's.
+    """The configuration of this start, or ConfigError. `host`, `port` and `workers` are the command line's.
 
     `plugins` and `taxonomy` are the folders of the command line; without them and without a configured folder, the XDG
     data folder serves if it is there, else the folders that came with the package.
     """
     path = config_path(explicit, env)
     overrides = config_file.environment_overrides(env)
-    command_line = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    given = (("host", host), ("port", port), ("workers", workers))
+    command_line = {key: value for key, value in given if value is not None}
     presets.merge(overrides, {"server": command_line} if command_line else {})
     where, base = str(path or "environment or command line"), path.parent if path else Path()
     lines: dict[tuple[str, ...], int] = {}

@@ -227,13 +227,13 @@ TASKS: Final = Metric("terraphim_tasks", "gauge", "Tasks of the event loop.")
 
 # What is kept
 
-SESSIONS: Final = Metric("terraphim_sessions", "gauge", "Sessions that are remembered in memory.")
+SESSIONS: Final = Metric("terraphim_sessions", "gauge", "Sessions that are remembered in memory.", merge="max")
 SESSION_READS: Final = Metric(
     "terraphim_session_reads", "counter", "Requests of a session, and whether something was known of it.", ("outcome",)
 )
 CACHE: Final = Metric("terraphim_cache", "counter", "Requests to targets whose answers are kept.", ("outcome",))
 CACHE_KEPT: Final = Metric("terraphim_cache_kept", "counter", "Answers that were kept.")
-CACHE_BYTES: Final = Metric("terraphim_cache_bytes", "gauge", "Bytes of answers kept in memory.")
+CACHE_BYTES: Final = Metric("terraphim_cache_bytes", "gauge", "Bytes of answers kept in memory.", merge="max")
 REDIS_DOWN: Final = Metric("terraphim_redis_down", "gauge", "1 while Redis is left alone.", merge="max")
 REDIS_COMMANDS: Final = Metric("terraphim_redis_commands", "counter", "Commands to Redis.", ("outcome",))
 REDIS_SECONDS: Final = Metric(

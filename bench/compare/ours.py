@@ -36,15 +36,18 @@ class Setup(Struct, frozen=True):
 
     way: str = SAME
     rule: Literal["", "inline", "process"] = ""
+    #: Several share the cores that the mock and the load are on, too.
+    workers: int = 1
 
 
 def targets() -> list[Target]:
-    """Without a rule, with one in each isolation, translating."""
+    """Without a rule, with one in each isolation, translating, and with two workers."""
     return [
         _target("ours", Setup()),
         _target("ours, inline rule", Setup(rule="inline")),
         _target("ours, worker rule", Setup(rule="process")),
         _target("ours, translating", Setup(way=TRANSLATED)),
+        _target("ours, 2 workers", Setup(workers=2)),
     ]
 
 
@@ -55,8 +58,17 @@ def _target(name: str, setup: Setup) -> Target:
 @contextmanager
 def _started(setup: Setup, place: Place) -> Iterator[Running]:
     config = write_config(setup, place)
-    with of(children.proxy("--config", str(config), core=place.cores.measured, home=place.folder)) as running:
+    core = place.cores.measured if setup.workers == 1 else None
+    arguments = ("--config", str(config), "--workers", str(setup.workers))
+    with of(children.proxy(*arguments, core=core, home=place.folder)) as running:
+        if setup.workers > 1 and not children.until(partial(_whole, running.port)):
+            raise RuntimeError("not all workers are ready")
         yield running
+
+
+def _whole(port: int) -> bool:
+    told = json.loads(children.request(port, "GET", "/health")[1])["workers"]
+    return bool(told["ready"] == told["count"])
 
 
 def write_config(setup: Setup, place: Place) -> Path:

@@ -3,7 +3,6 @@
 No more than a few chunks are under way at a time, so memory does not grow with what there is to do.
 """
 
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context
 from typing import Any, Final, TypeVar
+
+from core.processors import available
 
 Given = TypeVar("Given")
 Part = TypeVar("Part")
@@ -25,11 +26,6 @@ _AHEAD: Final = 2
 
 class ProcessDied(Exception):
     """One of the processes was ended from outside, and what it worked on is lost."""
-
-
-def available() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chunks(parts: Iterable[Part], size: int = CHUNK) -> Iterator[list[Part]]:

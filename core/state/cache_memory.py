@@ -21,6 +21,10 @@ class MemoryAnswers:
         self.size = 0
 
     async def read(self, key: str) -> Kept | None:
+        """As `found`."""
+        return self.found(key)
+
+    def found(self, key: str) -> Kept | None:
         """The answer, if it is there and not too old."""
         found = self._kept.get(key)
         if found is None:

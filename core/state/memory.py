@@ -17,12 +17,12 @@ class MemorySessions:
     def __init__(
         self, limit: int = 10_000, ttl_s: float = 3600.0, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._limit, self._ttl_s, self._clock = limit, ttl_s, clock
+        self._limit, self.ttl_s, self._clock = limit, ttl_s, clock
         self._sessions: OrderedDict[tuple[str, str], tuple[float, SessionState]] = OrderedDict()
 
     def use(self, limit: int, ttl_s: float) -> None:
         """These bounds from now on, also for what is remembered already."""
-        self._limit, self._ttl_s = limit, ttl_s
+        self._limit, self.ttl_s = limit, ttl_s
         self._trim()
 
     async def read(self, client_key: str, session_id: str) -> SessionState:
@@ -35,7 +35,7 @@ class MemorySessions:
         found = self._sessions.get(name)
         if found is None:
             return None
-        if self._clock() - found[0] >= self._ttl_s:
+        if self._clock() - found[0] >= self.ttl_s:
             del self._sessions[name]
             return None
         self._sessions.move_to_end(name)

@@ -1,5 +1,6 @@
 """Where sessions are remembered: the port of `memory` and `redis_sessions`, and which of them it is."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from core.exchange import SessionState
@@ -23,10 +24,13 @@ class Sessions(Protocol):
 class ChosenSessions:
     """The store that the configuration names. One that is left keeps what it holds, until that is too old."""
 
-    def __init__(self, redis: Redis, background: Background) -> None:
+    def __init__(
+        self, redis: Redis, background: Background, among: Callable[[MemorySessions], Sessions] = lambda own: own
+    ) -> None:
+        """`among` makes of this process's memory one that several workers have."""
         self._memory = MemorySessions()
-        self._shared = RedisSessions(redis, background)
-        self._chosen: Sessions = self._memory
+        self._own, self._shared = among(self._memory), RedisSessions(redis, background)
+        self._chosen: Sessions = self._own
 
     def __len__(self) -> int:
         """How many this process remembers by itself."""
@@ -36,7 +40,7 @@ class ChosenSessions:
         """This configuration from now on. `shared`: they are in Redis."""
         self._memory.use(settings.max, settings.ttl_s)
         self._shared.use(settings.ttl_s)
-        self._chosen = self._shared if shared else self._memory
+        self._chosen = self._shared if shared else self._own
 
     async def read(self, client_key: str, session_id: str) -> SessionState:
         """See `Sessions`."""

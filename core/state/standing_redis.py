@@ -1,16 +1,13 @@
 """What each proxy sees of targets, for all that share a Redis: breakers that open and close, and keys that rest.
 
-Requests look at their own proxy's `Standing` alone. One task tells Redis what changed here, as soon as it does, and
-reads what changed elsewhere, once in a while; both are one script. While Redis is away, each proxy goes by itself.
+One task tells Redis what changed here, as soon as it does, and reads what changed elsewhere, once in a while; both are
+one script. While Redis is away, each proxy goes by itself.
 
 A hash holds what was said last of each thing, with the moment until which it counts on the server's own clock: clocks
-of different machines are never compared. A key is named by a keyed hash of itself (HMAC-SHA-256 with it as the key), so
-that proxies with different keys do not mix, and nobody learns one.
+of different machines are never compared.
 """
 
 import asyncio
-import hashlib
-import hmac
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +17,9 @@ from typing import Any, Final
 import msgspec
 
 from core.exchange import ProviderKey, Target
-from core.key_pool import NO_KEY
-from core.standing import Others, Standing
+from core.standing import Standing
 from core.state.redis import Redis, Script, StoreDown
+from core.state.standing_shared import Field, Hearing, marked
 
 #: Seconds between two looks.
 LOOK_S: Final = 1.0
@@ -49,24 +46,14 @@ end
 return {{string.format('%.0f', now), said}}
 """)
 _SAID: Final = re.compile(rb"([a-z_]{1,32}) (\d{1,15})")
-_CLOSED: Final = "closed"
 
 
-class Field(msgspec.Struct, frozen=True, array_like=True):
-    """What something is said of. `scope` is a target or a provider, `mark` its address's hash, or the key's."""
-
-    kind: str
-    scope: str
-    mark: str
-
-
-class SharedStanding(Others):
+class SharedStanding(Hearing):
     """This proxy among others. `clock` is monotonic seconds."""
 
     def __init__(self, redis: Redis, standing: Standing, clock: Callable[[], float] = time.monotonic) -> None:
-        self._redis, self._standing, self._clock = redis, standing, clock
-        self._addresses: Mapping[Target, str] = {}
-        self._keys: dict[tuple[str, str], ProviderKey] = {}
+        super().__init__(standing)
+        self._redis, self._clock = redis, clock
         #: What is yet to be told: a word, and until when it counts here.
         self._outbox: dict[bytes, tuple[str, float]] = {}
         #: What Redis said last: only what is new is news.
@@ -78,11 +65,8 @@ class SharedStanding(Others):
 
     def use(self, addresses: Mapping[Target, str], rings: Mapping[str, Sequence[ProviderKey]], *, shared: bool) -> None:
         """These targets and keys, from now on."""
-        self._addresses, self._on = addresses, shared
-        providers = {target.provider for target in addresses}
-        self._keys = {
-            (provider, self._mark(key)): key for provider in providers for key in rings.get(provider) or (NO_KEY,)
-        }
+        self._on = shared
+        self.know(addresses, rings)
         self._heard.clear()  # what was said of a target that was not ours is news
         if not shared:
             self._outbox.clear()
@@ -97,21 +81,8 @@ class SharedStanding(Others):
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def opened(self, target: Target, open_s: float) -> None:
-        self._tell(self._breaker(target), "open", open_s)
-
-    def closed(self, target: Target) -> None:
-        self._tell(self._breaker(target), _CLOSED, 0.0)
-
-    def rests(self, scope: Target | str, key: ProviderKey, why: str, rest_s: float) -> None:
-        self._tell(Field("rest", str(scope), self._mark(key)), why, rest_s)
-
-    def _breaker(self, target: Target) -> Field:
-        address = self._addresses.get(target, "")
-        return Field("breaker", str(target), hashlib.sha256(address.encode()).hexdigest()[:16])
-
     def _mark(self, key: ProviderKey) -> str:
-        return hmac.digest(key.secret.encode(), self._redis.key("rest").encode(), "sha256").hex()[:16]
+        return marked(key, self._redis.key("rest"))
 
     def _tell(self, field: Field, word: str, seconds: float) -> None:
         if self._on:
@@ -151,16 +122,4 @@ class SharedStanding(Others):
             if field not in ours and before.get(field) != value and (parts := _SAID.fullmatch(value)):
                 with suppress(msgspec.MsgspecError, ValueError):
                     word, left_s = parts[1].decode(), (int(parts[2]) - now_ms) / 1000
-                    self._take_over(msgspec.json.decode(field, type=Field), word, left_s)
-
-    def _take_over(self, field: Field, word: str, left_s: float) -> None:
-        scope = Target.parse(field.scope) if "," in field.scope else field.scope
-        if field.kind == "breaker" and isinstance(scope, Target) and field == self._breaker(scope):
-            if word == _CLOSED:
-                self._standing.closed_elsewhere(scope)
-            elif left_s > 0:
-                self._standing.opened_elsewhere(scope, left_s)
-        elif field.kind == "rest" and left_s > 0:
-            provider = scope.provider if isinstance(scope, Target) else scope
-            if key := self._keys.get((provider, field.mark)):
-                self._standing.rests_elsewhere(scope, key, word, left_s)
+                    self.take_over(msgspec.json.decode(field, type=Field), word, left_s)

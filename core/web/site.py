@@ -50,6 +50,8 @@ def build(proxy: "Proxy") -> FastAPI:
             "problems": len(current.present.all),
             "restart": list(restart.waiting(current.started, generation.loaded.settings)),
         }
+        if proxy.member is not None:
+            state["workers"] = proxy.member.health()
         if _is_here(request) and (rollouts := proxy.rolling.shown()):
             state["rollouts"] = rollouts
         if _trusted(request, generation):

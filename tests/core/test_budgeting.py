@@ -290,6 +290,7 @@ def test_without_its_redis_a_proxy_counts_for_itself_and_tells_later(tmp_path: A
         assert isinstance(await refused(one.request(max_tokens=150)), BudgetSpent)
         back = redis_of(redis_server)
         one.guard._redis = RedisBudgets(back, "a")
+        one.guard.use(snapshot.settings)
         one.background = one.guard._background = Background()
         one.guard.renew()
         await one.background.close()

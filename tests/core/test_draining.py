@@ -78,3 +78,11 @@ def test_the_way_has_no_loop() -> None:
     order = list(Stage)
     assert all(order.index(step.then) == order.index(stage) + 1 for stage, step in TABLE.items())
     assert set(TABLE) == set(Stage) - {Stage.SERVING, Stage.DONE}
+
+
+def test_a_beginning_is_no_second_signal(drain: Drain) -> None:
+    seen = []
+    for step in (drain.begin, drain.begin, drain.signal, drain.begin):
+        step()
+        seen.append(drain.stage)
+    assert seen == [Stage.DRAINING] * 2 + [Stage.ENDING] * 2

@@ -82,3 +82,54 @@ def test_what_was_let_in_before_it_leaves_is_served_and_nobody_after_that_gets_i
         with pytest.raises(TimeoutError):
             late.connect(("127.0.0.1", port_of(listener)))
         assert accepted(listener) == 5
+
+
+@linux
+def test_several_share_a_port_that_is_nobody_elses() -> None:
+    with ExitStack() as stack:
+        together = [stack.enter_context(each) for each in listening.listen_together("127.0.0.1", 0, 3)]
+        port = port_of(together[0])
+        assert {port_of(each) for each in together} == {port}
+        with pytest.raises(OSError, match="in use"):
+            listening.listen_together("127.0.0.1", port, 2)
+        connect(stack, port, 60)
+        counts = [accepted(each) for each in together]
+        assert sum(counts) == 60
+        assert all(counts)
+
+
+@linux
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3), (3, 2)])
+def test_every_new_connection_goes_to_the_successors_and_then_to_all_that_are_left(before: int, after: int) -> None:
+    with ExitStack() as stack:
+        old = [stack.enter_context(each) for each in listening.listen_together("127.0.0.1", 0, before)]
+        port = port_of(old[0])
+        new = [stack.enter_context(each) for each in listening.join_together("127.0.0.1", port, after)]
+        for each in new:
+            each.listen(64)
+        assert listening.steer_here(new[0], after)
+        connect(stack, port, 60)
+        counts = [accepted(each) for each in new]
+        assert ([accepted(each) for each in old], sum(counts)) == ([0] * before, 60)
+        assert all(counts)
+        for each in old:
+            each.close()
+        listening.steer_nowhere(new[0])
+        connect(stack, port, 60)
+        counts = [accepted(each) for each in new]
+        assert sum(counts) == 60
+        assert all(counts)
+
+
+@linux
+def test_alone_nobody_is_steered(listener: socket.socket) -> None:
+    assert not listening.steer_here(listener)
+    listening.steer_nowhere(listener)
+
+
+def test_why_there_is_no_listener_is_said_with_advice() -> None:
+    exc = OSError(98, "Address already in use")
+    assert listening.refusal(exc, "::1", 80, None) == (
+        "error: cannot listen on ::1:80: Address already in use. Try --port."
+    )
+    assert listening.refusal(exc, "::1", 80, 7).endswith("Does process 7 listen there?")

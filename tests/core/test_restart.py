@@ -16,6 +16,7 @@ def test_what_waits_for_a_start_is_named_with_what_is_in_force() -> None:
     assert waiting(served(port=1), served(port=2)) == {"server.port": (1, 2)}
     both = waiting(served(), served(host="::1", port=2))
     assert list(both) == ["server.host", "server.port"]
+    assert waiting(served(), served(workers="auto")) == {"server.workers": (1, "auto")}
     [problem] = problems(served(port=1), served(port=2), "c.toml")
     assert str(problem) == "c.toml: server.port = 2 counts from the next start; until then it is 1 (restart to use it)"
 

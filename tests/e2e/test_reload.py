@@ -137,7 +137,7 @@ def test_all_that_is_read_at_the_start_is_read_again_at_a_reload(
     assert at_start - at_reload == set()
     asyncio.run(proxy.keeping.close())
     log.close()
-    source = ast.parse((ROOT / "core" / "serving.py").read_text())
+    source = ast.parse("".join((ROOT / "core" / name).read_text() for name in ("serving.py", "starting.py")))
     by_serve = {
         node.attr
         for node in ast.walk(source)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from core.lab.cores import ProcessDied, available, chunks, spread
+from core.lab.cores import ProcessDied, chunks, spread
 
 
 def adding(more: int) -> Callable[[list[int]], tuple[int, int]]:
@@ -58,7 +58,3 @@ def test_what_goes_wrong_there_is_raised_here() -> None:
         list(spread(failing, 0, chunks(range(10), 2), cores=2))
     with pytest.raises(ProcessDied, match="fewer cores"):
         list(spread(dying, 0, chunks(range(10), 2), cores=2))
-
-
-def test_there_is_a_core() -> None:
-    assert available() >= 1

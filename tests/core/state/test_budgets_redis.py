@@ -1,13 +1,19 @@
-"""Two processes' accounts in a real Redis. What is timed out is made so by changing the leases, not by waiting."""
+"""Two processes' accounts in a real Redis, and those of two workers at their supervisor, which must say the same.
+
+What is timed out in Redis is made so by changing the leases, not by waiting.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from hub import desk
 from redis_server import RedisServer
 
+from core.budgeting import SharedBudgets
 from core.budgets import Account, Limits, limits_at
+from core.group.stores import GroupBudgets
 from core.schema_state import Budget, RedisSettings
 from core.state.budgets_redis import RedisBudgets, Shared
 from core.state.redis import Redis, StoreDown
@@ -35,8 +41,8 @@ async def connected(server: RedisServer) -> AsyncIterator[Redis]:
 class Proxy:
     """One process's account of one key."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
-        self.budgets, self.account = RedisBudgets(redis, name), Account()
+    def __init__(self, budgets: SharedBudgets) -> None:
+        self.budgets, self.account = budgets, Account()
 
     async def hold(self, request: str, wanted: int) -> bool:
         self.account.held[request] = wanted
@@ -54,13 +60,33 @@ class Proxy:
 def run(server: RedisServer, test: Callable[[Redis, Proxy, Proxy], Awaitable[None]]) -> None:
     async def inside() -> None:
         async with connected(server) as redis:
-            await test(redis, Proxy(redis, "one"), Proxy(redis, "two"))
+            await test(redis, *(Proxy(RedisBudgets(redis, name)) for name in ("one", "two")))
 
     asyncio.run(inside())
 
 
-def test_what_one_holds_or_spends_is_room_that_another_lacks(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+Both = Callable[[Callable[[Proxy, Proxy], Awaitable[None]]], None]
+
+
+@pytest.fixture(params=["redis", "group"])
+def both(request: pytest.FixtureRequest) -> Both:
+    """Runs a test of two processes that share accounts."""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return lambda test: run(server, lambda _, one, two: test(one, two))
+
+    def by_group(test: Callable[[Proxy, Proxy], Awaitable[None]]) -> None:
+        async def inside() -> None:
+            async with desk() as (_, members):
+                await test(*(Proxy(GroupBudgets(member)) for member in members))
+
+        asyncio.run(inside())
+
+    return by_group
+
+
+def test_what_one_holds_or_spends_is_room_that_another_lacks(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         assert await one.hold("a", 600)
         assert not await two.hold("b", 401)
         assert two.account.others_held == 600
@@ -76,11 +102,11 @@ def test_what_one_holds_or_spends_is_room_that_another_lacks(redis_server: Redis
         assert await one.hold("d", 0)
         assert not await one.hold("d", 1)
 
-    run(redis_server, test)
+    both(test)
 
 
-def test_a_request_may_hold_more_in_place_of_what_it_held(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+def test_a_request_may_hold_more_in_place_of_what_it_held(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         assert await one.hold("a", 300)
         assert await one.hold("a", 800)
         assert not await two.hold("b", 201)
@@ -89,11 +115,11 @@ def test_a_request_may_hold_more_in_place_of_what_it_held(redis_server: RedisSer
         assert not await two.hold("b", 201), "a refusal leaves what was held before"
         assert await two.hold("b", 200)
 
-    run(redis_server, test)
+    both(test)
 
 
-def test_every_write_may_be_done_again_late_or_never(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+def test_every_write_may_be_done_again_late_or_never(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         assert await one.hold("a", 500)
         earlier = Account(spent=dict(one.account.spent))
         one.account.settle("a", PERIODS, 200)  # whose report is lost
@@ -110,18 +136,18 @@ def test_every_write_may_be_done_again_late_or_never(redis_server: RedisServer) 
         await one.budgets.replace("ci", one.account, PERIODS)
         assert await two.budgets.report("ci", two.account, PERIODS) == shared._replace(held=0)
 
-    run(redis_server, test)
+    both(test)
 
 
-def test_what_was_held_while_redis_was_away_is_known_afterwards(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+def test_what_was_held_while_redis_was_away_is_known_afterwards(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         one.account.held = {"a": 600, "b": 300}
         one.account.spent = dict.fromkeys(PERIODS, 50)
         await one.budgets.replace("ci", one.account, PERIODS)
         assert not await two.hold("c", 51)
         assert await two.hold("c", 50)
 
-    run(redis_server, test)
+    both(test)
 
 
 def test_what_a_dead_process_held_is_given_back_and_what_it_spent_is_not(redis_server: RedisServer) -> None:
@@ -150,18 +176,18 @@ def test_nothing_is_kept_for_ever(redis_server: RedisServer) -> None:
     run(redis_server, test)
 
 
-def test_large_sums_are_exact(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+def test_large_sums_are_exact(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         one.account.spent = dict.fromkeys(PERIODS, 9_007_199_254_740_991)
         await one.budgets.report("ci", one.account, PERIODS)
         shared = await two.budgets.report("ci", two.account, PERIODS)
         assert shared.spent == one.account.spent
 
-    run(redis_server, test)
+    both(test)
 
 
-def test_many_at_once_overshoot_nothing(redis_server: RedisServer) -> None:
-    async def test(_: Redis, one: Proxy, two: Proxy) -> None:
+def test_many_at_once_overshoot_nothing(both: Both) -> None:
+    async def test(one: Proxy, two: Proxy) -> None:
         async def request(number: int) -> int:
             who = (one, two)[number % 2]
             if not await who.hold(f"r{number}", 30):
@@ -174,7 +200,7 @@ def test_many_at_once_overshoot_nothing(redis_server: RedisServer) -> None:
         assert 33 * 27 <= used <= 1000
         assert one.account.total(PERIODS[0]) <= used
 
-    run(redis_server, test)
+    both(test)
 
 
 def test_no_redis_is_said() -> None:

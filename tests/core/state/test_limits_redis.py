@@ -3,10 +3,13 @@ import random
 from collections.abc import Awaitable, Callable
 
 import pytest
+from hub import desk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer
 
+from core.group.stores import GroupLimits
+from core.limiting import SharedLimits
 from core.limits import UNIT, WINDOW_MS, Ask, Taken
 from core.schema_state import RedisSettings
 from core.state.limits_memory import BUSY_MS, MemoryLimits
@@ -72,6 +75,34 @@ STEP = st.tuples(
 )
 
 
+async def says_what_memory_says(
+    shared: SharedLimits,
+    memory: MemoryLimits,
+    passes: Callable[[int], Awaitable[None]],
+    steps: list[tuple[int, str, int, int]],
+    limit: int,
+) -> None:
+    """Two that count by the same clock; `passes` is told how many milliseconds."""
+    there: list[tuple[Taken, Taken]] = []
+    for number, (pause, kind, units, used) in enumerate(steps):
+        await passes(pause)
+        if kind == "settle":
+            for ours, theirs in there[units % 3 : units % 3 + 1]:
+                there.remove((ours, theirs))
+                amounts = [used] * len(ours.asks)
+                memory.settle(ours, amounts)
+                await shared.settle(theirs, amounts)
+                shared.gone(theirs)
+            continue
+        asks = [ask(kind, limit, units or 1), ask("output_tokens", 60, max(1, units // 2))]
+        ours, theirs = memory.take(asks), await shared.take(asks, f"r{number}")
+        assert [(s.wait_ms, s.left, s.reset_ms) for s in theirs.said] == [
+            (s.wait_ms, s.left, s.reset_ms) for s in ours.said
+        ]
+        if not ours.refused:
+            there.append((ours, theirs))
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEP, max_size=25), st.sampled_from([1, 2, 10, 11, 100]))
 def test_redis_says_what_memory_says(
@@ -79,29 +110,31 @@ def test_redis_says_what_memory_says(
 ) -> None:
     async def scenario(redis: Redis) -> None:
         clocks = Clocks(redis)
-        shared, memory = stepping(redis, clocks), MemoryLimits(clocks.ms)
+        shared = stepping(redis, clocks)
         await redis.command("HSET", redis.key("limits"), "@now", 500)  # a microsecond or so is lost with each call
-        there: list[tuple[Taken, Taken]] = []
-        for number, (pause, kind, units, used) in enumerate(steps):
+
+        async def passes(pause: int) -> None:
             await clocks.set(clocks.now + pause)
             await shared.hold()  # leases do not end, as in memory
-            if kind == "settle":
-                for ours, theirs in there[units % 3 : units % 3 + 1]:
-                    there.remove((ours, theirs))
-                    amounts = [used] * len(ours.asks)
-                    memory.settle(ours, amounts)
-                    await shared.settle(theirs, amounts)
-                    shared.gone(theirs)
-                continue
-            asks = [ask(kind, limit, units or 1), ask("output_tokens", 60, max(1, units // 2))]
-            ours, theirs = memory.take(asks), await shared.take(asks, f"r{number}")
-            assert [(s.wait_ms, s.left, s.reset_ms) for s in theirs.said] == [
-                (s.wait_ms, s.left, s.reset_ms) for s in ours.said
-            ]
-            if not ours.refused:
-                there.append((ours, theirs))
+
+        await says_what_memory_says(shared, MemoryLimits(clocks.ms), passes, steps, limit)
 
     run(redis_server, scenario)
+
+
+@settings(max_examples=25)
+@given(st.lists(STEP, max_size=25), st.sampled_from([1, 2, 10, 11, 100]))
+def test_a_supervisor_says_what_memory_says(steps: list[tuple[int, str, int, int]], limit: int) -> None:
+    async def scenario() -> None:
+        now = [0]
+
+        async def passes(pause: int) -> None:
+            now[0] += pause
+
+        async with desk(1, lambda: now[0]) as (_, [member]):
+            await says_what_memory_says(GroupLimits(member), MemoryLimits(lambda: now[0]), passes, steps, limit)
+
+    asyncio.run(scenario())
 
 
 CLOCK_STEPS = st.lists(
