@@ -136,7 +136,11 @@ class Provider(asyncio.Protocol):
         if Provider.holding:
             Provider.waiting += 1
         else:
-            asyncio.get_running_loop().call_later(LONGEST_S / 4, self._transport.write, ANSWER)
+            asyncio.get_running_loop().call_later(LONGEST_S / 4, self._answer)
+
+    def _answer(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(ANSWER)
 
 
 async def _churn(make: Maker, body: bytes, seconds: float) -> tuple[int, int]:
@@ -158,6 +162,7 @@ async def _churn(make: Maker, body: bytes, seconds: float) -> tuple[int, int]:
                 await asyncio.sleep(0)
 
     await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+    await asyncio.sleep(LOST_S / 4)  # what was sent and given up arrives: it is not counted
     await _held(client)
     await client.close()
     server.close()

@@ -146,6 +146,8 @@ ASYNC = {
     "core/upstream/client.py",
     "core/upstream/connections.py",
     "core/upstream/fetching.py",
+    "core/upstream/incoming.py",
+    "core/upstream/provider_pool.py",
     "core/upstream/resolver.py",
     "wasm_host/host.py",
     "wasm_host/pool.py",

@@ -1,41 +1,29 @@
 """Requests to providers: no redirects, no proxy variables, no decompression, no cookies; raw bytes, bounded in size and
 time.
 
-httpx's transport API is used without its client: that would send the cookies of one answer with the next request, and
-takes a sixth of a small request's time. aiohttp is behind it: docs/decisions.md says why, and what was measured.
+Our own client on llhttp: docs/decisions.md says why, and what was measured.
 """
 
 import asyncio
-import logging
-import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import cast
+from types import TracebackType
 
-import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
-
-from core.edge import headers_of
 from core.errors import UpstreamFailed
 from core.schema import ProviderSettings, UpstreamSettings
-from core.upstream.connections import MAX_CONNECTIONS, Counts, GuardedConnector, tls
-from core.upstream.failures import classify
-
-# httpx logs every URL at INFO, and some providers want the key in the URL.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+from core.upstream import failures
+from core.upstream.connections import Connection
+from core.upstream.incoming import Incoming
+from core.upstream.places import Place, known_place, place
+from core.upstream.provider_pool import MAX_CONNECTIONS, Counts, Pool
 
 #: The largest answer that is not streamed, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
-OWN_HEADERS = {"accept-encoding": "identity", "user-agent": "terraphim-proxy"}
+OWN_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "terraphim-proxy"}
 
 #: The pool of files of the web, where a provider's has its address.
 WEB = "web"
-
-#: What no field value may hold (RFC 9110, section 5.5).
-_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -54,15 +42,11 @@ class Reply:
         """The whole body; UpstreamFailed if it is cut, late or over `MAX_ANSWER`."""
         parts: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout_at(self.deadline if self.deadline < float("inf") else None):
-                async for chunk in self.chunks:
-                    size += len(chunk)
-                    if size > MAX_ANSWER:
-                        raise UpstreamFailed(502, "the provider's answer is too large", stage="cut")
-                    parts.append(chunk)
-        except TimeoutError:
-            raise _too_long() from None
+        async for chunk in self.chunks:
+            size += len(chunk)
+            if size > MAX_ANSWER:
+                raise UpstreamFailed(502, "the provider's answer is too large", stage="cut")
+            parts.append(chunk)
         return b"".join(parts)
 
 
@@ -75,17 +59,17 @@ class Upstream:
 
     def __init__(self, *, limit: int = MAX_CONNECTIONS) -> None:
         self._limit = limit
-        self._pools: dict[tuple[str, bool], _Pool] = {}
+        self._pools: dict[tuple[str, bool], Pool] = {}
 
     def counts(self) -> Counts:
         """What all pools hold now."""
-        held = [pool.connector.counts() for pool in list(self._pools.values())]
+        held = [pool.counts() for pool in list(self._pools.values())]
         return Counts(*map(sum, zip(*held, strict=True))) if held else Counts(0, 0, 0)
 
     def counts_at(self, provider: ProviderSettings) -> Counts:
         """The same of those to this provider's address."""
         pool = self._pools.get((provider.base_url, provider.allow_private))
-        return pool.connector.counts() if pool else Counts(0, 0, 0)
+        return pool.counts() if pool else Counts(0, 0, 0)
 
     def post(
         self, provider: ProviderSettings, clocks: UpstreamSettings, path: str, headers: Mapping[str, str], body: bytes
@@ -94,126 +78,89 @@ class Upstream:
 
         Raises UpstreamFailed with the stage that was reached. A status is no failure here.
         """
-        url = _url(provider.base_url.rstrip("/") + path)
-        timeouts = {"timeout": _timeouts(clocks)}
-        request = httpx.Request("POST", url, content=body, headers={**OWN_HEADERS, **headers}, extensions=timeouts)
-        return self._exchange(request, clocks, (provider.base_url, provider.allow_private))
+        where = known_place(provider.base_url.rstrip("/") + path)
+        head = _head("POST", where, {**OWN_HEADERS, **headers, "content-length": str(len(body))})
+        return _Exchange(self._pool((provider.base_url, provider.allow_private)), where, clocks, head, body)
 
     def get(
         self, url: str, clocks: UpstreamSettings, headers: Mapping[str, str], *, allow_private: bool = False
     ) -> AbstractAsyncContextManager[Reply]:
         """Ask for a file of the web, by connections that no provider's request uses. Otherwise like `post`."""
-        timeouts = {"timeout": _timeouts(clocks)}
-        request = httpx.Request("GET", _parsed(url), headers={**OWN_HEADERS, **headers}, extensions=timeouts)
-        return self._exchange(request, clocks, (WEB, allow_private))
+        where = place(url)
+        head = _head("GET", where, {**OWN_HEADERS, **headers})
+        return _Exchange(self._pool((WEB, allow_private)), where, clocks, head, b"")
 
-    @asynccontextmanager
-    async def _exchange(
-        self, request: httpx.Request, clocks: UpstreamSettings, key: tuple[str, bool]
-    ) -> AsyncIterator[Reply]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + clocks.total_s
-        pool = self._pools.get(key) or await self._new_pool(key)
-        try:
-            # Bytes that keep coming are no answer: a head that drips, interim answers.
-            async with asyncio.timeout_at(min(deadline, loop.time() + clocks.first_content_s) + _connecting(clocks)):
-                response = await pool.transport.handle_async_request(request)
-        except Exception as exc:
-            raise classify(exc) from exc
-        try:
-            yield _reply(response, deadline)
-        finally:
-            await _stream(response).aclose()
-
-    async def _new_pool(self, key: tuple[str, bool]) -> "_Pool":
+    def _pool(self, key: tuple[str, bool]) -> Pool:
         """Pools of providers that are configured no more become empty, and go when the next one comes."""
-        empty = [old for old, pool in self._pools.items() if not any(pool.connector.counts())]
-        for pool in [self._pools.pop(old) for old in empty]:
-            await pool.transport.aclose()
-        if key not in self._pools:  # another request may have made it meanwhile
-            self._pools[key] = _Pool(allow_private=key[1], limit=self._limit)
-        return self._pools[key]
+        if (known := self._pools.get(key)) is not None:
+            return known
+        for old in [old for old, pool in self._pools.items() if not any(pool.counts())]:
+            self._pools.pop(old).close()
+        made = self._pools[key] = Pool(allow_private=key[1], limit=self._limit)
+        return made
 
     async def close(self) -> None:
-        """Close all connections."""
-        for pool in self._pools.values():
-            await pool.transport.aclose()
+        """Close all connections. Requests that come later make new ones."""
+        while self._pools:
+            self._pools.popitem()[1].close()
+        await asyncio.sleep(0)  # their transports end in the event loop's next turn
 
 
-class _Pool:
-    def __init__(self, *, allow_private: bool, limit: int) -> None:
-        self.connector = GuardedConnector(allow_private=allow_private, limit=limit)
-        session = aiohttp.ClientSession(
-            connector=self.connector,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent",),
-        )
-        self.transport = AiohttpTransport(client=session, verify=tls(), trust_env=False)
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, pool: Pool, where: Place, clocks: UpstreamSettings, head: bytes, body: bytes) -> None:
+        self._pool, self._where, self._clocks = pool, where, clocks
+        self._head, self._body = head, body
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Reply:
+        clocks, loop = self._clocks, asyncio.get_running_loop()
+        deadline = loop.time() + clocks.total_s
+        connection = await self._pool.connection(self._where.origin, min(clocks.connect_s, clocks.total_s))
+        self._connection = connection
+        try:
+            silence_s = max(clocks.first_content_s, clocks.between_content_s)
+            incoming = Incoming(connection, loop, silence_s, deadline)
+            connection.send(self._head, self._body, incoming)
+            # Bytes that keep coming are no answer: a head that drips, interim answers.
+            await incoming.head(min(deadline, loop.time() + clocks.first_content_s))
+            return _reply(incoming, deadline)
+        except BaseException:
+            self._pool.release(connection)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._pool.release(self._connection)
 
 
-def _timeouts(clocks: UpstreamSettings) -> dict[str, float | None]:
-    """The transport's own: to get a connection (look-up, TCP, TLS), and for silence on it."""
-    silence_s = max(clocks.first_content_s, clocks.between_content_s)
-    return {"connect": clocks.connect_s, "pool": clocks.connect_s, "read": silence_s, "write": None}
+def _head(method: str, where: Place, headers: Mapping[str, str]) -> bytes:
+    """The head of a request. UpstreamFailed for a field that is none, or more than one (RFC 9110, section 5.5)."""
+    fields = [f"{name}: {value}" for name, value in headers.items()]
+    text = "".join(fields)
+    if not (text.isascii() and text.isprintable()):
+        raise failures.not_sent("a header of the request cannot be sent")
+    return "\r\n".join((f"{method} {where.target} HTTP/1.1", f"host: {where.host}", *fields, "\r\n")).encode("ascii")
 
 
-def _connecting(clocks: UpstreamSettings) -> float:
-    """How long connecting may take, at most: aiohttp rounds the end of its longer clocks up to a whole second."""
-    return clocks.connect_s + 1.0
-
-
-def _reply(response: httpx.Response, deadline: float) -> Reply:
-    raw = response.headers.raw
-    if _CONTROLS.search(b"".join([value for _, value in raw])):
-        raw = [(name, value) for name, value in raw if not _CONTROLS.search(value)]
-    headers = headers_of([(name.lower(), value) for name, value in raw])
+def _reply(incoming: Incoming, deadline: float) -> Reply:
+    status, headers = incoming.reader.status, incoming.reader.headers
     encoding = headers.get("content-encoding", "identity").strip().lower()
     framing = headers.get("transfer-encoding", "chunked").strip().lower()
     if framing != "chunked":  # e.g. "gzip, chunked" (RFC 9112, section 7.2)
         encoding = framing
     if encoding in {"", "identity"}:
-        return Reply(response.status_code, headers, _chunks(response, deadline), deadline)
-    if response.status_code == 200:
+        return Reply(status, headers, incoming, deadline)
+    if status == 200:
         # Not inflated, for a small answer may become gigabytes; not passed on, for it is no text.
         what = f"the provider compressed its answer ({encoding[:20]}) although it was asked not to"
         raise UpstreamFailed(502, what, stage="answered")
-    return Reply(response.status_code, headers, _nothing(), deadline)  # the status counts
-
-
-def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    return cast("httpx.AsyncByteStream", response.stream)
+    return Reply(status, headers, _nothing(), deadline)  # the status counts
 
 
 async def _nothing() -> AsyncIterator[bytes]:
     return
     yield b""
-
-
-async def _chunks(response: httpx.Response, deadline: float) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
-    try:
-        # Not aiter_raw: its counting and slicing cost more than all else that is done with a chunk here.
-        async for chunk in _stream(response):
-            yield chunk
-            if loop.time() > deadline:
-                raise _too_long()
-    except UpstreamFailed:
-        raise
-    except Exception as exc:
-        raise classify(exc, answered=True) from exc
-
-
-def _too_long() -> UpstreamFailed:
-    return UpstreamFailed(504, "the provider's answer takes longer than upstream.total_s", stage="stalled")
-
-
-def _parsed(text: str) -> httpx.URL:
-    try:
-        return httpx.URL(text)
-    except httpx.InvalidURL as exc:
-        raise UpstreamFailed(502, f"the provider's base_url is no URL: {exc}", stage="not_sent") from None
-
-
-_url = lru_cache(maxsize=256)(_parsed)  # providers times paths

@@ -1,165 +1,169 @@
-"""The pool of connections to one provider: what may come over one, and when one is used again.
+"""One connection to a provider: made to a judged address, asked one request at a time, and used again if it is fit.
 
-aiohttp's parser bounds one line (8190 bytes) and the number of headers and trailers (128). What it leaves open is
-bounded here: interim answers (1xx) and chunk extensions, which are bytes without end that are no answer, and bytes that
-nobody asked for.
+What a provider may send is bounded in `reading`; what comes while nobody has asked ends the connection.
 """
 
+import asyncio
 import functools
 import select
 import socket
 import ssl
-import time
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
-import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.helpers import set_exception
-from aiohttp.http_exceptions import HttpProcessingError
+import aiohappyeyeballs
 
-from core.upstream.resolver import AddressInfo, GuardedResolver, judge
+from core.upstream import failures
+from core.upstream.incoming import NEVER, Incoming
+from core.upstream.reading import NotHttpError
+from core.upstream.resolver import AddressInfo, judge
 
-#: Connections to one provider at once.
-MAX_CONNECTIONS = 1000
-#: An idle connection is used again so long, in seconds, or shorter if the provider says so.
-KEEP_ALIVE_S = 15.0
-#: Bytes before the head of the final answer is whole: interim answers and the head.
-MAX_HEAD = 64 * 1024
-#: Bytes that may come with an answer beside its payload: this, and for each byte of payload so many more. The smallest
-#: honest chunk is one byte in six.
-SLACK, FRAMING = 1024 * 1024, 16
+#: A request up to so many bytes is written in one piece.
+TOGETHER: Final = 64 * 1024
+#: The next of a name's addresses is tried after so long, in seconds (RFC 8305, section 5).
+NEXT_ADDRESS_S: Final = 0.25
 
 
-class Counts(NamedTuple):
-    """A pool's slots: taken by a request (connecting included), idle connections, requests that wait for a slot."""
+class Origin(NamedTuple):
+    """Whom a connection leads to. `host` as a URL has it, without brackets."""
 
-    acquired: int
-    idle: int
-    waiting: int
+    host: str
+    port: int
+    tls: bool
 
 
-class BoundedConnection(ResponseHandler):
-    """One connection."""
+class Connection(asyncio.Protocol):
+    """One connection. `lost` is called once, when it has ended; `watch` when its answer is waited for until then."""
 
-    _received = 0
-    _payload_of_answer: Any = None
-    _idle_until = 0.0
+    def __init__(self, origin: Origin, lost: Callable[["Connection"], None], watch: Callable[[float], None]) -> None:
+        self.origin = origin
+        self.watch = watch
+        self.incoming: Incoming | None = None
+        #: While it is idle: when it is to be closed, in the event loop's time.
+        self.idle_until = NEVER
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._poll = select.poll()
+        self._aborted = False
 
-    def set_response_params(self, **params: Any) -> None:
-        """A request begins."""
-        self._received = 0
-        self._payload_of_answer = None
-        super().set_response_params(**params)
+    # What asks
 
-    def feed_data(self, data: Any, size: int = 0) -> None:
-        """An answer's head is whole."""
-        message, payload = data
-        if message.code >= 200 or message.code == 101:
-            self._payload_of_answer = payload
-            self._idle_until = _idle_until(message.headers.get("Keep-Alive", ""))
-        super().feed_data(data, size)
+    def send(self, head: bytes, body: bytes, incoming: Incoming) -> None:
+        """Write a request; its answer is fed to `incoming`."""
+        self.incoming = incoming
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            incoming.fail(failures.broken_off(incoming.reader, reset=True))
+        elif len(body) <= TOGETHER:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the provider."""
-        if data and (why := self._unasked()):
-            self._refuse(why)
-            return
-        self._received += len(data)
-        super().data_received(data)
+    def free(self) -> str | None:
+        """The request is over. What the provider says of keeping the connection (`Keep-Alive`); None if it must end."""
+        incoming, transport = self.incoming, self._transport
+        self.incoming = None
+        if incoming is None:
+            return None
+        answer = incoming.reader
+        incoming.fail(failures.broken_off(answer, reset=True))  # unless it is whole: who still reads learns of it
+        answer.close()
+        if transport is None or transport.is_closing() or not (answer.whole and answer.reusable):
+            return None
+        if transport.get_write_buffer_size():  # it answered before it had read the request
+            return None
+        incoming.let_go()
+        return answer.headers.get("keep-alive", "")
 
-    def _unasked(self) -> str:
-        """Why no more bytes are taken; judged between reads, so one read (256 KiB) may come on top."""
-        payload = self._payload_of_answer
-        if payload is None:
-            return "too much before the answer" if self._received > MAX_HEAD else ""
-        if payload.is_eof():
-            # Whatever follows a whole answer answers nothing: it must not become the next request's answer (RFC 9112,
-            # section 6.3).
-            return "bytes after the answer"
-        return "too much around the payload" if self._received > SLACK + FRAMING * payload.total_bytes else ""
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The end of a body without length is the provider's to give: a reset is none."""
-        if exc is not None:
-            self._break_off("reset", exc)
-        super().connection_lost(exc)
-
-    def _break_off(self, why: str, cause: BaseException) -> None:
-        if self._payload is not None and not self._payload.is_eof():
-            set_exception(self._payload, aiohttp.ClientPayloadError(why), cause)
-
-    def _refuse(self, why: str) -> None:
-        error = HttpProcessingError(message=why)
-        self._break_off(why, error)
-        self.set_exception(error)
-        if self.transport is not None:
-            self.transport.abort()
-
-    def close(self) -> None:
-        """At once: a graceful end waits for a peer that may never read what is still to be sent."""
-        self.abort()
-
-    def stale(self) -> bool:
+    def stale(self, now: float) -> bool:
         """Something came while it was idle: the provider's end, or bytes that nobody asked for.
 
         The event loop may not have seen it yet, so the socket is asked.
         """
-        sock = None if self.transport is None else self.transport.get_extra_info("socket")
-        if sock is None or self._idle_until < time.monotonic():
-            return True
-        poll = select.poll()
-        poll.register(sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        transport = self._transport
+        return transport is None or transport.is_closing() or self.idle_until <= now or bool(self._poll.poll(0))
+
+    def abort(self) -> None:
+        """End it at once: a graceful end waits for a peer that may never read what is still to be sent."""
+        self._aborted = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def late(self, now: float) -> None:
+        """Its answer was waited for too long, if it is."""
+        incoming = self.incoming
+        if incoming is not None and incoming.due <= now:
+            incoming.fail(incoming.late(now))
+            self.abort()
+
+    # What its answer asks for
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        incoming = self.incoming
+        if incoming is None or incoming.over:
+            self.abort()  # or it would answer the next request
+            return
+        try:
+            incoming.feed(data)
+        except NotHttpError:
+            incoming.fail(failures.no_http(incoming.reader))
+            self.abort()
+
+    def eof_received(self) -> None:
+        """The provider will say no more. Not a graceful end: see `abort`."""
+        if self.incoming is not None:
+            self.incoming.end()
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        incoming = self.incoming
+        if incoming is not None and exc is None and not self._aborted:
+            incoming.end()  # TLS that ends without saying so comes here only
+        elif incoming is not None:
+            incoming.fail(failures.broken_off(incoming.reader, reset=True))
+        self._lost(self)
 
 
-def _idle_until(hint: str) -> float:
-    """The moment from which an idle connection may be closed by its provider: `Keep-Alive: timeout=5, max=100`.
+async def connect(
+    origin: Origin, infos: list[AddressInfo], factory: Callable[[], Connection], *, allow_private: bool
+) -> Connection:
+    """A connection to one of these addresses. `failures.CONNECTING` if there is none."""
+    loop = asyncio.get_running_loop()
+    judged = functools.partial(judged_socket, allow_private=allow_private)
+    sock = await aiohappyeyeballs.start_connection(
+        infos, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=loop, socket_factory=judged
+    )
+    context = tls() if origin.tls else None
+    name = origin.host.rstrip(".") if origin.tls else None  # certificates know no final dot
+    _, connection = await loop.create_connection(factory, sock=sock, ssl=context, server_hostname=name)
+    return connection
 
-    A second less than it says, for the provider has begun to count earlier.
+
+def judged_socket(info: AddressInfo, *, allow_private: bool) -> socket.socket:
+    """A socket for exactly this address, ForbiddenAddressError for one that is not allowed.
+
+    All connections come through here, whatever was judged before.
     """
-    for part in hint.split(","):
-        name, _, value = part.strip().partition("=")
-        if name.lower() == "timeout" and value.isdecimal():
-            return time.monotonic() + int(value[:6]) - 1.0
-    return float("inf")
-
-
-class GuardedConnector(aiohttp.TCPConnector):
-    """aiohttp's pool with judged addresses and bounded connections."""
-
-    def __init__(self, *, allow_private: bool, limit: int) -> None:
-        super().__init__(
-            limit=limit,
-            keepalive_timeout=KEEP_ALIVE_S,
-            resolver=GuardedResolver(allow_private=allow_private),
-            use_dns_cache=False,
-            ssl=tls(),
-            socket_factory=functools.partial(_judged_socket, allow_private=allow_private),
-        )
-        factory: Any = functools.partial(BoundedConnection, loop=self._loop)
-        self._factory = factory
-
-    async def _get(self, key: Any, traces: Any) -> Connection | None:
-        """An idle connection that is fit to be used again."""
-        while (connection := await super()._get(key, traces)) is not None:
-            protocol = connection.protocol
-            if isinstance(protocol, BoundedConnection) and not protocol.stale():
-                return connection
-            connection.close()
-        return None
-
-    def counts(self) -> Counts:
-        """What the pool holds now. From any thread: everything is copied before it is walked through."""
-        idle = [protocol.is_connected() for queue in list(self._conns.values()) for protocol, _ in list(queue)]
-        return Counts(len(self._acquired), sum(idle), sum(map(len, list(self._waiters.values()))))
-
-
-def _judged_socket(info: AddressInfo, *, allow_private: bool) -> socket.socket:
-    """A socket for exactly this address. All connections come through here, those to address literals too."""
     family, kind, proto, _, address = info
     judge(str(address[0]), allow_private=allow_private)
-    return socket.socket(family, kind, proto)
+    made = socket.socket(family, kind, proto)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 @functools.cache
