@@ -3,20 +3,10 @@
 It reads the body, asks the pipeline and sends what comes back, and gives up as soon as the client leaves.
 """
 
-import asyncio
 import time
 import traceback
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterator,
-    MutableMapping,
-    Sequence,
-)
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from functools import lru_cache
 from secrets import token_bytes
 from typing import Any
 
@@ -25,9 +15,8 @@ import msgspec
 from core import client_address, prices
 from core.admission import Admission
 from core.call import Answer, Call
-from core.client_body import ClientGoneError, whole_body
-from core.decision_headers import decision_headers, header_text
-from core.dialects import CLIENTS, decode_count
+from core.client_body import ClientGoneError, Staying, whole_body
+from core.dialects import decode_count
 from core.edge import check_host, check_json, headers_of
 from core.errors import (
     MethodNotAllowed,
@@ -35,20 +24,20 @@ from core.errors import (
     ProxyError,
     ShuttingDown,
     TooSlow,
-    UpstreamFailed,
     public_error,
 )
 from core.exchange import Exchange, Inputs
 from core.explain import dialect_of, explanation
 from core.generation import Generation, Generations
 from core.guarding import Guard, Visit
-from core.http1 import CUT
+from core.http1_cycle import CLIENT, Client
 from core.logs import LogWriter
 from core.metrics import Metrics
 from core.pipeline import Pipeline
 from core.redaction import Redactor
 from core.request_line import level_of, log_fields
 from core.routing.snapshot import Snapshot
+from core.sending import send_answer, send_error
 from core.traces import Traces
 from core.under_way import UnderWay
 
@@ -57,7 +46,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 COUNT = "/v1/messages/count_tokens"
 ROUTE = "/v1/route"
@@ -71,8 +59,6 @@ DATA_PLANE = {
     "/v1/responses": "openai-responses",
     ROUTE: "",
 }
-#: A stream that is silent for so many seconds gets a ping of ours: proxies and clients give up on silence.
-PING_S = 15.0
 
 
 def _request_ids() -> Iterator[str]:
@@ -132,6 +118,7 @@ class DataPlane:
     ) -> None:
         """One request: answered, counted and logged, whatever happens."""
         exchange.arrived, exchange.began_ms = time.monotonic(), time.time_ns() // 1_000_000
+        client: Client = scope["extensions"][CLIENT]
         refused = False
         last_words: Callable[[ProxyError], bytes] | None = None
         visit: Visit | None = None
@@ -147,15 +134,14 @@ class DataPlane:
                 async with visit:
                     with self._admission.arriving:
                         call, body = await self._enter(scope, receive, headers, visit, generation)
-                    with self._admission:
-                        async with _while_client_stays(receive):
-                            answer = await self._dispatch(scope["path"], call, body)
-                            answer.headers |= visit.headers()
-                            if not isinstance(answer.body, bytes):
-                                last_words = call.last_words
-                            await _send_answer(send, answer, exchange)
-                            if exchange.error:  # a clean end would pass for success
-                                _cut(scope)
+                    with self._admission, Staying(client):
+                        answer = await self._dispatch(scope["path"], call, body)
+                        answer.headers |= visit.headers()
+                        if not isinstance(answer.body, bytes):
+                            last_words = call.last_words
+                        await send_answer(send, client.say, answer, exchange)
+                        if exchange.error:  # a clean end would pass for success
+                            client.cut()
         except ClientGoneError:
             if not exchange.whole:  # who has got everything may leave
                 exchange.status, exchange.error = 499, "client_left"
@@ -167,22 +153,26 @@ class DataPlane:
                 exchange.error = f"{public_error(exc)[1]}: after the first byte"
                 if isinstance(exc, ShuttingDown) and last_words:
                     await send({"type": "http.response.body", "body": last_words(exc), "more_body": True})
-                _cut(scope)
+                client.cut()
             else:
-                await _send_error(send, exchange, exc, self._known, visit)
+                await send_error(send, exchange, exc, self._known, visit.headers() if visit else None)
         finally:
             seconds = time.monotonic() - exchange.arrived
-            with self._whatever_fails(exchange):
-                self._over(exchange, seconds, generation)
-            if not refused:  # a flood of those is one line in a while, not one each
-                with self._whatever_fails(exchange):
-                    self._tell(exchange, seconds, generation if visit else None)
+            self._end(
+                exchange, seconds, generation, visit, told=not refused
+            )  # a flood of refusals is a line in a while
 
-    @contextmanager
-    def _whatever_fails(self, exchange: Exchange) -> Generator[None, None, None]:
-        """In the block, the client has its answer, whatever is wrong with its telling."""
+    def _end(
+        self, exchange: Exchange, seconds: float, generation: Generation | None, visit: Visit | None, *, told: bool
+    ) -> None:
+        """The client has its answer, whatever is wrong with its telling."""
         try:
-            yield
+            self._over(exchange, seconds, generation)
+        except Exception as exc:  # noqa: BLE001  # whatever it is
+            self.log_bug(exchange, exc)
+        try:
+            if told:
+                self._tell(exchange, seconds, generation if visit else None)
         except Exception as exc:  # noqa: BLE001  # whatever it is
             self.log_bug(exchange, exc)
 
@@ -192,7 +182,7 @@ class DataPlane:
             self._metrics.settled(exchange, seconds, explained=exchange.endpoint == ROUTE)
             return
         snapshot = generation.snapshot
-        exchange.cost = prices.cost(exchange.bill(), snapshot.card)
+        exchange.cost = prices.cost(exchange.close_bill(), snapshot.card)
         self._metrics.settled(exchange, seconds, snapshot.card)
         self._record(exchange, snapshot, seconds, generation.loaded.secrets.redactor)
 
@@ -238,7 +228,8 @@ class DataPlane:
         """The body, and what the request begins with."""
         exchange = visit.exchange
         query = scope["query_string"].decode("latin-1")
-        body = await whole_body(receive, headers, generation.loaded.settings.server, self._admission)
+        client, limits = scope["extensions"][CLIENT], generation.loaded.settings.server
+        body = await whole_body(client, receive, headers, limits, self._admission)
         if exchange.trace is not None:
             exchange.trace.received_ms = exchange.ms_since_arrival(time.monotonic())
         if scope["path"] == ROUTE:
@@ -249,8 +240,8 @@ class DataPlane:
             keys=generation.loaded.secrets.providers,
             headers=headers,
             query=query,
-            now_ms=time.time_ns() // 1_000_000,
-            tz_offset_min=time.localtime().tm_gmtoff // 60,
+            now_ms=(now_ms := time.time_ns() // 1_000_000),
+            tz_offset_min=_tz_offset_min(now_ms // 60_000),
             visit=visit,
             redactor=generation.loaded.secrets.redactor,
             allowed=visit.key.targets if visit.key else (),
@@ -270,126 +261,14 @@ class DataPlane:
         return await self._pipeline.answer(call, body)
 
 
+@lru_cache(maxsize=2)
+def _tz_offset_min(minute: int) -> int:
+    """Of this machine in that minute (Unix time): it changes between two minutes."""
+    return time.localtime(minute * 60).tm_gmtoff // 60
+
+
 def _address(scope: Scope, headers: dict[str, str], generation: Generation) -> str:
     """Where the request comes from; empty for a local socket."""
     peer = scope["client"][0] if scope.get("client") else ""
     trusted = generation.loaded.settings.server.trusted_proxies
     return client_address.client(peer, headers, trusted) if trusted else peer
-
-
-@asynccontextmanager
-async def _while_client_stays(receive: Receive) -> AsyncGenerator[None, None]:
-    """Cancels the block as soon as the client leaves, and turns that into ClientGoneError."""
-    task = asyncio.current_task()
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        if task is not None:
-            task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if gone and task is not None and task.uncancel() == 0:
-            raise ClientGoneError from None
-        raise
-    finally:
-        watcher.cancel()
-
-
-async def _send_answer(send: Send, answer: Answer, exchange: Exchange) -> None:
-    exchange.status = answer.status
-    answer.headers.setdefault("content-type", "application/json")
-    headers = _headers(answer.headers, exchange)
-    if isinstance(answer.body, bytes):
-        await _send_whole(send, answer.status, headers, answer.body)
-        exchange.first_ms = exchange.ms_since_arrival(time.monotonic())
-        return
-    headers.append((b"cache-control", b"no-cache"))
-    async with answer.closing, aclosing(answer.body) as pieces:
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async with _pinging(send, answer.ping, PING_S, lambda: exchange.whole) as say:
-            async for piece in pieces:
-                await say(piece)
-                if exchange.first_ms is None and exchange.has_content:
-                    exchange.first_ms = exchange.ms_since_arrival(time.monotonic())
-    if not exchange.error:
-        await send({"type": "http.response.body", "body": b""})
-
-
-def _cut(scope: Scope) -> None:
-    """End an answer that has begun without its end; a scope that comes from no server of ours has no way to."""
-    if cut := scope.get("extensions", {}).get(CUT):
-        cut()
-
-
-@asynccontextmanager
-async def _pinging(
-    send: Send, ping: bytes, every_s: float, over: Callable[[], bool]
-) -> AsyncGenerator[Callable[[bytes], Coroutine[Any, Any, None]], None]:
-    """Gives what sends a piece of a stream; sends `ping` itself after each `every_s` seconds in which nothing was sent,
-    until the answer is `over`.
-
-    A piece is whole events, and no ping is begun while a piece waits for a client that does not read: so a ping stands
-    between events, and never behind the last.
-    """
-    loop = asyncio.get_running_loop()
-    last, busy = loop.time(), False
-
-    async def say(piece: bytes) -> None:
-        nonlocal last, busy
-        busy = True
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        last, busy = loop.time(), False
-
-    async def keep_alive() -> None:
-        nonlocal last
-        while not over():
-            await asyncio.sleep(max(0.0, last + every_s - loop.time()))
-            if busy or loop.time() >= last + every_s:
-                last = loop.time()
-                if not (busy or over()):
-                    await send({"type": "http.response.body", "body": ping, "more_body": True})
-
-    task = asyncio.create_task(keep_alive()) if ping else None
-    try:
-        yield say
-    finally:
-        if task is not None:
-            task.cancel()
-
-
-def _headers(headers: dict[str, str], exchange: Exchange) -> Headers:
-    headers.setdefault("request-id", exchange.request_id)
-    own = [(name.encode(), header_text(value).encode()) for name, value in headers.items()]
-    return own + decision_headers(exchange)
-
-
-async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_error(
-    send: Send, exchange: Exchange, exc: Exception, known: Redactor, visit: Visit | None = None
-) -> None:
-    """The error in the client's dialect; a provider's own error in the same dialect goes through as it came."""
-    status, kind, message = public_error(exc)
-    if isinstance(exc, Overloaded) and exchange.dialect != "anthropic":
-        status = 503  # 529 is Anthropic's own
-    exchange.status, exchange.error = status, kind
-    details = exc.details if isinstance(exc, ProxyError) else None
-    headers = visit.headers() if visit else {}
-    headers |= exc.headers if isinstance(exc, ProxyError) else {}
-    headers["content-type"] = "application/json"
-    body = known.data(exc.body) if isinstance(exc, UpstreamFailed) else b""
-    if not body:
-        message = known.text(message)
-        body = CLIENTS[exchange.dialect].error_body(status, kind, message, exchange.request_id, details)
-    await _send_whole(send, status, _headers(headers, exchange), body)

@@ -235,8 +235,7 @@ class Decision(Struct, frozen=True):
 CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try at one target. `outcome` is ok, a status, a stage of `UpstreamFailed`, refused or cancelled.
 
     `key` is the position of the provider's key, 0 if it has none.
@@ -263,8 +262,7 @@ class Cost(NamedTuple):
     unpriced: bool = False
 
 
-@dataclass
-class Exchange:
+class Exchange(Struct):
     """The one value that travels from the edge to the log line. `began_ms` is Unix time."""
 
     request_id: str
@@ -274,14 +272,14 @@ class Exchange:
     client_key: str = ""
     decision: Decision | None = None
     answered_by: Target | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = []
     #: Targets that were not asked although it was their turn, and why (`standing.Closed`).
-    passed_over: list[tuple[Target, str]] = field(default_factory=list)
+    passed_over: list[tuple[Target, str]] = []
     #: Of the attempt that answered, as far as it got, and of those that failed after they had said what they used.
     usage: Usage = NOTHING
     lost: Usage = NOTHING
     #: What failed attempts and looks at images used, each at its own target; looks are a part of `usage` or `lost` too.
-    spent: list[Spent] = field(default_factory=list)
+    spent: list[Spent] = []
     #: Pieces of content of an answer: it has at least so many tokens.
     contents: int = 0
     #: How long its provider was waited for between them, if it was streamed.
@@ -307,6 +305,7 @@ class Exchange:
     inputs: Inputs | None = None
     #: Of the present attempt's usage, what its looks at images used.
     _looks: Usage = NOTHING
+    _closed_bill: list[Spent] | None = None
 
     @property
     def has_content(self) -> bool:
@@ -329,12 +328,19 @@ class Exchange:
 
     def bill(self) -> list[Spent]:
         """What the request used, at each target that used it; what was simulated used nothing."""
+        if self._closed_bill is not None:
+            return self._closed_bill
         last = self.attempts[-1] if self.attempts else None
         if last is None or self.simulated or (last.target != self.answered_by and last.outcome != CANCELLED):
             return self.spent
         own = self.own
         estimated = own == NOTHING
         return [*self.spent, Spent(last.target, self._least() if estimated else own, estimated)]
+
+    def close_bill(self) -> list[Spent]:
+        """The same, when the request is over and nothing of it changes any more: several ask then."""
+        self._closed_bill = bill = self.bill()
+        return bill
 
     @property
     def own(self) -> Usage:

@@ -9,23 +9,22 @@ pipelined requests that their client has left, and writes a refusal into the mid
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
 from typing import Any
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from core import request_head
 from core.deadlines import Phase, overdue
+from core.http1_cycle import CLIENT, Client, Cycle
 from core.open_connections import Connections
 from core.outbound import Outbound
 from core.refusals import Refused, answer
 
-#: The ASGI extension that ends an answer without its end: `scope["extensions"][CUT]()`, see `Connection.cut`.
-CUT = "terraphim.cut"
 #: Pipelined requests that may wait for their turn; RFC 9112, section 9.3.2 lets a server close instead.
 PIPELINED = 8
 #: So many bytes of a body are handed to the application at once, if there are more.
@@ -40,6 +39,8 @@ class Connection(HttpToolsProtocol):
     """One connection; one request is answered at a time, further ones wait in `pipeline`."""
 
     transport: Outbound
+    cycle: Cycle | None  # type: ignore[assignment]
+    pipeline: deque[Cycle]  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -53,9 +54,9 @@ class Connection(HttpToolsProtocol):
         self.phase = Phase.HEAD
         self._since = self.loop.time()
         self._all = connections
-        self._extensions: dict[str, Callable[[], None]] = {CUT: self.cut}
-        self._reading: RequestResponseCycle | None = None
-        self._answering: RequestResponseCycle | None = None
+        self._extensions = {CLIENT: Client(self)}
+        self._reading: Cycle | None = None
+        self._answering: Cycle | None = None
         self._keeps = False  # whether the request being read lets the connection live on
         self._deaf = False  # what still arrives is dropped
         self._dropped = False  # and something did
@@ -83,14 +84,14 @@ class Connection(HttpToolsProtocol):
         self.phase = Phase.CLOSING
         self._all.forget(self)
         self._abandon()
-        self._unset_keepalive_if_required()
+        self.cycle = None
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
         """Who closes their side in the middle of an answer has left: a closed connection looks like a half-closed one.
         The transport would first wait until all is read that was written, which may never be.
         """
-        if self.phase is not Phase.CLOSING and self._owed() is not None:
+        if self.phase is not Phase.CLOSING and self.owed() is not None:
             self.transport.abort()
 
     def cut(self) -> None:
@@ -98,10 +99,11 @@ class Connection(HttpToolsProtocol):
 
         What was written still reaches the client (the error event, so write it first), then the connection is closed
         without the end that chunked coding demands: no client takes the answer for whole (RFC 9112, section 8). What
-        is sent afterwards is dropped, `receive` says `http.disconnect`, and uvicorn logs nothing. Pipelined requests
-        are dropped too. An ASGI application calls `scope["extensions"][CUT]()`; a scope that comes from no server has
-        no extensions. Harmless when there is nothing to cut.
+        is sent afterwards is dropped, `receive` says `http.disconnect`, and nothing is logged. Pipelined requests
+        are dropped too. Harmless when there is nothing to cut.
         """
+        if owed := self.owed():
+            owed.on_leaving = None  # whoever cuts knows
         self._abandon()
         self.close()
 
@@ -128,11 +130,11 @@ class Connection(HttpToolsProtocol):
         """Between two requests, or before the first, and no byte of the next one is here; or merely lingering."""
         if self._lingers:
             return not self.transport.get_write_buffer_size()
-        return self._owed() is None and not self._in_head and not self.transport.has_input()
+        return self.owed() is None and not self._in_head and not self.transport.has_input()
 
     def answer_no_more(self) -> None:
         """Serve the request under way, and nothing after it."""
-        if self._owed():
+        if self.owed():
             self._make_last()
 
     @property
@@ -174,7 +176,6 @@ class Connection(HttpToolsProtocol):
         if self._deaf:
             self._dropped = True
             return
-        self._unset_keepalive_if_required()
         self._read = len(data)
         self._framing += self._read
         if self._in_head:
@@ -221,8 +222,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._deaf:
             raise Refused("", 400, "the connection's last request was read")
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self.url, self.headers = b"", []
         self._in_head = True
         self._first, self._head, self._fields = self._read, 0, 0
         if self.phase is Phase.IDLE:
@@ -230,7 +230,7 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         if not self._repeating:
-            super().on_url(url)
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._repeating:
@@ -239,7 +239,7 @@ class Connection(HttpToolsProtocol):
         if self._fields > self._all.limits.max_headers:
             raise Refused("max_headers", 431, f"more than {self._all.limits.max_headers} headers (server.max_headers)")
         if self._in_head:  # not a trailer, which would be merged into a head that was judged already
-            super().on_header(name, value)
+            self.headers.append((name.lower(), value))
         elif request_head.forbidden_trailer(name):
             raise Refused("malformed", 400, "a field behind the body frames, routes or authorises (RFC 9110, 6.5.1)")
 
@@ -254,15 +254,37 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._framing = 0
         self._offered = request_head.framing(self.headers) if parser.should_upgrade() else b""
-        if self._owed() and len(self.pipeline) >= PIPELINED:
+        if self.owed() and len(self.pipeline) >= PIPELINED:
             raise Refused("pipelined", 400, "too many requests at once on one connection")
-        super().on_headers_complete()
-        if self.pipeline:
-            self.flow.resume_reading()  # or nobody would see that the client leaves; what waits is bounded
         # An answer that begins before the whole request is here ends the connection: what follows cannot be trusted
         # to be a request. `on_message_complete` takes that back.
-        self._reading = self.cycle
-        self._keeps, self.cycle.keep_alive = self.cycle.keep_alive, False
+        self._keeps = parser.get_http_version() != "1.0" and parser.should_keep_alive()
+        expects = any(name == b"expect" for name, _ in self.headers)
+        self._reading = self.cycle = Cycle(self, self._scope(), keep_alive=False, expects=expects)
+        if self.owed():  # reading goes on, or nobody would see that the client leaves; what waits is bounded
+            self.pipeline.appendleft(self.cycle)
+        else:
+            self._start(self.cycle)
+
+    def _scope(self) -> dict[str, Any]:
+        """ASGI's word for the request whose head is here."""
+        path, raw_path, query = request_head.parts(self.url)
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": self.parser.get_http_version(),
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": self.parser.get_method().decode("ascii"),
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "extensions": self._extensions,
+        }
 
     def _check_head(self, limit: int) -> None:
         """Counted exactly only if the reads that it came in were large."""
@@ -276,11 +298,11 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._framing -= (FRAMING + 1) * len(body)
         cycle = self.cycle
-        if cycle.response_complete:
+        if cycle is None or cycle.response_complete:
             return
         cycle.body += body
         if len(cycle.body) >= TOGETHER:  # or else the end of the request wakes its task: a drop at a time costs little
-            cycle.message_event.set()
+            cycle.news.set()
         if len(cycle.body) <= HIGH_WATER_LIMIT:
             return
         if cycle is not self._answering:
@@ -290,27 +312,35 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self._offered:  # so it seems to this parser
             return
-        self._reading = None
-        if not self.cycle.response_started:
-            self.cycle.keep_alive = self._keeps
-        self.cycle.more_body = False
-        super().on_message_complete()
+        self._reading, cycle = None, self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        if not cycle.response_started:
+            cycle.keep_alive = self._keeps
+        cycle.more_body = False
+        cycle.news.set()
         if self.phase is Phase.BODY:
             self._enter(Phase.ANSWERING)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start(self, cycle: Cycle) -> None:
         self._answering = cycle
         self._enter(Phase.BODY if cycle.more_body else Phase.ANSWERING)
-        super()._start_asgi_task(cycle, app)
+        task = self.loop.create_task(cycle.run(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
-        if self.phase is not Phase.CLOSING:
-            self._enter(Phase.HEAD if self._in_head else Phase.IDLE)
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.phase is Phase.CLOSING:
+            return
+        self._enter(Phase.HEAD if self._in_head else Phase.IDLE)  # how long it may be idle, `check` says
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start(self.pipeline.pop())
 
     # Refusing
 
-    def _owed(self) -> RequestResponseCycle | None:
+    def owed(self) -> Cycle | None:
         """The request under way, if its answer is not complete."""
         one = self._answering
         return one if one is not None and not one.response_complete else None
@@ -322,7 +352,7 @@ class Connection(HttpToolsProtocol):
         """
         self._all.tally.add(refused.reason)
         self._deaf = self._dropped = True
-        owed = self._owed()
+        owed = self.owed()
         if owed is not None and (owed.response_started or not owed.more_body):
             self._make_last()
             return
@@ -335,20 +365,19 @@ class Connection(HttpToolsProtocol):
         """The connection ends with the request under way; RFC 9112, section 9.6 lets those behind it go unanswered."""
         self._keeps = False
         self.pipeline.clear()
-        owed = self._owed()
+        owed = self.owed()
         if owed is not None:
             owed.keep_alive = False
             self.cycle = owed
             self._deaf = self._deaf or not owed.more_body
 
     def _abandon(self) -> None:
-        """No request of this connection has a client any more. uvicorn tells only the last one that was read."""
-        waiting = [cycle for cycle, _ in self.pipeline]
+        """No request of this connection has a client any more."""
+        waiting = (self._answering, self.cycle, *self.pipeline)
         self.pipeline.clear()
-        for cycle in (self._answering, self.cycle, *waiting):
-            if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
+        for cycle in waiting:
+            if cycle is not None:
+                cycle.leave()
 
 
 def _cause(exc: httptools.HttpParserError) -> Refused:

@@ -6,6 +6,7 @@ to whom it speaks, and where its body ends. A proxy in front of this one may hav
 
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 #: RFC 9110, section 7.2: a name or an address, and a port that may be empty; no user, no path, no list.
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{0,5})?")
@@ -61,6 +62,15 @@ def _target_fault(method: bytes, target: bytes, hosts: list[bytes]) -> str:
     if [absolute[1].lower()] != [host.lower() for host in hosts]:
         return "the target and the Host header name different servers (RFC 9112, section 3.2.2)"
     return ""
+
+
+def parts(target: bytes) -> tuple[str, bytes, bytes]:
+    """Path, the path as it was sent, and query of a sound target."""
+    if not target.startswith(b"/") and (absolute := _ABSOLUTE.fullmatch(target)):
+        target = absolute[2] or b"/"
+    raw, _, query = target.partition(b"?")
+    path = raw.decode("ascii")
+    return unquote(path) if "%" in path else path, raw, query
 
 
 def forbidden_trailer(name: bytes) -> bool:

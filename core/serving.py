@@ -98,7 +98,6 @@ def _server(proxy: Proxy, log: LogWriter, started: Callable[[], None], stopped: 
         loop="uvloop",
         ws="none",
         backlog=listening.BACKLOG,
-        timeout_keep_alive=75,
     )
     return Server(
         config,

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.dialects.base import Dialect, Origin
 from core.dialects.relay import Frame, make_relay
@@ -68,7 +69,11 @@ class StreamRelay:
                 deadline = loop.time() + HOLD_S
 
     async def _advance(self, wait: float | None) -> list[Frame] | None:
-        """Frames of the next chunk or of the end; None if nothing came within `wait` seconds."""
+        """Frames of the next chunk or of the end; None if nothing came within `wait` seconds, and then the chunk that
+        is still awaited is the next.
+        """
+        if wait is None and self._next is None:
+            return await self._following()
         task = self._next = self._next or asyncio.ensure_future(self._chunk())
         try:
             done, _ = await asyncio.wait([task], timeout=wait)
@@ -81,6 +86,12 @@ class StreamRelay:
         except asyncio.CancelledError:
             task.cancel()
             raise
+
+    async def _following(self) -> list[Frame]:
+        try:
+            return self._feed(await self._chunk())
+        except _NoMoreError:
+            return self._end()
 
     async def _chunk(self) -> bytes:
         """The next chunk; UpstreamFailed if it is late."""
@@ -119,10 +130,7 @@ class StreamRelay:
             if self._next is not None:
                 yield await self._advance(None) or []
             while not (self._ended or self.relay.over):
-                try:
-                    yield self._feed(await self._chunk())
-                except _NoMoreError:
-                    yield self._end()
+                yield await self._following()
             if not self._ended:
                 await self._linger()
         finally:

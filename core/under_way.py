@@ -1,8 +1,8 @@
 """The requests under way, each of which can be ended from outside with an error that its client understands."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
 
 from core.errors import ShuttingDown
 from core.exchange import Exchange
@@ -12,28 +12,15 @@ class UnderWay:
     """One process's requests; a task has one at most."""
 
     def __init__(self) -> None:
-        self._tasks: dict[asyncio.Task[object], Exchange] = {}
-        self._ended: set[asyncio.Task[object]] = set()
+        self._tasks: dict[asyncio.Task[Any], Exchange] = {}
+        self._ended: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @contextmanager
-    def request(self, exchange: Exchange) -> Iterator[None]:
+    def request(self, exchange: Exchange) -> "_Request":
         """What the current task does in this block is a request. ShuttingDown if it is ended."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a request is answered by a task")
-        self._tasks[task] = exchange
-        try:
-            yield
-        except asyncio.CancelledError:
-            if task in self._ended and task.uncancel() == 0:
-                raise ShuttingDown(exchange.dialect) from None
-            raise
-        finally:
-            del self._tasks[task]
-            self._ended.discard(task)
+        return _Request(self._tasks, self._ended, exchange)
 
     def end(self) -> int:
         """End all, each with an error; how many there were that had not been ended before."""
@@ -42,3 +29,27 @@ class UnderWay:
             self._ended.add(task)
             task.cancel()
         return len(ending)
+
+
+class _Request:
+    def __init__(
+        self, tasks: dict[asyncio.Task[Any], Exchange], ended: set[asyncio.Task[Any]], exchange: Exchange
+    ) -> None:
+        self._tasks, self._ended, self._exchange = tasks, ended, exchange
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is answered by a task")
+        self._task = task
+        self._tasks[task] = self._exchange
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task = self._task
+        del self._tasks[task]
+        if task in self._ended:
+            self._ended.discard(task)
+            if isinstance(exc, asyncio.CancelledError) and task.uncancel() == 0:
+                raise ShuttingDown(self._exchange.dialect) from None

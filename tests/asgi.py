@@ -39,8 +39,9 @@ async def served(app: App, connections: Connections) -> AsyncIterator[int]:
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
     listener = socket.create_server(("127.0.0.1", 0))
+    protocol: Any = partial(Connection, connections)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="off", http=partial(Connection, connections), ws="none")  # type: ignore[arg-type]
+        uvicorn.Config(app, log_config=None, lifespan="off", http=protocol, ws="none", proxy_headers=False)
     )
     logging.getLogger().addHandler(handler)
     serving = asyncio.create_task(server._serve(sockets=[listener]))

@@ -114,6 +114,8 @@ ASYNC = {
     "core/data_plane.py",
     "core/doctor_reach.py",
     "core/generation.py",
+    "core/http1_cycle.py",
+    "core/sending.py",
     "core/guarding.py",
     "core/group/line.py",
     "core/group/member.py",

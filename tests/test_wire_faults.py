@@ -152,7 +152,7 @@ def test_while_a_provider_thinks_the_client_hears_from_us(
 ) -> None:
     """The status is committed after a while, pings fill the silence, and a failure is then an event and a cut."""
     monkeypatch.setattr("core.streaming.HOLD_S", 0.05)
-    monkeypatch.setattr("core.data_plane.PING_S", 0.05)
+    monkeypatch.setattr("core.sending.PING_S", 0.05)
     received, line, _ = played(tmp_path, says(HEAD + chunk(START)), dialect, stream=True)
     ping = b"event: ping\n" if dialect == "anthropic" else b": ping\n"
     assert received.count(ping) >= 2
@@ -165,7 +165,7 @@ def test_while_a_provider_thinks_the_client_hears_from_us(
 @DIALECTS
 def test_pings_stand_between_events(dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an event has come from the provider; ours does not fall into it, and nothing follows the end."""
-    monkeypatch.setattr("core.data_plane.PING_S", 0.03)
+    monkeypatch.setattr("core.sending.PING_S", 0.03)
     rest = (
         b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
         b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n'

@@ -11,6 +11,7 @@ from core.client_body import ClientGoneError, whole_body
 from core.edge import check_host, check_json, headers_of
 from core.errors import ProxyError, RateLimited, Unauthorized, public_error
 from core.generation import Generation, Generations
+from core.http1_cycle import CLIENT
 from core.refusals import Tally
 from core.web import answers
 
@@ -79,7 +80,7 @@ class Door:
         server = generation.loaded.settings.server
         server = server.model_copy(update={"max_body_bytes": min(server.max_body_bytes, MAX_BODY)})
         with self._admission.arriving:
-            body = await whole_body(receive, headers, server, self._admission)
+            body = await whole_body(scope["extensions"][CLIENT], receive, headers, server, self._admission)
         messages = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def given() -> Message:

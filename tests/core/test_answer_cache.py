@@ -1,9 +1,9 @@
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from facts import features
+from msgspec.structs import replace
 
 from core import answer_cache
 from core.answer_cache import NEITHER, Kept, Wish, chosen, key_of, packed, unpacked, wish, worth_keeping

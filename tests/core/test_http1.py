@@ -6,7 +6,8 @@ import pytest
 from asgi import GET, START, Receive, Scope, Send, Streams, greeting, piece, played, until
 
 from core.deadlines import LINGER_S, Phase
-from core.http1 import CUT, PIPELINED, TOGETHER, Connection, _cause
+from core.http1 import PIPELINED, TOGETHER, Connection, _cause
+from core.http1_cycle import CLIENT
 from core.open_connections import Connections
 
 OFFER = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -79,7 +80,7 @@ def test_a_cut_answer_arrives_as_far_as_it_was_written_and_never_ends() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
         await send(piece(b"event: error\n\n"))
-        scope["extensions"][CUT]()
+        scope["extensions"][CLIENT].cut()
         await send(piece(b"too late"))
         assert (await receive())["type"] == "http.disconnect"
 

@@ -7,7 +7,8 @@ from asgi import GET, PATIENCE_S, START, Receive, Scope, Send, Streams, greeting
 
 from core.deadlines import LINGER_S, Phase
 from core.descriptors import RESERVED
-from core.http1 import CUT, Connection
+from core.http1 import Connection
+from core.http1_cycle import CLIENT
 from core.open_connections import LINGERING, Connections
 from core.schema import ServerSettings
 
@@ -98,7 +99,7 @@ def test_a_client_that_takes_nothing_is_cut_off_and_holds_little() -> None:
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
-        while not scope["extensions"][CUT].__self__.transport.is_closing():
+        while scope["extensions"][CLIENT].tell_leaving(None):
             await send(piece(b"x" * 10_000))
         left.set()
 
