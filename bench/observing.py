@@ -42,7 +42,7 @@ def rows(count: int) -> Iterator[Row]:
     player = Player(snapshot(RuleSet()))
     played = [player.play(sent) for sent in generate(7, count)]
     known = Redactor([token_urlsafe(36) for _ in range(KEYS)])
-    front = log_chain.front(lambda: datetime.now(UTC))
+    front = log_chain.Front(lambda: datetime.now(UTC))
     lines = [front.line(log_fields(one, 0.1), "info") for one in played]
     log = LogWriter(_Nowhere())
 

@@ -1,14 +1,14 @@
-"""What becomes of a log line between who says it and the descriptor: structlog's processors. Pure.
+"""What becomes of a log line between who says it and the descriptor. Pure.
 
 The first half, `front`, runs where a line is said: it stamps the fields and encodes them, so that they are as they are
-now and what waits is counted in bytes. The second half, a `Finish`, runs in the writer's thread: it cuts what is long,
-takes secrets out, and renders with escapes for what could move a terminal's cursor or fake a line. Nothing is written
-past it.
+now and what waits is counted in bytes. The second half, a `Finish`, runs in the writer's thread: structlog's processors
+cut what is long, take secrets out, and render with escapes for what could move a terminal's cursor or fake a line.
+Nothing is written past it.
 """
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -32,7 +32,7 @@ def _without(package: str) -> Iterator[None]:
 
 
 with _without("rich"):  # a tenth of the proxy's start, for tracebacks, of which none is drawn here
-    from structlog import BoundLoggerBase, dev
+    from structlog import dev
 
 Fields = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Any], Any]
@@ -61,29 +61,22 @@ def terminal_of(env: Mapping[str, str], *, here: bool) -> Terminal:
     return Terminal(here, here and not env.get("NO_COLOR") and env.get("TERM", "dumb") != "dumb")
 
 
-class Front(BoundLoggerBase):
-    """structlog's logger: the first half of the chain."""
+class Front:
+    """The first half of the chain. `now` gives the time that a line carries."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
 
     def line(self, fields: Mapping[str, object], level: str) -> bytes:
         """The fields as they are now, encoded."""
-        (line,), _ = self._process_event(level, None, dict(fields))
-        return bytes(line)
+        stamped = {"time": self._now(), "level": level, **fields}
+        try:
+            return _ENCODER.encode(stamped)
+        except Exception:  # noqa: BLE001  # whatever a value is, the line is not lost
+            return msgspec.json.encode(_plain(stamped))
 
 
-def front(now: Callable[[], datetime]) -> Front:
-    """`now` gives the time that a line carries."""
-
-    def stamped(_: Any, level: str, fields: Fields) -> Fields:
-        return {"time": now(), "level": level, **fields}
-
-    return Front(None, (stamped, _encoded), {})
-
-
-def _encoded(_: Any, __: str, fields: Fields) -> bytes:
-    try:
-        return msgspec.json.encode(fields, enc_hook=str)
-    except Exception:  # noqa: BLE001  # whatever a value is, the line is not lost
-        return msgspec.json.encode(_plain(fields))
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 
 
 def _plain(value: Any, around: tuple[int, ...] = ()) -> Any:
@@ -118,7 +111,7 @@ class Finish:
         """A line of `Front` as it is written, with its end."""
         text = line.decode()
         steps: list[Processor] = []
-        if _may_be_long(text):
+        if _may_be_long(line):
             steps.append(_cut)
         if not all(known.clears(text) for known in self._known):
             steps.append(self._redaction)
@@ -129,10 +122,18 @@ class Finish:
             said = processor(None, "", said)
         return f"{said}\n".encode()
 
+    def together(self, lines: Sequence[bytes]) -> bytes:
+        """The same of many: they are looked at together, and one by one only if one of them may have to change."""
+        if self._as_encoded and not any(map(_may_be_long, lines)):
+            text = b" ".join(lines).decode()
+            if text.isprintable() and all(known.clears(text) for known in self._known):
+                return b"\n".join((*lines, b""))
+        return b"".join(map(self, lines))
 
-def _may_be_long(text: str) -> bool:
+
+def _may_be_long(line: bytes) -> bool:
     """Whether anything in this JSON may be longer or deeper than it is written. Quick."""
-    return len(text) > LONGEST or text.count(",") >= MOST or text.count("[") + text.count("{") > DEEPEST
+    return len(line) > LONGEST or line.count(b",") >= MOST or line.count(b"[") + line.count(b"{") > DEEPEST
 
 
 class Redaction:

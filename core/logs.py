@@ -1,8 +1,8 @@
 """The log: one line an event on stderr, JSON or for people, written by a thread of its own.
 
-structlog's processors (`log_chain`) make the lines; this is the sink behind them. A full pipe must not stop the proxy,
-so the queue is bounded, in lines and in bytes: what does not fit is dropped and counted, and the log says so when it
-flows again.
+`log_chain` makes the lines; this is the sink behind it. A full pipe must not stop the proxy, so the queue is bounded,
+in lines and in bytes: what does not fit is dropped and counted, and the log says so when it flows again. Lines are
+finished and written together, for waking the thread costs a request more than its line does.
 """
 
 import logging
@@ -25,6 +25,9 @@ from core.schema_observe import LogSettings
 _CLOSE = b""
 #: Lines are written together, up to about so many bytes: one call for many when they come fast.
 BATCH = 64 * 1024
+#: Lines that come within so many seconds are written together; an error's line waits for nothing.
+TOGETHER_S = 0.02
+_URGENT = frozenset(LEVELS[LEVELS.index("error") :])
 #: Seconds until a full descriptor that does not block is tried again.
 AGAIN_S = 0.02
 
@@ -54,7 +57,7 @@ class LogWriter:
         size: int = 16 * 1024 * 1024,
     ):
         self._stream: Writable = stream or FileIO(sys.stderr.fileno(), "w", closefd=False)
-        self._front = log_chain.front(now or (lambda: datetime.now(UTC)))
+        self._front = log_chain.Front(now or (lambda: datetime.now(UTC)))
         self._terminal = terminal
         self._known: tuple[Redactor, ...] = ()
         self._always: tuple[Redactor, ...] = ()
@@ -62,6 +65,9 @@ class LogWriter:
         self._room = threading.Lock()
         self._lines, self._size = lines, size  # left of each
         self._queue: SimpleQueue[bytes] = SimpleQueue()
+        #: Somebody cannot wait for what comes together.
+        self._urgent = threading.Event()
+        self._more = False  # more waits than was taken last
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self.dropped = 0
         self._thread.start()
@@ -96,13 +102,15 @@ class LogWriter:
             self._lines -= 1
             self._size -= len(line)
         self._queue.put(line)
+        if level in _URGENT:
+            self._urgent.set()
 
     def _write(self) -> None:
         told, ended = 0, False
         while not ended:
             lines, ended = self._taken()
             try:
-                self._write_all(b"".join(map(self._finished, lines)))
+                self._write_all(self._finished(lines))
                 if told < (dropped := self.dropped):
                     told, missing = dropped, dropped - told
                     said = self._front.line({"event": "log_dropped", "lines": missing}, "warning")
@@ -111,22 +119,33 @@ class LogWriter:
                 with self._room:
                     self.dropped += len(lines)
 
-    def _finished(self, line: bytes) -> bytes:
+    def _finished(self, lines: list[bytes]) -> bytes:
+        try:
+            return self._finish.together(lines)
+        except Exception:  # noqa: BLE001  # the thread must not end, whatever a line holds
+            return b"".join(map(self._alone, lines))
+
+    def _alone(self, line: bytes) -> bytes:
         try:
             return self._finish(line)
-        except Exception:  # noqa: BLE001  # the thread must not end, whatever a line holds
+        except Exception:  # noqa: BLE001  # this is the one
             with self._room:
                 self.dropped += 1
             return b""
 
     def _taken(self) -> tuple[list[bytes], bool]:
-        """What waits, up to `BATCH` bytes, and whether it is the last; waits for the first."""
+        """What waits, up to `BATCH` bytes, and whether it is the last; waits for the first, and for what comes soon."""
         lines: list[bytes] = []
         size, line = 0, self._queue.get()
+        if line is not _CLOSE and not self._more:
+            self._urgent.wait(TOGETHER_S)
+        self._urgent.clear()
+        self._more = False
         while line is not _CLOSE:
             lines.append(line)
             size += len(line)
-            if size >= BATCH or self._queue.empty():
+            self._more = size >= BATCH
+            if self._more or self._queue.empty():
                 break
             line = self._queue.get()
         with self._room:
@@ -145,6 +164,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what is queued and stop; gives up after a second if nobody reads."""
         self._queue.put(_CLOSE)
+        self._urgent.set()
         self._thread.join(timeout=1)
 
 

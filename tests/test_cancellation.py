@@ -126,7 +126,7 @@ def test_requests_in_a_pipeline_leave_with_their_client(later: bool, tmp_path: P
                 writer.close()
                 await until(lambda: left() == 1)
             await until(lambda: proxy.held() == before)
-            assert proxy.log.lines()[0]["status"] == 499
+            assert (await proxy.logged())["status"] == 499
 
     run(play)
 

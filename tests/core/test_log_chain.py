@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.log_chain import DEEPEST, LONGEST, LONGEST_LINE, MOST, Finish, front, terminal_of
+from core.log_chain import DEEPEST, LONGEST, LONGEST_LINE, MOST, Finish, Front, terminal_of
 from core.redaction import RUN, Redactor
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 SECRET = "sk-AbCdEfGhIjKlMnOpQrSt/0123+xyz"  # noqa: S105  # it is of no use
 AWKWARD = 'a"quoted\\secret\\of"some-length'
 KNOWN = (Redactor([SECRET, "short-one"]), Redactor([AWKWARD]))
-FRONT = front(lambda: NOW)
+FRONT = Front(lambda: NOW)
 JSON, CONSOLE = Finish(KNOWN), Finish(KNOWN, console=True)
 #: Lines that need no change are written as they were encoded: not with a secret that JSON escapes.
 QUICK = Finish((Redactor([SECRET, "short-one"]),))
@@ -100,6 +100,13 @@ def test_any_fields_are_one_line_for_people_too(fields: dict[str, Any]) -> None:
     assert line.endswith("\n")
     assert line[:-1].isprintable()
     assert holds_no_secret(line)
+
+
+@pytest.mark.parametrize("finish", [JSON, QUICK, CONSOLE])
+@given(st.lists(FIELDS, max_size=4))
+def test_lines_that_are_finished_together_are_as_if_each_were_alone(finish: Finish, said: list[dict[str, Any]]) -> None:
+    lines = [FRONT.line({"event": "plain"}, "info"), *(FRONT.line(fields, "info") for fields in said)]
+    assert finish.together(lines) == b"".join(map(finish, lines))
 
 
 def test_a_plain_line_is_what_was_said() -> None:

@@ -60,6 +60,33 @@ def test_a_line_is_written_without_another_one_or_the_end() -> None:
     log.close()
 
 
+@pytest.mark.parametrize("ends", ["error", "critical", "close"])
+def test_lines_are_written_together_and_an_error_waits_for_nothing(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "TOGETHER_S", 600.0)
+    writes: list[bytes] = []
+
+    class Stream:
+        def write(self, data: memoryview) -> int:
+            writes.append(bytes(data))
+            return len(data)
+
+    log = LogWriter(Stream(), now=lambda: NOW)
+    for number in range(3):
+        log.log({"number": number}, "warning")
+        time.sleep(0.01)
+    assert writes == []
+    if ends == "close":
+        log.close()
+    else:
+        log.log({"number": 3}, ends)
+    deadline = time.monotonic() + PATIENCE_S
+    while not writes and time.monotonic() < deadline:
+        time.sleep(0.005)
+    [together] = writes
+    assert together.count(b"\n") == (3 if ends == "close" else 4)
+    log.close()
+
+
 def test_a_value_cannot_begin_a_line_of_its_own() -> None:
     stream = io.BytesIO()
     log = LogWriter(stream, now=lambda: NOW)
