@@ -103,10 +103,13 @@ class Budgeting(Guard):
     def _account(self, key: str) -> Account:
         return self._accounts.setdefault(key, Account())
 
+    def concerns(self, visit: Visit) -> bool:
+        """Whether its key has a budget."""
+        return _limits(visit) is not None
+
     async def enter(self, visit: Visit) -> None:
         """Nobody comes in whose hard budget is spent."""
-        key = visit.key
-        limits = budgets.limits_at(key.budget if key else None, visit.settings.budget, visit.exchange.began_ms)
+        limits = _limits(visit)
         if limits is None:
             return
         name = visit.exchange.client_key
@@ -236,6 +239,11 @@ class Budgeting(Guard):
 _KEPT: Final = Budgeting.__name__
 #: Of who has not asked yet; nobody writes into it.
 _NOTHING: Final = Account()
+
+
+def _limits(visit: Visit) -> Limits | None:
+    own = visit.key.budget if visit.key else None
+    return budgets.limits_at(own, visit.settings.budget, visit.exchange.began_ms)
 
 
 def _price(call: Call, candidate: Candidate) -> int:

@@ -33,6 +33,10 @@ class TargetFull(Exception):
 class Guard:
     """One guard; does nothing by itself. `leave` is called once for each visit whose `enter` was begun."""
 
+    def concerns(self, visit: "Visit") -> bool:  # noqa: ARG002  # other guards look at it
+        """Whether it has a say in this request. If not, it hears no more of it."""
+        return True
+
     async def enter(self, visit: "Visit") -> None:
         """The request is at the door: its key and address are known, its body is not. ProxyError refuses it."""
 
@@ -63,13 +67,17 @@ class Visit:
     budget_left: int | None = None
     #: Each guard's own, by its class's name.
     kept: dict[str, Any] = field(default_factory=dict)
+    #: Those that have a say, and of them those that were not left yet.
+    _concerned: list[Guard] = field(default_factory=list)
     _entered: list[Guard] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         try:
             for guard in self.guards:
-                self._entered.append(guard)
-                await guard.enter(self)
+                if guard.concerns(self):
+                    self._concerned.append(guard)
+                    self._entered.append(guard)
+                    await guard.enter(self)
         except BaseException:
             self._leave()
             raise
@@ -86,17 +94,17 @@ class Visit:
 
     async def reserve(self, call: "Call") -> None:
         """What this request may cost is taken now."""
-        for guard in self.guards:
+        for guard in self._concerned:
             await guard.reserve(self, call)
 
     async def at_target(self, call: "Call", candidate: Candidate) -> None:
         """`TargetFull` if this target takes no more now."""
-        for guard in self.guards:
+        for guard in self._concerned:
             await guard.at_target(self, call, candidate)
 
     def headers(self) -> dict[str, str]:
         """Everything that the client is told of its limits."""
         told: dict[str, str] = {}
-        for guard in self.guards:
+        for guard in self._concerned:
             told |= guard.headers(self)
         return told

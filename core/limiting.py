@@ -137,10 +137,18 @@ class Limiting(Guard):
                     await self._shared.hold()
             await asyncio.sleep(HOLD_S)
 
+    def _plan_of(self, visit: Visit) -> Plan | None:
+        return self._plan if visit.settings is self._settings else Plan(visit.settings)
+
+    def concerns(self, visit: Visit) -> bool:
+        """Whether anything is limited."""
+        plan = self._plan_of(visit)
+        return plan is not None and plan.anything
+
     async def enter(self, visit: Visit) -> None:
         """A request, and one more at once, of the client's key and address."""
-        plan = self._plan if visit.settings is self._settings else Plan(visit.settings)
-        if plan is None or not plan.anything:
+        plan = self._plan_of(visit)
+        if plan is None:
             return
         exchange, address = visit.exchange, household(visit.address) if plan.addresses else ""
         holders = plan.of_address(address) if exchange.endpoint in FREE else plan.holders(visit.key, address)

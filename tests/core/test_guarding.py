@@ -3,8 +3,9 @@ import asyncio
 import pytest
 from facts import snapshot
 
+from core.call import Call
 from core.errors import RateLimited
-from core.exchange import Exchange
+from core.exchange import Candidate, Exchange, Target
 from core.guarding import Guard, Visit
 
 
@@ -45,3 +46,28 @@ def test_who_is_refused_leaves_those_that_it_has_come_to(refusal: BaseException)
     with pytest.raises(type(refusal)):
         asyncio.run(passed(visit(Watched("a", said), Watched("b", said, refusal), Watched("c", said))))
     assert said == ["a in", "b in", "b out", "a out"]
+
+
+def test_who_has_no_say_hears_no_more_of_it() -> None:
+    class Other(Watched):
+        def concerns(self, visit: Visit) -> bool:
+            return False
+
+        async def reserve(self, visit: Visit, call: Call) -> None:
+            raise AssertionError("it has no say")
+
+        async def at_target(self, visit: Visit, call: Call, candidate: Candidate) -> None:
+            raise AssertionError("it has no say")
+
+    said: list[str] = []
+    one = visit(Other("a", said), Watched("b", said))
+    call = Call(one.exchange, snapshot(), {}, {}, "", 0, 0)
+
+    async def passing() -> dict[str, str]:
+        async with one:
+            await one.reserve(call)
+            await one.at_target(call, Candidate(Target("one", "main")))
+        return one.headers()
+
+    assert asyncio.run(passing()) == {"b": "1"}
+    assert said == ["b in", "b out"]
