@@ -5,6 +5,7 @@ instead of a union: unknown block types must survive decoding, and msgspec then 
 with an error message that names the path of a wrong value.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Raw, Struct
@@ -116,6 +117,8 @@ class Request(Struct, kw_only=True):
     tokens: int = 0
     #: Top-level field names of the body, for rules like "`safeguards` cannot be passed on".
     fields: frozenset[str] = frozenset()
+    #: Where they stand in `raw` (`splice.Place`); empty if nobody looked.
+    places: Sequence[tuple[str | int, int, int, int]] = ()
 
 
 class Usage(Struct, kw_only=True, frozen=True):

@@ -5,7 +5,7 @@ middle, tools with `defer_loading`, `tool_reference` blocks, `thinking: adaptive
 Whatever is unknown is accepted: a provider of the same dialect gets the client's own bytes.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,9 +16,11 @@ from core.errors import BadRequest
 from core.messages import EMPTY_OBJECT, Block, Message, Request, Thinking, Tool, ToolChoice
 
 
-class _Message(Struct):
+class _Message(Message):
+    """As it is sent; what it is from then on is a `Message`."""
+
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: str | list[Block]  # type: ignore[assignment]
 
 
 class _LooseMessage(Struct):
@@ -108,6 +110,7 @@ def _decode(body: bytes, required: tuple[str, ...]) -> Request:
         user=(metadata.user_id if metadata else None) or "",
         permission_mode=_permission_mode(top),
         fields=frozenset(top),
+        places=top.members,
     )
     _check(request)
     return request
@@ -129,10 +132,15 @@ def _optional(top: dict[str, Raw], name: str, type: Any) -> Any:
 
 def _messages(raw: Raw) -> list[Message]:
     try:
-        wire = msgspec.json.decode(raw, type=list[_Message])
+        wire = _MESSAGES.decode(raw)
     except msgspec.ValidationError:
         return _loose_messages(raw)
-    return [Message(role=each.role, content=_blocks(each.content)) for each in wire]
+    for message in wire:
+        message.content = _blocks(message.content)
+    return wire
+
+
+_MESSAGES: Final[msgspec.json.Decoder[list[Message]]] = msgspec.json.Decoder(list[_Message])
 
 
 def _blocks(content: str | list[Block]) -> list[Block]:

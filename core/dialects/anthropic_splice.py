@@ -34,22 +34,23 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
     # Clearing old thinking needs thinking, too.
     if candidate.drop_thinking or _must_not_think(request, candidate) or edits.get("thinking", b"") is None:
         edits |= _without_thinking(request)
-    if tag_in(request.raw):
+    tagged = tag_in(request.raw)
+    if tagged:
         messages |= dict.fromkeys(carriers(request.messages), without_tag_bytes)
     if messages:
         edits["messages"] = messages
-    if change := _system(request, candidate):
+    if change := _system(request, candidate, tagged=tagged):
         edits["system"] = change
-    return splice(request.raw, edits)
+    return splice(request.raw, edits, request.places)
 
 
-def _system(request: Request, candidate: Candidate) -> Callable[[bytes], bytes] | None:
+def _system(request: Request, candidate: Candidate, *, tagged: bool) -> Callable[[bytes], bytes] | None:
     """The change that the instructions need: no tag, and no billing line for who is not Anthropic."""
     if "system" not in request.fields:
         return None
     billed = candidate.copy and bool(request.system) and request.system[0].text.startswith(BILLING)
     if not billed:
-        return without_tag_bytes if tag_in(request.raw) else None
+        return without_tag_bytes if tagged else None
     return lambda system: without_tag_bytes(_without_billing(system))
 
 

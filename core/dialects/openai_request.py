@@ -145,6 +145,7 @@ def decode_request(body: bytes) -> Request:
         prompt_cache_key=wire.prompt_cache_key or "",
         include_usage=bool(wire.stream_options and wire.stream_options.include_usage),
         fields=frozenset(top),
+        places=top.members,
     )
 
 

@@ -39,7 +39,7 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
         messages |= dict.fromkeys(_carriers(top["messages"]), without_tag_bytes)
     if messages:
         edits["messages"] = messages
-    return splice(request.raw, edits)
+    return splice(request.raw, edits, request.places)
 
 
 def _sealed_reasoning(messages: Raw) -> dict[str | int, Edit]:

@@ -64,6 +64,7 @@ def decode_request(body: bytes) -> Request:
         user=_optional(top, "safety_identifier", str) or _optional(top, "user", str) or "",
         prompt_cache_key=_optional(top, "prompt_cache_key", str) or "",
         fields=frozenset(top),
+        places=top.members,
     )
     _check_values(request)
     return request

@@ -39,7 +39,7 @@ def splice_request(request: Request, candidate: Candidate) -> bytes:
         edits["instructions"] = without_tag_bytes
     if items := _items(top["input"], tagged=tagged, drop_thinking=candidate.drop_thinking):
         edits["input"] = items
-    return splice(request.raw, edits)
+    return splice(request.raw, edits, request.places)
 
 
 def _without_thinking(top: dict[str, Raw]) -> dict[str | int, Edit]:

@@ -6,8 +6,8 @@ Offsets come from msgspec: a container decodes to `Raw` values, which are then f
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -22,6 +22,12 @@ Edits: TypeAlias = Mapping[str | int, Edit]
 _KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 _CLOSE = re.compile(rb"\s*\{?\s*\}")
 _NEXT = re.compile(rb"\s*[\[,]\s*")
+
+
+#: The same as a plain value: key, lead, start, end.
+Place: TypeAlias = tuple[str | int, int, int, int]
+#: What is not edited.
+_KEPT: Final[Edit] = {}
 
 
 class Member(NamedTuple):
@@ -70,42 +76,41 @@ def _duplicate() -> BadRequest:
     return BadRequest("body: an object has the same key twice; send each key once")
 
 
-def splice(text: bytes, edits: Edits) -> bytes:
-    """`text` with its members edited. Keys that an object does not have are added at its end."""
+def splice(text: bytes, edits: Edits, found: Sequence[Place] = ()) -> bytes:
+    """`text` with its members edited. Keys that an object does not have are added at its end. `found` are its members,
+    if they are known.
+    """
     if not edits:
         return text
-    found = members(text)
-    parts: list[bytes] = []
-    for member in found:
-        value = text[member.start : member.end]
-        if member.key in edits:
-            edit = edits[member.key]
-            if edit is None:
-                continue
-            value = _edited(value, edit)
-        parts.append(text[member.lead : member.start] + value)
-    present = {member.key for member in found}
+    found = found or members(text)
+    view, parts = memoryview(text), list[bytes | memoryview]()
+    kept = 0  # from there on text is kept, and not in `parts` yet
+    for key, lead, start, end in found:
+        edit = edits.get(key, _KEPT)
+        if edit is _KEPT:
+            continue
+        parts.append(view[kept : lead if edit is None else start])
+        if edit is not None:
+            parts.append(_edited(text[start:end], edit))
+        kept = end
+    parts.append(view[kept : found[-1][3]] if found else b"")
+    present = {key for key, *_ in found}
     parts += [
         b"," + msgspec.json.encode(key) + b":" + edit
         for key, edit in edits.items()
         if isinstance(key, str) and key not in present and isinstance(edit, bytes)
     ]
-    return _close(text, found, parts)
+    parts = [part for part in parts if part]
+    tail = text[found[-1][3] :] if found else text.lstrip()[-1:]
+    opening = b"[" if text.lstrip()[:1] == b"[" else b"{"
+    if not parts:
+        return opening + tail.lstrip()
+    if not found or edits.get(found[0][0], _KEPT) is None:  # what is first now stood behind a comma
+        parts[0] = opening + bytes(parts[0]).lstrip()[1:]
+    return b"".join([*parts, tail])
 
 
 def _edited(value: bytes, edit: bytes | Callable[[bytes], bytes] | Edits) -> bytes:
     if isinstance(edit, bytes):
         return edit
     return edit(value) if callable(edit) else splice(value, edit)
-
-
-def _close(text: bytes, found: list[Member], parts: list[bytes]) -> bytes:
-    """The parts within their brackets: the first one opens, whichever of the members it was."""
-    tail = text[found[-1].end :] if found else text.lstrip()[-1:]
-    opening = b"{" if text.lstrip()[:1] == b"{" else b"["
-    if not parts:
-        return opening + tail.lstrip()
-    first = parts[0]
-    if first.lstrip()[:1] == b",":
-        parts[0] = opening + first.lstrip()[1:]
-    return b"".join(parts) + tail
