@@ -4,7 +4,7 @@ The conditions are those of today's clients (Claude Code 2.1, Codex 0.169, the S
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
@@ -49,6 +49,9 @@ def extract(
     request_class = class_of(request, headers, subagent=subagent)
     background = request_class in BACKGROUND_CLASSES or fits(request.model, settings.background_models)
     side = is_side(request, request_class, background=background)
+    searches = wants_server_search(request)
+    searches_only = searches and leaves_only_search(request)
+    latest = latest_turn(request.messages)
     return Features(
         dialect=request.dialect,
         model=request.model,
@@ -56,16 +59,16 @@ def extract(
         max_tokens=request.max_tokens,
         token_count=token_count,
         message_count=len(request.messages),
-        tools=tuple(tool.name or tool.type for tool in request.tools),
+        tools=tuple([tool.name or tool.type for tool in request.tools]),
         last_user=last_human_text(request, skip_code=settings.skip_code),
         thinking=wants_thinking(request),
         effort=effort_of(request.thinking),
-        web_search=wants_search(request, agent),
-        server_web_search=wants_server_search(request),
-        only_web_search=wants_only_search(request),
-        provider_tools=tuple(tool.type for tool in request.tools if tool.type.startswith(NEEDED)),
-        images=sum(count_images(message.content) for message in request.messages),
-        image_in_last_turn=any(count_images(message.content) for message in latest_turn(request.messages)),
+        web_search=is_about_search(request, agent, server=searches, only=searches_only),
+        server_web_search=searches,
+        only_web_search=searches_only,
+        provider_tools=tuple([tool.type for tool in request.tools if tool.type and tool.type.startswith(NEEDED)]),
+        images=images_in(request.messages),
+        image_in_last_turn=images_in(latest) > 0,
         request_class=request_class,
         background=background,
         plan_mode=is_plan_mode(request),
@@ -75,7 +78,7 @@ def extract(
         client_key=client_key,
         agent=agent,
         thread=thread_of(request, headers, subagent=subagent, side=side),
-        tool_loop=any(block.type == "tool_result" for turn in latest_turn(request.messages) for block in turn.content),
+        tool_loop="tool_result" in [block.type for message in latest for block in message.content],
     )
 
 
@@ -156,15 +159,15 @@ def wants_thinking(request: Request) -> bool:
     return effort_of(thinking) != "none"
 
 
-def wants_search(request: Request, agent: str) -> bool:
-    """A search tool is what this request is about.
+def is_about_search(request: Request, agent: str, *, server: bool, only: bool) -> bool:
+    """A search tool is what this request is about. `server` and `only`: see `Features`.
 
     Claude Code offers its function `WebSearch` with every main turn: among other tools, a function with a schema of its
     own is just a tool. It counts when the provider must run it, or when it is the only one. Codex offers the provider's
     with every turn: it counts when no other tool is there, or it must be used.
     """
     named = len(request.tools) == 1 and request.tools[0].name in SEARCH_TOOLS
-    return named or (wants_only_search(request) if agent == CODEX else wants_server_search(request))
+    return named or (only if agent == CODEX else server)
 
 
 def wants_server_search(request: Request) -> bool:
@@ -176,33 +179,39 @@ def _is_server_search(tool: Tool) -> bool:
     return tool.type.startswith("web_search") or (tool.name in SEARCH_TOOLS and len(bytes(tool.input_schema)) <= 2)
 
 
-def wants_only_search(request: Request) -> bool:
-    """Without the provider's search nothing is left: it is the only tool, or the one that must be used."""
-    if not wants_server_search(request):
-        return False
+def leaves_only_search(request: Request) -> bool:
+    """Without the provider's search, which is on offer, nothing is left: it is the only tool, or the one that must be
+    used.
+    """
     choice = request.tool_choice
     named = choice.name if choice and choice.type == "tool" else ""
     forced = bool(named) and any(_is_server_search(tool) and named in {tool.name, tool.type} for tool in request.tools)
     return forced or all(map(_is_server_search, request.tools))
 
 
-def latest_turn(messages: Sequence[Message]) -> Iterator[Message]:
+def latest_turn(messages: Sequence[Message]) -> list[Message]:
     """What was said after the model's last answer, newest first."""
+    turn: list[Message] = []
     for message in reversed(messages):
         if message.role == "assistant":
-            return
-        yield message
+            break
+        turn.append(message)
+    return turn
 
 
-def count_images(blocks: Sequence[Block]) -> int:
+def images_in(messages: Sequence[Message]) -> int:
     """Image blocks, those inside tool results included."""
-    count = 0
-    for block in blocks:
-        if block.type == "image":
-            count += 1
-        elif block.type == "tool_result" and isinstance(block.content, list):
-            count += count_images(block.content)
-    return count
+    return sum([_images(block) for message in messages for block in message.content if block.type in _WITH_IMAGES])
+
+
+_WITH_IMAGES = frozenset({"image", "tool_result"})
+
+
+def _images(block: Block) -> int:
+    if block.type == "image":
+        return 1
+    inside = block.content if block.type == "tool_result" and isinstance(block.content, list) else []
+    return sum([_images(each) for each in inside if each.type in _WITH_IMAGES])
 
 
 def fits(model: str, globs: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ Names and numbers only: no text of the request, no key, no URL. What a rule says
 have seen the request's words.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from core.exchange import Decision, Exchange, Inputs, Step
@@ -13,15 +13,16 @@ from core.names import cut
 from core.session import mark_of
 from wasm_host.answer import Outcome
 
+Fields = dict[str, object]
 #: What the gate turned away, and what no configured provider could be asked for.
 REMOVED: Final = frozenset({"removed", "skipped"})
 #: Of the concepts that were found, as many of the best.
 CONCEPTS: Final = 5
 
 
-def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
+def log_fields(exchange: Exchange, seconds: float) -> Fields:
     """The line's fields; those that mean nothing for this request are left out."""
-    fields: dict[str, object] = {
+    fields: Fields = {
         "event": "request",
         "request_id": exchange.request_id,
         "endpoint": exchange.endpoint,
@@ -39,10 +40,10 @@ def log_fields(exchange: Exchange, seconds: float) -> dict[str, object]:
     if exchange.client_key:
         fields["client"] = exchange.client_key
     if exchange.inputs is not None:
-        fields.update(_asked(exchange.inputs))
+        _asked(fields, exchange.inputs)
     if exchange.decision is not None:
-        fields.update(_decided(exchange.decision))
-    fields.update(_answered(exchange))
+        _decided(fields, exchange.decision)
+    _answered(fields, exchange)
     return fields
 
 
@@ -52,65 +53,65 @@ def level_of(exchange: Exchange) -> str:
     return "warning" if exchange.status >= 500 or broke_off else "info"
 
 
-def _asked(inputs: Inputs) -> Iterator[tuple[str, object]]:
+def _asked(fields: Fields, inputs: Inputs) -> None:
     features, session = inputs.features, inputs.session
-    yield "requested", cut(features.model)
-    yield "tokens", features.token_count
+    fields["requested"] = cut(features.model)
+    fields["tokens"] = features.token_count
     if features.stream:
-        yield "stream", True
+        fields["stream"] = True
     if features.agent:
-        yield "agent", features.agent
+        fields["agent"] = features.agent
     if features.request_class:
-        yield "class", features.request_class
+        fields["class"] = features.request_class
     if features.session_id:
-        yield "session", {"id": mark_of(features), "turns": session.turns, "home": session.home}
+        fields["session"] = {"id": mark_of(features), "turns": session.turns, "home": session.home}
 
 
-def _decided(decision: Decision) -> Iterator[tuple[str, object]]:
-    yield "phase", decision.phase
-    yield "reason", decision.reason
+def _decided(fields: Fields, decision: Decision) -> None:
+    fields["phase"] = decision.phase
+    fields["reason"] = decision.reason
     if decision.score is not None:
-        yield "score", decision.score
+        fields["score"] = decision.score
     if decision.tags:
-        yield "tags", decision.tags
-    yield "scenarios", decision.scenarios
-    yield "decided", str(decision.target) if decision.target else None
+        fields["tags"] = decision.tags
+    fields["scenarios"] = decision.scenarios
+    fields["decided"] = str(decision.target) if decision.target else None
     if len(decision.candidates) > 1:
-        yield "candidates", [str(candidate.target) for candidate in decision.candidates[1:]]
+        fields["candidates"] = [str(candidate.target) for candidate in decision.candidates[1:]]
     if removed := [[found["target"], found["why"]] for found in _removed(decision.trace)]:
-        yield "removed", removed
+        fields["removed"] = removed
     if decision.asked:
-        yield "rules", [[each.rule, _said(each), each.fuel, each.micros] for each in decision.asked]
+        fields["rules"] = [[each.rule, _said(each), each.fuel, each.micros] for each in decision.asked]
     if decision.matches:
-        yield "concepts", [[found.concept, found.score] for found in decision.matches[:CONCEPTS]]
+        fields["concepts"] = [[found.concept, found.score] for found in decision.matches[:CONCEPTS]]
 
 
-def _removed(trace: Iterable[Step]) -> Iterator[Mapping[str, Any]]:
+def _removed(trace: Iterable[Step]) -> list[Mapping[str, Any]]:
     """Targets that were not taken; a rule that was not asked is skipped too, and no target."""
-    return (step.detail for step in trace if step.outcome in REMOVED and "rule" not in step.detail)
+    return [step.detail for step in trace if step.outcome in REMOVED and "rule" not in step.detail]
 
 
 def _said(outcome: Outcome) -> str:
     return f"shadow:{outcome.code}" if outcome.shadow else outcome.code
 
 
-def _answered(exchange: Exchange) -> Iterator[tuple[str, object]]:
+def _answered(fields: Fields, exchange: Exchange) -> None:
     if exchange.answered_by is not None:
-        yield "provider", exchange.answered_by.provider
-        yield "model", exchange.answered_by.model
+        fields["provider"] = exchange.answered_by.provider
+        fields["model"] = exchange.answered_by.model
     if exchange.attempts:
-        yield "attempts", [[str(a.target), a.outcome, round(a.ms, 1), a.key] for a in exchange.attempts]
+        fields["attempts"] = [[str(a.target), a.outcome, round(a.ms, 1), a.key] for a in exchange.attempts]
     if exchange.passed_over:
-        yield "passed_over", [[str(target), why] for target, why in exchange.passed_over]
+        fields["passed_over"] = [[str(target), why] for target, why in exchange.passed_over]
     if exchange.simulated:
-        yield "simulated", True
+        fields["simulated"] = True
     if exchange.cache:
-        yield "cache", exchange.cache
+        fields["cache"] = exchange.cache
     for name, usage in (("usage", exchange.usage), ("lost", exchange.lost)):
         if usage.input or usage.output:
-            yield name, _used(usage)
+            fields[name] = _used(usage)
     if exchange.cost is not None:
-        yield "cost_micro_usd", None if exchange.cost.unpriced else exchange.cost.micros
+        fields["cost_micro_usd"] = None if exchange.cost.unpriced else exchange.cost.micros
 
 
 def _used(usage: Usage) -> dict[str, int]:

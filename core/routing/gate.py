@@ -4,7 +4,7 @@ Hard needs refuse a target; output length is clamped; thinking is dropped with a
 passes and is named in `unverified`.
 """
 
-from typing import Any
+from typing import Final
 
 from msgspec import Struct
 
@@ -47,23 +47,14 @@ def check(
         unverified.append("context_window")
     elif tokens > window:
         failures.append(f"context window of {window} tokens is too small for {tokens}")
-    carried = carries(features.dialect, dialect, WEB_SEARCH) and (
-        features.only_web_search or not searches_alone(dialect, target.model)
-    )
-    left_out = features.server_web_search and search_optional and not (carried or features.only_web_search)
-    if left_out:
+    search = _search(features, target, card, dialect, optional=search_optional)
+    if search == LEFT_OUT:
         notes.append("web_search left out")
-    searches = card.web_search if carried else False
-    abilities = (
-        ("images", features.images > 0 and images_by is None, card.images),
-        ("tools", bool(features.tools), card.tools),
-        ("web_search", features.server_web_search and not left_out, searches),
-        *((tool, True, carries(features.dialect, dialect, tool)) for tool in features.provider_tools),
-    )
-    for need, wanted, able in abilities:
-        if wanted and able is False:
+    needs = _needs(features, card, dialect, search=search, looks=images_by is None)
+    for need, able in needs:
+        if able is False:
             failures.append(f"cannot do {need}")
-        elif wanted and able is None:
+        elif able is None:
             unverified.append(need)
     if failures:
         return Verdict(None, tuple(failures))
@@ -75,24 +66,58 @@ def check(
     drop_thinking = features.thinking and card.thinking is False
     if drop_thinking:
         notes.append("thinking dropped")
-    known = _known(card)
-    return Verdict(Candidate(target, limit, drop_thinking, tuple(unverified), tokens=tokens, **known), (), tuple(notes))
+    candidate = Candidate(
+        target,
+        limit,
+        drop_thinking,
+        tuple(unverified),
+        thinking_mode=card.thinking_mode or "",
+        without=_without(card),
+        tokens=tokens,
+        context_window=card.context_window,
+        thinks=card.thinking,
+    )
+    return Verdict(candidate, (), tuple(notes))
 
 
-def _known(card: ModelCard) -> dict[str, Any]:
-    """What a dialect may need to know of the model."""
-    refused = (("effort", card.effort), ("sampling", card.sampling))
-    return {
-        "thinking_mode": card.thinking_mode or "",
-        "without": tuple(name for name, taken in refused if taken is False),
-        "context_window": card.context_window,
-        "thinks": card.thinking,
-    }
+def _needs(
+    features: Features, card: ModelCard, dialect: str, *, search: bool | str | None, looks: bool
+) -> list[tuple[str, bool | None]]:
+    """What the request needs, and whether the target can do it. `looks`: it must look at images itself."""
+    needs: list[tuple[str, bool | None]] = []
+    if features.images > 0 and looks:
+        needs.append(("images", card.images))
+    if features.tools:
+        needs.append(("tools", card.tools))
+    if features.server_web_search and not isinstance(search, str):
+        needs.append((WEB_SEARCH, search))
+    return needs + [(tool, carries(features.dialect, dialect, tool)) for tool in features.provider_tools]
+
+
+#: The search is not asked for.
+LEFT_OUT: Final = "left out"
+
+
+def _search(features: Features, target: Target, card: ModelCard, dialect: str, *, optional: bool) -> bool | str | None:
+    """Whether the target can search for this request, or `LEFT_OUT`."""
+    if not features.server_web_search:
+        return None
+    alone = searches_alone(dialect, target.model) and not features.only_web_search
+    if carries(features.dialect, dialect, WEB_SEARCH) and not alone:
+        return card.web_search
+    return LEFT_OUT if optional and not features.only_web_search else False
+
+
+def _without(card: ModelCard) -> tuple[str, ...]:
+    """Parameters that the model refuses."""
+    effort = ("effort",) if card.effort is False else ()
+    return (*effort, "sampling") if card.sampling is False else effort
 
 
 def _room(card: ModelCard) -> int | None:
     """The most tokens that may be sent, None if unknown."""
-    return min(filter(None, (card.context_window, card.max_input)), default=None)
+    window, most = card.context_window, card.max_input
+    return min(window, most) if window and most else window or most
 
 
 def _output_limit(asked: int | None, tokens: int, card: ModelCard) -> int | None:
