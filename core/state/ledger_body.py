@@ -20,6 +20,10 @@ VERSION: Final = 1
 _DICTIONARIES: Final[Mapping[int, bytes]] = {VERSION: WORDS}
 
 
+#: Has read the dictionary. A window as large as that and a record are together is copied sooner than zlib's largest.
+_PACKING: Final = zlib.compressobj(wbits=13, memLevel=6, zdict=_DICTIONARIES[VERSION])
+
+
 class Damaged(ValueError):
     """These bytes are no record; the message says why."""
 
@@ -31,7 +35,7 @@ def encode(record: Record) -> bytes:
 
 def pack(plain: bytes) -> bytes:
     """Compressed by zlib (RFC 1950) from a preset dictionary, behind the dictionary's number."""
-    packing = zlib.compressobj(zdict=_DICTIONARIES[VERSION])
+    packing = _PACKING.copy()
     return bytes([VERSION]) + packing.compress(plain) + packing.flush()
 
 
