@@ -234,6 +234,7 @@ def section(folder: Path, reloads: int, streams: int) -> Section:
             time.sleep(1.5)  # streams are under way, and probes see what it is like without
             swaps, said = _reload(proxy, files, _order(reloads, broken), stall, found)
         stall.over.set()
+        _settled(proxy)
         _answers(folder, clients.seen, swaps, found)
         log = (json.loads(line) for line in proxy.log().splitlines() if '"event":"snapshot_swapped"' in line)
         _swaps_judged([float(line["ms"]) for line in log], probe.seen, swaps, found)
@@ -291,11 +292,23 @@ def _break(proxy: Scene, files: Files, fault: Fault, stall: Stall) -> float:
 def _next(proxy: Scene, files: Files) -> Window:
     """The next generation comes, whole, and serves."""
     files.number += 1
-    before, begun = proxy.swaps(), time.monotonic()
+    before, begun = _served(proxy), time.monotonic()
     files.write()
     proxy.process.send_signal(signal.SIGHUP)
-    wait(lambda: proxy.swaps() > before, f"generation {files.number} is not served", 0.01)
+    wait(lambda: _served(proxy) != before, f"generation {files.number} is not served", 0.01)
     return begun, time.monotonic()
+
+
+def _settled(proxy: Scene) -> None:
+    """What the proxy had to log stands in its log: it writes lines together."""
+    size = -1
+    while size != (size := proxy.log_size()):
+        time.sleep(0.5)
+
+
+def _served(proxy: Scene) -> str:
+    """The snapshot's id: the log may tell of a swap that mended something when the next generation is waited for."""
+    return str(json.loads(proxy.request("/health")[1])["snapshot"])
 
 
 def _named(proxy: Scene) -> list[str]:
