@@ -7,7 +7,7 @@ PROFILE ?= short
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test golden-all check plugins bench bench-compare bench-peers conformance prove comply backtest compare catalogue vendor screenshots test-plugins test-model lock clean
+.PHONY: help run test golden-all check plugins bench bench-check bench-compare bench-peers conformance prove comply backtest compare catalogue vendor screenshots test-plugins test-model lock clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(VENV)/.dev ## Measure: decisions, tokens, patterns, translation, sessio
 
 bench-compare: $(VENV)/.dev ## Measure traffic beside bare floors, nginx and other proxies (needs gcc; ARGS=--quick for a short one)
 	@sh tools/clean_env.sh $(BIN)/python -m bench.compare $(ARGS)
+
+bench-check: $(VENV)/.dev ## Whether the hot path needs more instructions than are stored (needs valgrind and gcc; ARGS=--update stores them)
+	@sh tools/clean_env.sh $(BIN)/python -m bench.check $(ARGS)
 
 bench-peers: $(VENV)/.dev ## Install what bench-compare compares with, into .tools/peers (npm for two of them)
 	@sh tools/clean_env.sh $(BIN)/python -m bench.compare.peers

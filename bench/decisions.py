@@ -67,14 +67,14 @@ def rows(runs: int) -> Iterator[Row]:
         rules = _rules(Path(folder))
         for size, make, bare, inline in SIZES:
             for name, phase, ruled, change in CASES:
-                call, pipeline = _prepared(change(make()), rules if ruled else RuleSet())
-                tokens = asyncio.run(_explained(pipeline, call, phase))
-                samples = milliseconds(lambda c=call, p=pipeline, t=tokens: _run(p.decide(c, t)), runs)  # type: ignore[misc]
+                call, pipeline = prepared(change(make()), rules if ruled else RuleSet())
+                tokens = asyncio.run(explained(pipeline, call, phase))
+                samples = milliseconds(lambda c=call, p=pipeline, t=tokens: at_once(p.decide(c, t)), runs)  # type: ignore[misc]
                 yield _row(f"{name}, {size}", samples, inline if ruled else bare)
         yield _row("custom, the rule abstains in a worker, 1 KB", asyncio.run(_in_worker(rules, runs)), WORKER_MS)
         yield _a_second(runs)
         for size, make, *_ in SIZES:
-            call, pipeline = _prepared(make(), RuleSet())
+            call, pipeline = prepared(make(), RuleSet())
             body = call.request.raw
             samples = asyncio.run(_whole(pipeline, call, body, runs))
             yield _row(f"decode + count + decide, default, {size}", samples, None)
@@ -82,7 +82,7 @@ def rows(runs: int) -> Iterator[Row]:
 
 
 def _a_second(runs: int) -> Row:
-    call, pipeline = _prepared(bodies.small(), RuleSet())
+    call, pipeline = prepared(bodies.small(), RuleSet())
     samples = asyncio.run(_whole(pipeline, call, call.request.raw, runs))
     rates = sorted(1000 / one for one in spread(samples))
     return Row(
@@ -93,12 +93,12 @@ def _a_second(runs: int) -> Row:
 
 async def _in_worker(rules: RuleSet, runs: int) -> list[float]:
     """Milliseconds of a decision that waits for a rule in its process."""
-    call, pipeline = _prepared(bodies.kilo(), rules)
+    call, pipeline = prepared(bodies.kilo(), rules)
     host = Host(Observer(), workers=1)
     host.use(rules.rules, isolation="process")
     try:
         driver = HostDriver(host)
-        tokens = await _explained(pipeline, call, "default")
+        tokens = await explained(pipeline, call, "default")
         samples = []
         for run in range(runs + 20):
             begin = time.perf_counter_ns()
@@ -158,7 +158,8 @@ def played(count: int) -> tuple[Snapshot, list[Exchange]]:
     return shot, [player.play(sent) for sent in generate(7, count)]
 
 
-def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
+def prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
+    """A request that has come, and what decides it."""
     trusted = [msgspec.structs.replace(rule, trust="locked") for rule in rules.rules]
     rules = msgspec.structs.replace(rules, rules=tuple(trusted))
     shot = snapshot(rules)
@@ -179,13 +180,13 @@ def _prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
     return call, pipeline
 
 
-def _run(decision: Coroutine[Any, Any, Decision]) -> None:
+def at_once(decision: Coroutine[Any, Any, Decision]) -> None:
     """Rules that run here never make a decision wait, so no event loop is needed."""
     with suppress(StopIteration):
         decision.send(None)
 
 
-async def _explained(pipeline: Pipeline, call: Call, phase: str) -> int:
+async def explained(pipeline: Pipeline, call: Call, phase: str) -> int:
     """The request's tokens. It is decided once, so that all is cached; the phase must be the one that is meant."""
     decision = await pipeline.explain(call, call.request.raw)
     if decision.phase != phase:

@@ -17,6 +17,8 @@ PROGRAMS: Final = {
     "load": ("load", "run", "answer", "histogram", "http", "common"),
     "percentiles": ("percentiles", "histogram"),
 }
+#: Sources of what is loaded into a program.
+LIBRARIES: Final = {"counting": ("counting",)}
 FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror")
 SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -30,8 +32,17 @@ class NoCompiler(RuntimeError):
 
 def program(name: str, *, sanitized: bool = False) -> Path:
     """The executable; `NoCompiler`, or RuntimeError with the compiler's words."""
-    flags = (*FLAGS, *(SANITIZERS if sanitized else ()))
-    made = FOLDER / f"{name}-{_digest(name, flags)}"
+    return _made(name, PROGRAMS[name], (*FLAGS, *(SANITIZERS if sanitized else ())))
+
+
+def library(name: str) -> Path:
+    """The shared library; raises as `program` does."""
+    return _made(name, LIBRARIES[name], (*FLAGS, "-shared", "-fPIC"))
+
+
+def _made(name: str, parts: tuple[str, ...], flags: tuple[str, ...]) -> Path:
+    sources = [HERE / f"{part}.c" for part in parts]
+    made = FOLDER / f"{name}-{_digest(sources, flags)}"
     if made.exists():
         return made
     compiler = shutil.which("gcc")
@@ -41,8 +52,7 @@ def program(name: str, *, sanitized: bool = False) -> Path:
     # Tests compile at the same time: each into a file of its own, which then takes the name.
     with NamedTemporaryFile(dir=FOLDER, prefix=name, delete=False) as file:
         made_here = Path(file.name)
-    sources = [str(HERE / f"{source}.c") for source in PROGRAMS[name]]
-    done = subprocess.run([compiler, *flags, *sources, "-o", str(made_here), "-lm"], capture_output=True, check=False)
+    done = subprocess.run([compiler, *flags, *sources, "-o", made_here, "-lm"], capture_output=True, check=False)
     if done.returncode:
         made_here.unlink()
         raise RuntimeError(f"gcc does not compile {name}:\n{done.stderr.decode(errors='replace')}")
@@ -51,6 +61,6 @@ def program(name: str, *, sanitized: bool = False) -> Path:
     return made
 
 
-def _digest(name: str, flags: tuple[str, ...]) -> str:
-    text = [HERE / f"{source}.c" for source in PROGRAMS[name]] + sorted(HERE.glob("*.h"))
+def _digest(sources: list[Path], flags: tuple[str, ...]) -> str:
+    text = sources + sorted(HERE.glob("*.h"))
     return hashlib.sha256(b"\0".join([*(path.read_bytes() for path in text), *map(str.encode, flags)])).hexdigest()[:16]
