@@ -148,9 +148,8 @@ class Pipeline:
 
     async def count(self, request: Request) -> int:
         """Tokens of the request as we count them, uncorrected; much new text is counted in a thread."""
-        if self._counter.uncached_bytes(request) > COUNT_INLINE:
-            return await asyncio.to_thread(self._counter.count, request)
-        return self._counter.count(request)
+        look = self._counter.look(request)
+        return await asyncio.to_thread(look.tokens) if look.uncounted > COUNT_INLINE else look.tokens()
 
     async def _attempt(self, call: Call, step: Step) -> Answer:
         """Ask one target once. For a stream, returns when its first content is here."""

@@ -52,16 +52,17 @@ class TokenCounter:
 
     def count(self, request: Request) -> int:
         """Input tokens of a request, as its own model counts them."""
-        texts, extra = measure(request)
-        return extra + self._memo(encoding_of(request.model)).count(texts)
+        return self.look(request).tokens()
 
-    def uncached_bytes(self, request: Request) -> int:
-        """How much text `count` would have to tokenise (characters of text, bytes of JSON): when large, count elsewhere
-        than on the event loop. `LOAD_BYTES` more while the vocabulary is not loaded.
-        """
-        texts, _ = measure(request)
-        memo = self._memos.get(encoding_of(request.model))
-        return memo.uncached_bytes(texts) if memo else LOAD_BYTES + sum(map(len, texts))
+    def look(self, request: Request) -> "Look":
+        """What is known of a request's count. It is read once: `Look.tokens` goes on from there, in any thread."""
+        texts, extra = measure(request)
+        encoding = encoding_of(request.model)
+        memo = self._memos.get(encoding)
+        if memo is None:
+            return Look(lambda: self._memo(encoding), extra, [(key_of(text), text) for text in texts], LOAD_BYTES)
+        known, new = memo.look(texts)
+        return Look(lambda: memo, extra + known, new)
 
     def _memo(self, encoding: str) -> "_Memo":
         memo = self._memos.get(encoding)
@@ -70,6 +71,24 @@ class TokenCounter:
                 memo = self._memos.get(encoding) or _Memo(self._make(encoding), self._max_entries)
                 self._memos[encoding] = memo
         return memo
+
+
+class Look:
+    """A request's count as far as it is known. `uncounted` is how much text the rest is (characters of text, bytes of
+    JSON): when large, count elsewhere than on the event loop. `LOAD_BYTES` more while the vocabulary is not loaded.
+    """
+
+    __slots__ = ("_known", "_memo", "_new", "uncounted")
+
+    def __init__(
+        self, memo: Callable[[], "_Memo"], known: int, new: "list[tuple[Key, Text]]", loading: int = 0
+    ) -> None:
+        self._memo, self._known, self._new = memo, known, new
+        self.uncounted = loading + sum(len(text) for _, text in new)
+
+    def tokens(self) -> int:
+        """All of them: what is new is tokenised."""
+        return self._known + self._memo().count(self._new) if self._new else self._known
 
 
 class _Memo:
@@ -81,25 +100,23 @@ class _Memo:
         self._counts: OrderedDict[Key, int] = OrderedDict()
         self._lock = threading.Lock()
 
-    def count(self, texts: list[Text]) -> int:
+    def look(self, texts: list[Text]) -> tuple[int, list[tuple[Key, Text]]]:
+        """The tokens of those that are known, and those that are not."""
         total, new = 0, []
         get, touch = self._counts.get, self._counts.move_to_end
         with self._lock:
             for text in texts:
-                key = key_of(text)
+                key = hash(text), len(text) if isinstance(text, str) else -len(text)
                 known = get(key)
                 if known is None:
                     new.append((key, text))
                 else:
                     touch(key)
                     total += known
-        return total + self._count_new(new) if new else total
+        return total, new
 
-    def uncached_bytes(self, texts: list[Text]) -> int:
-        known = self._counts
-        return sum(len(text) for text in texts if key_of(text) not in known)
-
-    def _count_new(self, new: list[tuple[Key, Text]]) -> int:
+    def count(self, new: list[tuple[Key, Text]]) -> int:
+        """Tokenise these; from now on they are known."""
         texts = dict(new)
         counts = dict(zip(texts, self._counter.count([_str(text) for text in texts.values()]), strict=True))
         with self._lock:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
+from core.collector import paused
 from core.rolegraph.model import Concept
 from core.rolegraph.text import is_boundary, is_word
 
@@ -40,21 +41,15 @@ class Automaton:
     """Built once, read by any number of threads."""
 
     def __init__(self, concepts: Sequence[Concept]) -> None:
-        owners: dict[str, list[int]] = {}
-        for position, concept in enumerate(concepts):
-            for pattern in concept.patterns:
-                owners.setdefault(pattern.text, []).append(position)
-        self.patterns = tuple(
-            Pattern(text, tuple(positions), any(concepts[position].routes for position in positions))
-            for text, positions in sorted(owners.items())
-        )
-        by_skeleton: dict[str, list[Pattern]] = {}
-        for entry in self.patterns:
-            if entry.text.isascii():
-                key = _skeleton(entry.text)
-                by_skeleton.setdefault(key if key[0] == " " else " " + key, []).append(entry)
-        self._ascii = _machine(by_skeleton)
-        self._other = _machine({entry.text: [entry] for entry in self.patterns if not entry.text.isascii()})
+        with paused():
+            self.patterns = _patterns(concepts)
+            by_skeleton: dict[str, list[Pattern]] = {}
+            for entry in self.patterns:
+                if entry.text.isascii():
+                    key = _skeleton(entry.text)
+                    by_skeleton.setdefault(key if key[0] == " " else " " + key, []).append(entry)
+            self._ascii = _machine(by_skeleton)
+            self._other = _machine({entry.text: [entry] for entry in self.patterns if not entry.text.isascii()})
 
     def hits(self, text: str, *, routing_only: bool = False) -> list[Hit]:
         """Occurrences in folded text, from left to right, none overlapping another.
@@ -81,6 +76,18 @@ class Automaton:
         if self._other is not None and not text.isascii():
             found += self._other.iter(text)
         return found
+
+
+def _patterns(concepts: Sequence[Concept]) -> tuple[Pattern, ...]:
+    """The distinct ones, sorted by their text."""
+    owners: dict[str, list[int]] = {}
+    for position, concept in enumerate(concepts):
+        for pattern in concept.patterns:
+            owners.setdefault(pattern.text, []).append(position)
+    return tuple(
+        Pattern(text, tuple(positions), any(concepts[position].routes for position in positions))
+        for text, positions in sorted(owners.items())
+    )
 
 
 def _skeleton(text: str) -> str:

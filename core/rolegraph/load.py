@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.collector import paused
 from core.errors import Problem
 from core.rolegraph.model import Taxonomy
 from core.rolegraph.parser import parse_concept
@@ -19,7 +20,8 @@ def load_taxonomy(folder: Path) -> Taxonomy:
 
 def build_taxonomy(files: Iterable[tuple[str, str]], problems: Iterable[Problem] = ()) -> Taxonomy:
     """The same from (path, text) pairs, in whatever order they come."""
-    parsed = [parse_concept(path, text) for path, text in files]
+    with paused():
+        parsed = [parse_concept(path, text) for path, text in files]
     concepts = sorted((concept for concept, _ in parsed), key=lambda concept: (concept.name, concept.path))
     found = [*problems, *(problem for _, warnings in parsed for problem in warnings)]
     found.sort(key=lambda problem: (problem.path, problem.line, problem.message))

@@ -113,14 +113,26 @@ def test_a_text_that_appears_twice_is_counted_once_and_added_twice() -> None:
     assert words.asked == [["same"]]
 
 
-def test_uncached_bytes_are_what_the_next_count_tokenises() -> None:
+def test_uncounted_is_what_is_tokenised_next() -> None:
     count = counter(Words())
     old, new = request(user(text("old"))), request(user(text("old"), text("newer")))
 
-    assert count.uncached_bytes(old) == LOAD_BYTES + 3
+    assert count.look(old).uncounted == LOAD_BYTES + 3
     count.count(old)
-    assert count.uncached_bytes(old) == 0
-    assert count.uncached_bytes(new) == 5
+    assert count.look(old).uncounted == 0
+    assert count.look(new).uncounted == 5
+
+
+def test_a_look_goes_on_where_it_ended_whatever_was_counted_meanwhile() -> None:
+    words, whole = Words(), request(user(text("old"), text("newer")))
+    count = counter(words)
+    unloaded = count.look(whole)
+    count.count(request(user(text("old"))))
+    look = count.look(whole)
+    tokens = count.count(whole)
+
+    assert [look.uncounted, look.tokens(), unloaded.tokens()] == [5, tokens, tokens]
+    assert words.made == ["o200k_base"]
 
 
 def test_encodings_do_not_share_counts() -> None:
@@ -128,7 +140,7 @@ def test_encodings_do_not_share_counts() -> None:
     count = counter(words)
 
     count.count(request(user(text("a")), model="gpt-4"))
-    assert count.uncached_bytes(request(user(text("a")), model="gpt-4o")) == LOAD_BYTES + 1
+    assert count.look(request(user(text("a")), model="gpt-4o")).uncounted == LOAD_BYTES + 1
     assert words.made == ["cl100k_base"]
 
 
@@ -138,8 +150,8 @@ def test_the_least_recently_used_count_goes_first() -> None:
     for value in ("a", "b", "a", "c"):
         count.count(request(user(text(value))))
 
-    assert count.uncached_bytes(request(user(text("a"), text("c")))) == 0
-    assert count.uncached_bytes(request(user(text("b")))) == 1
+    assert count.look(request(user(text("a"), text("c")))).uncounted == 0
+    assert count.look(request(user(text("b")))).uncounted == 1
 
 
 def test_a_request_larger_than_the_cache_is_counted_whole() -> None:

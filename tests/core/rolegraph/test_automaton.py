@@ -1,10 +1,13 @@
+import gc
 import re
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rolegraph import build_taxonomy
 from core.rolegraph.automaton import Automaton
+from core.rolegraph.model import Concept
 from core.rolegraph.text import fold, is_boundary, lower
 
 
@@ -108,3 +111,17 @@ def test_without_a_pattern_the_next_one_shows() -> None:
     machine = automaton("use gemini", "please use gemini", "gemini")
     assert [hit.pattern.text for hit in machine.without("please use gemini")] == ["use gemini"]
     assert machine.without("gemini") == []
+
+
+def test_the_cyclic_collector_stands_still_while_it_is_built() -> None:
+    on = []
+
+    class Watched(tuple[Concept, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[Concept]:
+            on.append(gc.isenabled())
+            return super().__iter__()
+
+    Automaton(Watched(build_taxonomy([("zzzz.md", "synonyms:: a word")]).concepts))
+    assert [*on, gc.isenabled()] == [False, True]

@@ -1,4 +1,6 @@
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -69,3 +71,15 @@ def test_identity_knows_what_decides_and_ignores_what_does_not() -> None:
     for changed in ("synonyms:: one\nroute:: a, b", "synonyms:: one, two\nroute:: a, c", "priority:: 51"):
         assert identity("# T\n" + changed) != base
     assert identity("# T\nsynonyms:: one, two\nroute:: a, b\nis_free:: yes") != base
+
+
+def test_the_cyclic_collector_stands_still_while_files_are_read() -> None:
+    on = []
+
+    def files() -> Iterator[tuple[str, str]]:
+        for file in FILES.items():
+            on.append(gc.isenabled())
+            yield file
+
+    build_taxonomy(files())
+    assert [*on, gc.isenabled()] == [False, False, False, True]
