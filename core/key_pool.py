@@ -5,7 +5,7 @@ take turns. A key rests for one target when it was told to wait there, and for a
 refused. Nothing here is ever printed: it holds the keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -80,6 +80,7 @@ class KeyPool:
             self._rests.pop((target, key.secret), None)
             self._rests.pop((target.provider, key.secret), None)
 
-    def forget(self, now: float) -> None:
-        """Rests that are over."""
+    def forget(self, now: float, providers: Collection[str]) -> None:
+        """Rests that are over, and whose turn it was of providers that are none of these."""
         self._rests = {key: rest for key, rest in self._rests.items() if rest[0] > now}
+        self._turns = {provider: turn for provider, turn in self._turns.items() if provider in providers}

@@ -144,7 +144,7 @@ class Standing:
             self.observer.gone(target)
         self._records = {target: self._kept(target, address, breakers) for target, address in targets.items()}
         self._breakers = breakers
-        self.keys.forget(self._clock())
+        self.keys.forget(self._clock(), {target.provider for target in targets})
 
     def _kept(self, target: Target, address: str, breakers: bool) -> _Record:  # noqa: FBT001
         record = self._records.get(target)

@@ -46,6 +46,10 @@ class Count:
     def read(self) -> tuple[float, ...]:
         return (self._value if self._ask is None else float(self._ask()),)
 
+    def take(self, other: "Count") -> None:
+        """What another one counted, too. Needs the lock."""
+        self._value += other._value
+
 
 class Level(Count):
     """A number that goes up and down."""
@@ -88,8 +92,13 @@ class Spread:
         with self._lock:
             return (self._sum, *self._counts)
 
+    def take(self, other: "Spread") -> None:
+        """What another one observed, too. Needs the lock."""
+        self._sum += other._sum
+        self._counts = [one + two for one, two in zip(self._counts, other._counts, strict=True)]
 
-S = TypeVar("S", bound=Count | Spread)
+
+S = TypeVar("S", Count, Level, Spread)
 
 
 class Family(Generic[S]):
@@ -97,8 +106,11 @@ class Family(Generic[S]):
 
     def __init__(self, metric: Metric, make: Callable[[], S], lock: Lock, admit: Admit = as_it_is) -> None:
         self.metric = metric
-        self._make, self._lock, self._admit = make, lock, admit
+        self._make: Callable[[], S] = make
+        self._lock, self._admit = lock, admit
         self._series: dict[tuple[str, ...], S] = {}
+        #: Who reads sees each count once: before it moves to another series, or behind.
+        self._still = Lock()
         if not metric.labels:
             self.labels()
 
@@ -120,8 +132,26 @@ class Family(Generic[S]):
         labels = self.metric.labels
         if len(values) != len(labels):
             raise ValueError(f"{self.metric.name} has the labels {labels}, not {len(values)}")
-        admitted = tuple(self._admit(self.metric, label, value) for label, value in zip(labels, values, strict=True))
+        admitted = self._stand_in(values)
         return (OTHER,) * len(labels) if len(beside) >= MAX_SERIES and admitted not in beside else admitted
+
+    def _stand_in(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        pairs = zip(self.metric.labels, values, strict=True)
+        return tuple(self._admit(self.metric, label, value) for label, value in pairs)
+
+    def fold(self) -> None:
+        """Count what is not admitted any more under what stands for it now: series go, their sum stays.
+
+        For the thread that counts by name: what another one counts at this moment could be lost.
+        """
+        with self._still, self._lock:
+            for values in list(self._series):
+                stand_in = self._stand_in(values)
+                if stand_in != values:
+                    one = self._series.pop(values)
+                    heir = self._series.setdefault(stand_in, one)
+                    if heir is not one:
+                        heir.take(one)
 
     def remove(self, *values: str) -> None:
         """Forget a series; KeyError if there is none."""
@@ -130,9 +160,10 @@ class Family(Generic[S]):
 
     def read(self) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
         """All series as they are now: labels, and the numbers as `Count.read` and `Spread.read` give them."""
-        with self._lock:
-            series = list(self._series.items())
-        return [(labels, one.read()) for labels, one in series]
+        with self._still:
+            with self._lock:
+                series = list(self._series.items())
+            return [(labels, one.read()) for labels, one in series]
 
     def __len__(self) -> int:
         return len(self._series)
@@ -168,6 +199,11 @@ class Gauge(Family[Level]):
     def set_function(self, ask: Callable[[], float]) -> None:
         """See `Count`."""
         self.labels().set_function(ask)
+
+    def fold(self) -> None:
+        """What is not admitted any more is gone: levels of different things have no sum."""
+        with self._lock:
+            self._series = {values: one for values, one in self._series.items() if self._stand_in(values) == values}
 
     def replace(self, levels: Mapping[tuple[str, ...], float]) -> None:
         """These series from now on, and no others: who reads meanwhile finds the old ones or the new ones, whole."""
@@ -210,6 +246,14 @@ class Instruments:
         made = Histogram(metric, lambda: Spread(self._lock, metric.buckets), self._lock, self._admit)
         self._families[metric.name] = made
         return made
+
+    def fold(self) -> None:
+        """Names are known no more; see `Family`. So nobody may keep a series of open labels: what it counts there from
+        now on is lost.
+        """
+        for family in self._families.values():
+            if family.metric.open:
+                family.fold()
 
     def read(self) -> dict[str, list[tuple[tuple[str, ...], tuple[float, ...]]]]:
         """By metric, as `Family.read`."""

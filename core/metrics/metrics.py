@@ -219,8 +219,9 @@ class Metrics:
         self._build.replace({(__version__, platform.python_version(), version("wasmtime"), simulated): 1})
 
     def learn(self, snapshot: Snapshot) -> None:
-        """Its names may be labels from now on."""
+        """Its names may be labels from now on; those of configurations of long ago are no more."""
         known, settings = self.known, snapshot.settings
+        known.turn()
         known.learn_targets(snapshot.targets)
         known.learn_providers(settings.providers)
         rules = [rule.name for rule in snapshot.rules.rules]
@@ -228,6 +229,8 @@ class Metrics:
         known.learn("client", (key.name for key in settings.server.keys))
         names = {concept.name for concept in snapshot.taxonomy.concepts}
         known.learn("reason", [*(f"rule:{name}" for name in rules), *(f"concept:{name}" for name in sorted(names))])
+        if known.forget():
+            self._make.fold()
 
     def samples(self) -> Samples:
         """All of it as it is now. Any thread may ask."""

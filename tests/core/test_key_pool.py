@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from core.exchange import ProviderKey, Target
 from core.key_pool import NO_KEY, KeyPool
+from core.standing import Standing
 
 ONE, OTHER, ELSEWHERE = Target("p", "one"), Target("p", "other"), Target("q", "one")
 RING = tuple(ProviderKey(position, f"sk-{position}") for position in (1, 2, 3))
@@ -110,5 +111,22 @@ def test_what_is_over_is_forgotten() -> None:
     pool = KeyPool()
     pool.lay_off(ONE, RING[0], 10, "rate_limited", now=0)
     pool.lay_off("p", RING[1], 30, "key_refused", now=0)
-    pool.forget(20)
+    pool.forget(20, {"p"})
     assert list(pool._rests) == [("p", "sk-2")]
+
+
+def test_turns_of_a_provider_that_is_gone_are_forgotten() -> None:
+    pool = KeyPool()
+    for target in (ONE, ELSEWHERE):
+        assert [pool.choose(target, RING, "", frozenset(), 0).position for _ in "12"] == [1, 2]
+    pool.forget(0, {"p"})
+    assert list(pool._turns) == ["p"]
+
+
+def test_whose_turn_it_is_stays_as_long_as_a_target_of_the_provider() -> None:
+    book = Standing()
+    seen = list[int]()
+    for targets in ((ONE, ELSEWHERE), (ONE,), (ELSEWHERE,), (ONE,)):
+        book.keep(dict.fromkeys(targets, "http://p"))
+        seen.append(book.keys.choose(ONE, RING, "", frozenset(), 0).position)
+    assert seen == [1, 2, 1, 2]

@@ -1,6 +1,7 @@
 """Numbers, and who may change them."""
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -130,3 +131,46 @@ def test_threads_lose_nothing() -> None:
         sys.setswitchinterval(before)
     assert sum(numbers[0] for _, numbers in counter.read()) == 8000
     assert sum(histogram.read()[0][1][1:]) == 8000
+
+
+def test_what_is_not_admitted_any_more_is_counted_under_what_stands_for_it() -> None:
+    names = {"a", "b", "c"}
+    make = Instruments(lambda _, label, value: value if label != "name" or value in names else OTHER)
+    open_ = {"name": "rule"}
+    counter = make.counter(Metric("one", "counter", "One.", ("name", "kind"), open_))  # type: ignore[arg-type]
+    sizes = make.histogram(Metric("two", "histogram", "Two.", ("name",), open_, (1, 10)))  # type: ignore[arg-type]
+    levels = make.gauge(Metric("three", "gauge", "Three.", ("name",), open_))  # type: ignore[arg-type]
+    for at, name in enumerate("abcx", 1):
+        counter.labels(name, "k").inc(at)
+        sizes.labels(name).observe(at)
+        levels.labels(name).set(at)
+    counter.labels("a", "l").inc(100)
+    names.remove("a")
+    make.fold()
+    assert dict(counter.read()) == {("b", "k"): (2,), ("c", "k"): (3,), (OTHER, "k"): (5,), (OTHER, "l"): (100,)}
+    assert dict(sizes.read()) == {("b",): (2, 0, 1, 0), ("c",): (3, 0, 1, 0), (OTHER,): (5, 1, 1, 0)}
+    assert dict(levels.read()) == {("b",): (2,), ("c",): (3,), (OTHER,): (4,)}
+    make.fold()
+    counter.labels("a", "k").inc()
+    assert dict(counter.read())[(OTHER, "k")] == (6,)
+
+
+def test_who_reads_while_series_are_folded_finds_each_count_once() -> None:
+    names = {"first", "gone"}
+    make = Instruments(lambda _, __, value: value if value in names else OTHER)
+    counter = make.counter(Metric("one", "counter", "One.", ("name",), {"name": "rule"}))
+    folding = threading.Thread(target=make.fold)
+
+    def ask() -> float:
+        names.discard("gone")
+        folding.start()
+        folding.join(0.2)  # as far as it gets: not to the end, for somebody reads
+        return 0
+
+    counter.labels("first").set_function(ask)
+    counter.labels("gone").inc(5)
+    counter.labels(OTHER).inc(1)
+    assert dict(counter.read()) == {("first",): (0,), ("gone",): (5,), (OTHER,): (1,)}
+    folding.join(10)
+    counter.labels("first").set_function(lambda: 0)
+    assert dict(counter.read()) == {("first",): (0,), (OTHER,): (6,)}

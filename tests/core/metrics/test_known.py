@@ -4,7 +4,7 @@ import pytest
 
 from core import telemetry
 from core.data_plane import DATA_PLANE
-from core.metrics.known import MAX_NAMES, MAX_OWN, Known
+from core.metrics.known import LEAST_GONE, MAX_NAMES, MAX_OWN, Known
 from core.routing.runtime import SCENARIOS
 
 
@@ -65,12 +65,53 @@ def test_every_endpoint_fits_into_what_is_ours(known: Known) -> None:
     assert [known.admit(telemetry.REQUESTS, "endpoint", path) for path in DATA_PLANE] == list(DATA_PLANE)
 
 
-def test_names_of_earlier_configurations_are_known_until_there_are_too_many(known: Known) -> None:
-    for number in range(2 * MAX_NAMES):
-        known.learn("rule", [f"rule-{number}"])
-    shown = {known.admit(telemetry.RULE_FUEL, "rule", f"rule-{number}") for number in range(2 * MAX_NAMES)}
-    assert len(shown) == MAX_NAMES  # one of them `other`: the fixture's rule is not asked for
+def shown_rules(known: Known, count: int) -> list[int]:
+    """Which of `rule-0`, `rule-1`, … have a series of their own."""
+    names = [f"rule-{number}" for number in range(count)]
+    return [at for at, name in enumerate(names) if known.admit(telemetry.RULE_FUEL, "rule", name) == name]
+
+
+def test_so_many_names_are_configured_at_once(known: Known) -> None:
+    known.learn("rule", [f"rule-{number}" for number in range(2 * MAX_NAMES)])
+    assert shown_rules(known, 2 * MAX_NAMES) == list(range(MAX_NAMES - 1))  # the fixture's rule is one of them
     assert known.admit(telemetry.RULE_FUEL, "rule", "guard") == "guard"
+
+
+def test_names_of_earlier_configurations_are_known_until_there_are_many(known: Known) -> None:
+    forgot = []
+    for number in range(2 * LEAST_GONE + 1):
+        known.turn()
+        known.learn("rule", ["stays", f"rule-{number}"])
+        forgot.append(known.forget())
+    assert not any(forgot[:-1])  # `guard` is gone, too
+    assert forgot[-1]
+    assert shown_rules(known, 2 * LEAST_GONE + 1) == list(range(LEAST_GONE, 2 * LEAST_GONE + 1))
+    assert known.admit(telemetry.RULE_FUEL, "rule", "stays") == "stays"
+    assert known.admit(telemetry.RULE_FUEL, "rule", "guard") == "other"
+
+
+def test_a_name_that_comes_back_is_new(known: Known) -> None:
+    for number in range(2 * LEAST_GONE + 1):
+        known.turn()
+        known.learn("rule", [f"rule-{number}", *(["rule-0"] if number == LEAST_GONE + 1 else [])])
+        known.forget()
+    assert shown_rules(known, 2 * LEAST_GONE + 1)[:2] == [0, LEAST_GONE + 1]
+
+
+def test_as_many_as_are_configured_may_stay(known: Known) -> None:
+    for turn in range(5):
+        known.turn()
+        known.learn("rule", [f"rule-{turn * 1000 + number}" for number in range(1000)])
+        known.forget()
+    assert shown_rules(known, 5000) == list(range(3000, 5000))
+
+
+def test_reasons_that_need_no_configuration_stay(known: Known) -> None:
+    for number in range(5000):
+        known.turn()
+        known.learn("reason", [f"concept:{number}"])
+        known.forget()
+    assert known.admit(telemetry.DECISIONS, "reason", "long_context") == "long_context"
 
 
 def test_values_of_our_own_have_an_end_too(known: Known) -> None:

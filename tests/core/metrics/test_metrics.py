@@ -1,11 +1,17 @@
+import gc
 from dataclasses import replace
+from itertools import pairwise
 
+import pytest
 from facts import features, snapshot
-from scraped import lines, number
+from scraped import lines, number, total
 
+from core import presets
 from core.budgets import Spending
-from core.exchange import Attempt, Candidate, Decision, Exchange, Inputs, SessionState
-from core.metrics import Metrics
+from core.exchange import Attempt, Candidate, Decision, Exchange, Inputs, SessionState, Target
+from core.messages import Usage
+from core.metrics import Metrics, known
+from core.metrics.exposition import OPENMETRICS, PLAIN
 from core.redis_events import RedisEvents
 from core.state.background import Background
 from core.state.redis import Redis
@@ -83,3 +89,49 @@ def test_requests_of_sessions_are_counted_by_whether_something_was_known() -> No
     assert number(text, "terraphim_session_reads_total", outcome="miss") == 1
     assert number(text, "terraphim_session_reads_total", outcome="hit") == 2
     assert number(text, "terraphim_sessions") == 1
+
+
+NEVER_FALL = (
+    *("terraphim_tokens_total", "terraphim_attempts_total", "terraphim_decisions_total"),
+    "gen_ai_client_token_usage_count",
+)
+
+
+def served_with(metrics: Metrics, generation: int) -> None:
+    """A configuration with five models and a concept of its own, and a request to each of its models."""
+    models: dict[str, dict[str, object]] = {f"model-{generation}-{at}": {} for at in range(5)}
+    config = presets.embedded(set(), {"providers": {"openrouter": {"models": models}}})
+    shot = snapshot(config, {f"topic_{generation}.md": "# T\nroute:: openrouter,auto\nsynonyms:: a topic\n"})
+    metrics.swapped(shot, "swapped")
+    for model in models:
+        target = Target("openrouter", model)
+        one = Exchange("req_1", "/v1/messages", "anthropic")
+        one.decision = Decision("pattern", f"concept:topic_{generation}", (Candidate(target),), shot.id)
+        one.attempts = [Attempt(target, "ok", 1.0)]
+        one.usage = Usage(input=10, output=1)
+        metrics.settled(one, 0.1)
+
+
+def test_generations_of_new_names_leave_a_bounded_number_of_series_and_no_sum_falls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known, "LEAST_GONE", 8)
+    metrics, series, sums, kept = Metrics(), list[float](), list[tuple[float, ...]](), list[int]()
+    for generation in range(60):
+        served_with(metrics, generation)
+        text = metrics.text(PLAIN)
+        metrics.text(OPENMETRICS)
+        if generation % 5 == 4:
+            shown = list(lines(text))
+            series.append(sum(line.value for line in shown if line.name == "terraphim_metric_series"))
+            sums.append(tuple(sum(line.value for line in shown if line.name == name) for name in NEVER_FALL))
+            gc.collect()
+            kept.append(len(gc.get_objects()))
+    assert sums[-1] == (11 * 300, 300, 300, 2 * 300)
+    assert all(
+        before < after for befores, afters in pairwise(sums) for before, after in zip(befores, afters, strict=True)
+    )
+    assert max(series[6:]) <= 1.05 * max(series[:6])
+    assert max(kept[6:]) < max(kept[:6]) + 300  # a generation makes some thirty series, and each is an object
+    assert total(metrics.exposition(), "terraphim_tokens_total", target="openrouter,model-59-0") == 11
+    assert total(metrics.exposition(), "terraphim_tokens_total", target="openrouter,model-0-0") == 0
