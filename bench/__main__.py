@@ -9,6 +9,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -34,6 +35,8 @@ from bench import (
 )
 from bench.native_programs import NoCompiler
 from bench.row import Row, table
+from bench.scale import suite as scale
+from bench.scale.measuring import QUICK, Effort
 
 
 def main() -> None:
@@ -42,9 +45,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs; figures scatter more")
     parser.add_argument("--only", action="append", choices=list(_suites(quick=False)), help="this suite; repeatable")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the curves of `scale` as SVG")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
-    suites = {name: run for name, run in _suites(quick=args.quick).items() if not args.only or name in args.only}
+    suites = {
+        name: run
+        for name, run in _suites(quick=args.quick, plots=args.plots).items()
+        if not args.only or name in args.only
+    }
     rows = (row for run in suites.values() for row in run())
     machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
     if args.json:
@@ -58,7 +66,7 @@ def main() -> None:
     print(f"\n{len(missed)} bounds missed" + "".join(f"\n  {name}" for name in missed))
 
 
-def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
+def _suites(*, quick: bool, plots: Path | None = None) -> dict[str, Callable[[], Iterator[Row]]]:
     return {
         "decisions": lambda: decisions.rows(300 if quick else 3000),
         "rules": lambda: rules.rows(1000 if quick else 10_000),
@@ -75,6 +83,7 @@ def _suites(*, quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "metrics": lambda: scrapes.rows(500 if quick else 5000, 3.0 if quick else 10.0),
         "tokens": token_errors.rows,
         "sessions": lambda: sessions.rows(100 if quick else 1000, 3 if quick else 30),
+        "scale": lambda: scale.rows(QUICK if quick else Effort(), plots),
         "starting": lambda: starting.rows(2 if quick else 7),
         "memory": memory.rows,
         "transports": lambda: transports.rows(1 if quick else 5, 2.0 if quick else 8.0),

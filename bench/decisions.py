@@ -67,14 +67,14 @@ def rows(runs: int) -> Iterator[Row]:
         rules = _rules(Path(folder))
         for size, make, bare, inline in SIZES:
             for name, phase, ruled, change in CASES:
-                call, pipeline = prepared(change(make()), rules if ruled else RuleSet())
+                call, pipeline = prepared(change(make()), snapshot(trusted(rules) if ruled else RuleSet()))
                 tokens = asyncio.run(explained(pipeline, call, phase))
                 samples = milliseconds(lambda c=call, p=pipeline, t=tokens: at_once(p.decide(c, t)), runs)  # type: ignore[misc]
                 yield _row(f"{name}, {size}", samples, inline if ruled else bare)
         yield _row("custom, the rule abstains in a worker, 1 KB", asyncio.run(_in_worker(rules, runs)), WORKER_MS)
         yield _a_second(runs)
         for size, make, *_ in SIZES:
-            call, pipeline = prepared(make(), RuleSet())
+            call, pipeline = prepared(make(), snapshot(RuleSet()))
             body = call.request.raw
             samples = asyncio.run(_whole(pipeline, call, body, runs))
             yield _row(f"decode + count + decide, default, {size}", samples, None)
@@ -82,7 +82,7 @@ def rows(runs: int) -> Iterator[Row]:
 
 
 def _a_second(runs: int) -> Row:
-    call, pipeline = prepared(bodies.small(), RuleSet())
+    call, pipeline = prepared(bodies.small(), snapshot(RuleSet()))
     samples = asyncio.run(_whole(pipeline, call, call.request.raw, runs))
     rates = sorted(1000 / one for one in spread(samples))
     return Row(
@@ -93,7 +93,7 @@ def _a_second(runs: int) -> Row:
 
 async def _in_worker(rules: RuleSet, runs: int) -> list[float]:
     """Milliseconds of a decision that waits for a rule in its process."""
-    call, pipeline = prepared(bodies.kilo(), rules)
+    call, pipeline = prepared(bodies.kilo(), snapshot(trusted(rules)))
     host = Host(Observer(), workers=1)
     host.use(rules.rules, isolation="process")
     try:
@@ -158,13 +158,16 @@ def played(count: int) -> tuple[Snapshot, list[Exchange]]:
     return shot, [player.play(sent) for sent in generate(7, count)]
 
 
-def prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
-    """A request that has come, and what decides it."""
-    trusted = [msgspec.structs.replace(rule, trust="locked") for rule in rules.rules]
-    rules = msgspec.structs.replace(rules, rules=tuple(trusted))
-    shot = snapshot(rules)
+def trusted(rules: RuleSet) -> RuleSet:
+    """The same, as if they were locked: others do not run inline."""
+    locked = [msgspec.structs.replace(rule, trust="locked") for rule in rules.rules]
+    return msgspec.structs.replace(rules, rules=tuple(locked))
+
+
+def prepared(body: bytes, shot: Snapshot) -> tuple[Call, Pipeline]:
+    """The body as a decoded request, and what decides it; rules run inline."""
     host = Host(Observer(), workers=1)
-    host.use(rules.rules, isolation="inline")
+    host.use(shot.rules.rules, isolation="inline")
     pipeline = Pipeline(
         upstream=Upstream(),
         counter=TokenCounter(),
@@ -181,9 +184,10 @@ def prepared(body: bytes, rules: RuleSet) -> tuple[Call, Pipeline]:
 
 
 def at_once(decision: Coroutine[Any, Any, Decision]) -> None:
-    """Rules that run here never make a decision wait, so no event loop is needed."""
+    """Rules that run here never make a decision wait, so no event loop is needed. RuntimeError if it waits."""
     with suppress(StopIteration):
         decision.send(None)
+        raise RuntimeError("the decision waits for somebody")
 
 
 async def explained(pipeline: Pipeline, call: Call, phase: str) -> int:

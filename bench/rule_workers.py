@@ -34,7 +34,8 @@ def rows(runs: int) -> Iterator[Row]:
     with TemporaryDirectory() as folder:
         rule = make_rule(Path(folder) / "scan")
         view = make_view(rule)
-        others = _abstaining(Path(folder) / "others", rule)
+        others = abstaining(Path(folder) / "others", MANY)
+        others = [msgspec.structs.replace(other, view_key=rule.view_key) for other in others]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             samples, memory = runner.run(_measured(rule, others, view, runs))
     yield _row("a process that only echoes, p50", samples["echo"], None)
@@ -101,8 +102,8 @@ async def _times(host: Host, rules: Sequence[Rule], view: dict[str, Any], runs: 
     return whole, within
 
 
-def _abstaining(folder: Path, like: Rule) -> list[Rule]:
-    """Rules that are shown the same request and say at once that they have nothing to say."""
+def abstaining(folder: Path, count: int) -> list[Rule]:
+    """Rules that are shown the request and say at once that they have nothing to say."""
     plugins = folder / "plugins"
     plugins.mkdir(mode=0o700, parents=True)
     code = (
@@ -110,11 +111,10 @@ def _abstaining(folder: Path, like: Rule) -> list[Rule]:
         f'(global i32 (i32.const NUMBER)) (func (export "{abi.ALLOC}") (param i32) (result i32) (i32.const 1024))'
         f'(func (export "{abi.ROUTE}") (param i32 i32) (result i64) (i64.const {16 << 32 | len(ABSTAINS)})))'
     )
-    for count in range(MANY):
-        (plugins / f"abstains_{count}.wat").write_text(code.replace("NUMBER", str(count)))
-    operator = {f"abstains_{count}": {"grant": ["request.last_user"]} for count in range(MANY)}
-    rules = load_rules(plugins, operator, cache=folder / "cache").rules
-    return [msgspec.structs.replace(rule, view_key=like.view_key) for rule in rules]
+    for at in range(count):
+        (plugins / f"abstains_{at}.wat").write_text(code.replace("NUMBER", str(at)))
+    operator = {f"abstains_{at}": {"grant": ["request.last_user"]} for at in range(count)}
+    return list(load_rules(plugins, operator, cache=folder / "cache").rules)
 
 
 def _extism(request: bytes, runs: int) -> Iterator[Row]:

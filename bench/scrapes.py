@@ -59,17 +59,17 @@ print(sorted(taken)[len(taken) // 2] / 1000)
 
 def rows(requests: int, seconds: float) -> Iterator[Row]:
     """Of so many requests counted, and so many seconds of each turn of traffic."""
-    metrics, played = full()
+    metrics, played = full(TARGETS)
     yield _counting(metrics, played, requests)
     yield _text(metrics, 5)
     yield _stops(metrics, 10)
     yield _traffic(seconds)
 
 
-def full() -> tuple[Metrics, Exchange]:
-    """Metrics of targets that were all asked, and one of the requests."""
+def full(count: int) -> tuple[Metrics, Exchange]:
+    """Metrics of so many targets that were all asked, and one of the requests."""
     metrics = Metrics()
-    targets = [Target("openai", f"model-{at}") for at in range(TARGETS)]
+    targets = [Target("openai", f"model-{at}") for at in range(count)]
     metrics.known.learn_targets(targets)
     one = Exchange("req_1", "/v1/messages", "anthropic")
     for target in targets:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
@@ -35,3 +36,17 @@ def milliseconds(call: Callable[[], object], runs: int, *, warm: int = 20) -> li
         call()
         samples.append((time.perf_counter_ns() - begin) / 1e6)
     return samples
+
+
+class Figure(NamedTuple):
+    """The median over the rounds, the lowest and the highest."""
+
+    value: float
+    lowest: float
+    highest: float
+
+
+def figure(values: Iterable[float]) -> Figure | None:
+    """None of no values."""
+    known = list(values)
+    return Figure(median(known), min(known), max(known)) if known else None

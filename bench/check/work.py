@@ -49,7 +49,7 @@ def pieces() -> Iterator[list[Piece]]:
 
 
 def _decision(size: str, make: Callable[[], bytes]) -> Piece:
-    call, pipeline = decisions.prepared(make(), RuleSet())
+    call, pipeline = decisions.prepared(make(), decisions.snapshot(RuleSet()))
     asyncio.run(decisions.explained(pipeline, call, "default"))
     body = call.request.raw
     return Piece(f"decode, count and decide, {size}", 20, lambda: decisions.at_once(pipeline.explain(call, body)))

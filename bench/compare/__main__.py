@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from bench import native_programs
-from bench.compare import bounds, floors, network, ours, peers, plot, report, rounds, streams
+from bench.compare import bounds, floors, network, ours, peers, report, rounds, streams
 from bench.compare.cells import Cell, cells
 from bench.compare.figures import Failed, Results, Turn
 from bench.compare.rounds import Effort, Stage
@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace, targets: Sequence[Target], folder: Path) -> i
         args.json.write_bytes(as_json(results, paced, verdicts, failed))
     if args.plots:
         args.plots.mkdir(parents=True, exist_ok=True)
-        for name, svg in plot.plots(results):
+        for name, svg in report.pictures(results):
             (args.plots / name).write_text(svg)
     kinds = {target.name: target.kind for target in targets}
     return int(any(kinds.get(one.target) != PEER for one in failed))

@@ -6,9 +6,10 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from bench.compare.cells import Cell
-from bench.compare.figures import Figure, Results, Turn
+from bench.compare.figures import Results, Turn
 from bench.compare.target import SAME, TRANSLATED
 from bench.row import Row
+from bench.stats import Figure
 
 SUITE: Final = "It must show"
 #: The cells that the issue names bounds for.

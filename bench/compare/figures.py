@@ -1,13 +1,12 @@
 """What was seen of whom in which cell and round, and the ratios within a round. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from bench.compare.cells import Cell
 from bench.load_generator import Seen
-from bench.stats import median
+from bench.stats import Figure, figure
 
 
 class Turn(Struct, frozen=True):
@@ -27,20 +26,6 @@ class Failed(Struct, frozen=True):
     target: str
     where: str
     why: str
-
-
-class Figure(NamedTuple):
-    """The median over the rounds, the lowest and the highest."""
-
-    value: float
-    lowest: float
-    highest: float
-
-
-def figure(values: Iterable[float]) -> Figure | None:
-    """None of no values."""
-    known = list(values)
-    return Figure(median(known), min(known), max(known)) if known else None
 
 
 class Results:

@@ -1,11 +1,13 @@
-"""The figures as tables for people. Pure."""
+"""The figures as tables and pictures for people. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
 
+from bench import plot
 from bench.compare.cells import Cell
-from bench.compare.figures import Figure, Results, Turn
+from bench.compare.figures import Results, Turn
 from bench.row import number
+from bench.stats import Figure
 
 _HEAD: Final = (
     f"{'req/s':>9} {'by ours':>8} {'(lowest … highest)':<20}"
@@ -25,6 +27,18 @@ def lines(results: Results, cell: Cell, ours: str) -> Iterator[str]:
             f"  {target:<26}{_said(rate):>9} {_said(ratio):>8} {spread:<20} {_said(p50):>8} {_said(p99):>8}"
             f" {_said(cpu):>11} {_said(memory):>8}"
         )
+
+
+def pictures(results: Results) -> Iterator[tuple[str, str]]:
+    """(file name, SVG) for each form and way that was measured."""
+    for form, way in dict.fromkeys((cell.form, cell.way) for cell in results.cells()):
+        cells = [cell for cell in results.cells() if (cell.form, cell.way) == (form, way)]
+        names = list(dict.fromkeys(name for cell in cells for name in results.targets(cell)))
+        groups = [
+            (f"{cell.size} c={cell.connections}", [results.of(cell, name, _rate) for name in names]) for cell in cells
+        ]
+        title = f"{form}, {way}: requests per second (lowest … highest of the rounds), logarithmic"
+        yield f"{form.lower()}-{way}.svg", plot.bars(title, names, groups)
 
 
 def _said(figure: Figure | None) -> str:

@@ -14,16 +14,28 @@ from msgspec import Struct, structs
 
 from bench.compare.bounds import FLOOR, OURS, row
 from bench.compare.cells import Cell
-from bench.compare.figures import Failed, Figure, figure
+from bench.compare.figures import Failed
 from bench.compare.rounds import Stage
 from bench.compare.target import SAME, Speech, Target
 from bench.load_generator import Broken, Seen, Window
 from bench.row import Row
+from bench.stats import Figure, figure
+
+
+class Pace(Struct, frozen=True):
+    """How the mock writes a stream: a word each `gap_s`."""
+
+    words: int
+    gap_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Of a whole stream."""
+        return self.words * self.gap_s
+
 
 STREAMS: Final = 200
-GAP_S: Final = 0.05
-#: Words of a stream: two seconds.
-EVENTS: Final = 40
+PACE: Final = Pace(40, 0.05)
 DIRECT: Final = "direct"
 #: Requests with a body of 100 KB that are held open at once.
 LARGE_AT_ONCE: Final = 64
@@ -41,12 +53,20 @@ class Paced(Struct, frozen=True):
     large_mb: float
 
 
+#: The mock as a target, which runs already.
+MOCK: Final = Target(DIRECT, "floor", lambda _: None, {SAME: Speech()})  # type: ignore[arg-type,return-value]
+
+
+def with_mock(stage: Stage) -> Stage:
+    """The same, with the mock among what is asked."""
+    return structs.replace(stage, running={**stage.running, DIRECT: stage.mock})
+
+
 def paced(stage: Stage, targets: Sequence[Target], rounds: int, seconds: float) -> Iterator[Paced | Failed]:
     """By turns; one that fails is left out from then on."""
-    direct = Target(DIRECT, "floor", lambda _: None, {SAME: Speech()})  # type: ignore[arg-type,return-value]
-    staged = structs.replace(stage, running={**stage.running, DIRECT: stage.mock})
-    asked = [direct, *(one for one in targets if one.name in stage.running and SAME in one.speeches)]
-    stage.pace(EVENTS, round(GAP_S * 1e6))
+    staged = with_mock(stage)
+    asked = [MOCK, *(one for one in targets if one.name in stage.running and SAME in one.speeches)]
+    stage.pace(PACE.words, round(PACE.gap_s * 1e6))
     for number in range(rounds):
         for target in list(asked):
             try:
@@ -57,37 +77,39 @@ def paced(stage: Stage, targets: Sequence[Target], rounds: int, seconds: float) 
 
 
 def _turn(stage: Stage, target: Target, number: int, seconds: float) -> Paced:
-    seen = _run(stage, target, Cell("SSE", "S", STREAMS), seconds)
-    small = _growth(stage, target, Cell("SSE", "S", STREAMS))
-    large = _growth(stage, target, Cell("SSE", "L", LARGE_AT_ONCE))
+    seen = run(stage, target, Cell("SSE", "S", STREAMS), PACE, seconds)
+    small = growth(stage, target, Cell("SSE", "S", STREAMS), PACE)
+    large = growth(stage, target, Cell("SSE", "L", LARGE_AT_ONCE), PACE)
     return Paced(target.name, number, seen, small * 1000 / STREAMS, large / LARGE_AT_ONCE)
 
 
-def _run(stage: Stage, target: Target, cell: Cell, seconds: float) -> Seen:
-    ask = structs.replace(stage.requests.ask(cell, target.speeches[SAME]), words=EVENTS)
+def run(stage: Stage, target: Target, cell: Cell, pace: Pace, seconds: float) -> Seen:
+    """So many streams at once for so long. The mock must be told the pace before (`Stage.pace`)."""
+    ask = structs.replace(stage.requests.ask(cell, target.speeches[SAME]), words=pace.words)
     # The streams begin at even distances, and a stream is a whole number of gaps: so no two words are due at once.
-    window = Window(seconds, cell.connections, warm=2 * GAP_S, stagger=GAP_S, least=1, longest=EVENTS * GAP_S + 20)
+    gap_s, longest = pace.gap_s, pace.seconds + 20
+    window = Window(seconds, cell.connections, warm=2 * gap_s, stagger=gap_s, least=1, longest=longest)
     return stage.load(stage.running[target.name], ask, window)
 
 
-def _growth(stage: Stage, target: Target, cell: Cell) -> float:
+def growth(stage: Stage, target: Target, cell: Cell, pace: Pace) -> float:
     """MB that its memory grows by while so many streams are open, at the most seen."""
     running = stage.running[target.name]
     before = running.pss_mb()
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(_run, stage, target, cell, EVENTS * GAP_S / 2)
+        asked = pool.submit(run, stage, target, cell, pace, pace.seconds / 2)
         most = before
-        while not run.done():
+        while not asked.done():
             most = max(most, running.pss_mb())
             time.sleep(0.1)
-        run.result()
+        asked.result()
     return most - before
 
 
 def table(turns: Sequence[Paced]) -> Iterator[str]:
     """A line a target."""
     yield (
-        f"{STREAMS} streams, a word each {GAP_S * 1000:.0f} ms: delay of a word from the mock to the client (ms),"
+        f"{STREAMS} streams, a word each {PACE.gap_s * 1000:.0f} ms: delay of a word from the mock to the client (ms),"
         " first word (ms), memory for each open one"
     )
     yield f"  {'':<26}{'p50':>8}{'p99':>8}{'max':>8}{'first p50':>11}{'p99':>8}{'KB/stream':>11}{'MB/L':>8}"

@@ -2,7 +2,8 @@ import pytest
 from turns import S16, turn
 
 from bench.compare.cells import Cell
-from bench.compare.figures import Figure, Results, figure
+from bench.compare.figures import Results
+from bench.stats import Figure, figure
 
 OTHER = Cell("SSE", "L", 1)
 

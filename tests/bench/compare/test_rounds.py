@@ -59,7 +59,7 @@ def test_who_answers_without_asking_is_found_out(tmp_path: Path, monkeypatch: py
 
 
 def test_paced_streams_are_whole_and_late_by_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "EVENTS", 5)
+    monkeypatch.setattr(streams, "PACE", streams.Pace(5, 0.05))
     monkeypatch.setattr(streams, "STREAMS", 5)
     monkeypatch.setattr(streams, "LARGE_AT_ONCE", 2)
     target = next(one for one in floors.targets() if one.name == "asgi")

@@ -1,15 +1,17 @@
-"""Bars of requests per second as SVG: a group for each cell, a bar for each target, on a logarithmic axis. Pure."""
+"""Figures as SVG on logarithmic axes: bars in groups, and curves. Pure."""
 
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from bench.compare.figures import Figure, Results
 from bench.row import number
+from bench.stats import Figure
 
 #: Units of the drawing.
 _BAR, _GAP, _LEFT, _TOP, _TALL, _LEGEND = 9, 22, 60, 40, 300, 18
+#: Of curves.
+_WIDE: Final = 560
 #: Where the bars stand.
 _BASE: Final = _TOP + _TALL
 #: The first eight are told apart with any kind of colour vision (Okabe and Ito).
@@ -19,21 +21,12 @@ _COLOURS: Final = (
 )  # fmt: skip
 
 
-def plots(results: Results) -> Iterator[tuple[str, str]]:
-    """(file name, SVG) for each form and way that was measured."""
-    for form, way in dict.fromkeys((cell.form, cell.way) for cell in results.cells()):
-        cells = [cell for cell in results.cells() if (cell.form, cell.way) == (form, way)]
-        names = list(dict.fromkeys(name for cell in cells for name in results.targets(cell)))
-        groups = [
-            (f"{cell.size} c={cell.connections}", [results.of(cell, name, lambda one: one.seen.rate) for name in names])
-            for cell in cells
-        ]
-        title = f"{form}, {way}: requests per second (lowest … highest of the rounds), logarithmic"
-        yield f"{form.lower()}-{way}.svg", bars(title, names, groups)
+#: A curve's points, from left to right: where, and what.
+Points = Sequence[tuple[float, Figure]]
 
 
 def bars(title: str, names: Sequence[str], groups: Sequence[tuple[str, Sequence[Figure | None]]]) -> str:
-    """One picture. A target that was not measured in a cell has no bar there."""
+    """A group for each label, a bar in it for each name. What was not measured has no bar."""
     ends = _ends([figure for _, figures in groups for figure in figures if figure])
     step = len(names) * _BAR + _GAP
     wide = _LEFT + step * len(groups) + 20
@@ -44,12 +37,46 @@ def bars(title: str, names: Sequence[str], groups: Sequence[tuple[str, Sequence[
         for each, (name, figure) in enumerate(zip(names, figures, strict=True)):
             if figure:
                 drawn += _bar(left + each * _BAR, f"{name}, {label}", figure, ends, _colour(each))
-    drawn += _legend(names)
+    return _svg(wide, names, drawn)
+
+
+def curves(title: str, of: str, lines: Sequence[tuple[str, Points]]) -> str:
+    """A line for each name, over `of` what; a stroke at each point goes from the lowest to the highest. Values and
+    places are greater than 0.
+    """
+    ends = _ends([figure for _, points in lines for _, figure in points])
+    places = sorted({place for _, points in lines for place, _ in points})
+    drawn = [_text(_LEFT, 20, title), *_axis(ends, _LEFT + _WIDE + 20), _text(_LEFT + _WIDE - 60, _BASE + 30, of)]
+    drawn += [_text(_across(place, places), _BASE + 16, f"{place:,.0f}") for place in places]
+    for at, (name, points) in enumerate(lines):
+        drawn += _curve(name, [(_across(place, places), place, figure) for place, figure in points], ends, _colour(at))
+    return _svg(_LEFT + _WIDE + 60, [name for name, _ in lines], drawn)
+
+
+def _across(place: float, places: Sequence[float]) -> float:
+    """Where it is on the horizontal axis, which is logarithmic, too."""
+    whole = math.log(places[-1] / places[0]) or 1.0
+    return _LEFT + _WIDE * math.log(place / places[0]) / whole
+
+
+def _curve(
+    name: str, points: Sequence[tuple[float, float, Figure]], ends: tuple[float, float], colour: str
+) -> Iterator[str]:
+    path = " ".join(f"{x:.1f},{_BASE - _height(figure.value, ends):.1f}" for x, _, figure in points)
+    yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    for x, place, figure in points:
+        yield _whisker(x, figure, ends)
+        y = _BASE - _height(figure.value, ends)
+        said = f"{name}, {place:,.0f}: {_said(figure)}"
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{escape(said)}</title></circle>'
+
+
+def _svg(wide: float, names: Sequence[str], drawn: Sequence[str]) -> str:
     tall = _BASE + 40 + len(names) * _LEGEND
     size = f'viewBox="0 0 {wide} {tall}" width="{wide}" height="{tall}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(drawn)}</svg>\n'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(drawn)}{"".join(_legend(names))}</svg>\n'
     )
 
 
@@ -84,15 +111,21 @@ def _axis(ends: tuple[float, float], wide: float) -> Iterator[str]:
 
 
 def _bar(x: float, name: str, figure: Figure, ends: tuple[float, float], colour: str) -> Iterator[str]:
-    tall, lowest, highest = (_height(value, ends) for value in figure)
-    said = f"{name}: {number(figure.value)} ({number(figure.lowest)} … {number(figure.highest)})"
+    tall = _height(figure.value, ends)
     yield (
         f'<rect x="{x:.1f}" y="{_BASE - tall:.1f}" width="{_BAR - 1}" height="{tall:.1f}" fill="{colour}">'
-        f"<title>{escape(said)}</title></rect>"
+        f"<title>{escape(f'{name}: {_said(figure)}')}</title></rect>"
     )
-    middle = f"{x + (_BAR - 1) / 2:.1f}"
-    y1, y2 = f"{_BASE - lowest:.1f}", f"{_BASE - highest:.1f}"
-    yield f'<line x1="{middle}" x2="{middle}" y1="{y1}" y2="{y2}" stroke="#000"/>'
+    yield _whisker(x + (_BAR - 1) / 2, figure, ends)
+
+
+def _whisker(x: float, figure: Figure, ends: tuple[float, float]) -> str:
+    y1, y2 = (f"{_BASE - _height(value, ends):.1f}" for value in (figure.lowest, figure.highest))
+    return f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y1}" y2="{y2}" stroke="#000"/>'
+
+
+def _said(figure: Figure) -> str:
+    return f"{number(figure.value)} ({number(figure.lowest)} … {number(figure.highest)})"
 
 
 def _text(x: float, y: float, text: str) -> str:

@@ -6,13 +6,13 @@ from turns import S16, turn
 
 from bench.compare.cells import Cell
 from bench.compare.figures import Results
-from bench.compare.plot import plots
+from bench.compare.report import pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(results: Results) -> dict[str, ElementTree.Element]:
-    return {name: ElementTree.fromstring(svg) for name, svg in plots(results)}  # noqa: S314 - our own
+    return {name: ElementTree.fromstring(svg) for name, svg in pictures(results)}  # noqa: S314 - our own
 
 
 def test_each_form_and_way_has_a_picture_with_a_bar_for_each_figure() -> None:
@@ -41,7 +41,7 @@ def test_ten_times_as_much_is_as_much_higher_everywhere() -> None:
 
 def test_the_whisker_goes_from_the_lowest_to_the_highest() -> None:
     results = Results([turn("ours", at, rate) for at, rate in enumerate((100, 200, 400))])
-    svg = dict(plots(results))["json-same.svg"]
+    svg = dict(pictures(results))["json-same.svg"]
     assert f"ours, {S16.size} c=16: 200 (100 … 400)" in svg
     found = re.findall(r'y1="([\d.]+)" y2="([\d.]+)" stroke="#000"', svg)
     assert len(found) == 1
@@ -49,4 +49,4 @@ def test_the_whisker_goes_from_the_lowest_to_the_highest() -> None:
 
 
 def test_one_round_figure_has_an_axis() -> None:
-    assert "ours, S c=16: 100 (100 … 100)" in dict(plots(Results([turn("ours", 0, 100)])))["json-same.svg"]
+    assert "ours, S c=16: 100 (100 … 100)" in dict(pictures(Results([turn("ours", 0, 100)])))["json-same.svg"]
