@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from builds import environment
+from builds import PATIENT, environment
 
 from wasm_host import abi, examination, hostile, scaffold, trial
 from wasm_host.inline import InlineRunner
@@ -49,7 +49,7 @@ def make(root: Path, language: str, env: dict[str, str]) -> Made:
     )
     assert done.returncode == 0, f"{language}: {done.stdout}{done.stderr}"
     module = root / name / f"{name}{scaffold.LANGUAGES[language].suffix}"
-    rule = loaded(module, root, {})
+    rule = loaded(module, root, PATIENT)
     return Made(root / name, module, rule)
 
 
@@ -111,7 +111,7 @@ def test_all_decide_alike(
     }
     decided = {}
     for language, rule in made.items():
-        own = {"grant": ["request.last_user"]} | operator
+        own = PATIENT | {"grant": ["request.last_user"]} | operator
         [outcome] = InlineRunner().run([loaded(rule.module, rule.folder.parent, own)], view, TARGETS)
         decided[language] = (outcome.code, outcome.route, outcome.reason)
     assert decided == dict.fromkeys(LANGUAGES, expected)

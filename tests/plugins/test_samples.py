@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from builds import environment
+from builds import PATIENT, environment
 from facts import ROOT
 
 from wasm_host import abi, trial
@@ -22,8 +22,6 @@ VECTORS = [
     for name in SAMPLES
     for vector in msgspec.json.decode((ROOT / "plugins" / "src" / name / "vectors.json").read_bytes())
 ]
-#: A busy machine is no fault of a rule's.
-PATIENT = {"limits": {"timeout_ms": abi.LIMITS["timeout_ms"].cap}}
 #: Samples that carry a language's runtime with them; the others are small.
 RUNTIMES = {"ladder", "phrases"}
 
