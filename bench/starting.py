@@ -1,4 +1,4 @@
-"""How long the program takes to start, beside importing the four libraries that it stands on."""
+"""How long the program takes to start, beside importing the libraries that it stands on."""
 
 import subprocess
 import time
@@ -10,8 +10,8 @@ from bench import children
 from bench.row import Row, number
 from bench.stats import median
 
-LIBRARIES = "import fastapi, uvicorn, httpx, aiohttp"
-SUITE = "Start-up (ratio to importing fastapi, uvicorn, httpx, aiohttp; compiled modules and rules cached)"
+LIBRARIES = "import fastapi, uvicorn, httpx"
+SUITE = "Start-up (ratio to importing fastapi, uvicorn, httpx; compiled modules and rules cached)"
 
 
 def rows(rounds: int) -> Iterator[Row]:

@@ -83,6 +83,7 @@ def _wait_for(running: Stage, refused: int) -> None:
 
 def _flood(running: Stage, count: int, found: Section) -> list[str]:
     """Connections that are no HTTP, a few at a time, so that they are inside the cap."""
+    running.log_settled()
     before = running.log().count("\n")
     done = 0
     while done < count:
@@ -92,6 +93,7 @@ def _flood(running: Stage, count: int, found: Section) -> list[str]:
             _wait_for(running, done)
         if other := [one.answer[:40] for one in crowd.seen if not one.answer.startswith("HTTP/1.1 400 ")]:
             return [f"{len(other)} bad connections were told something else, first {other[0]!r}"]
+    running.log_settled()
     lines = running.log().count("\n") - before
     counted = running.refused("malformed")
     found.counts["bad connections"] = f"{counted:.0f} counted, {lines} lines of the log"

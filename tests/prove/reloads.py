@@ -234,7 +234,7 @@ def section(folder: Path, reloads: int, streams: int) -> Section:
             time.sleep(1.5)  # streams are under way, and probes see what it is like without
             swaps, said = _reload(proxy, files, _order(reloads, broken), stall, found)
         stall.over.set()
-        _settled(proxy)
+        proxy.log_settled()
         _answers(folder, clients.seen, swaps, found)
         log = (json.loads(line) for line in proxy.log().splitlines() if '"event":"snapshot_swapped"' in line)
         _swaps_judged([float(line["ms"]) for line in log], probe.seen, swaps, found)
@@ -297,13 +297,6 @@ def _next(proxy: Scene, files: Files) -> Window:
     proxy.process.send_signal(signal.SIGHUP)
     wait(lambda: _served(proxy) != before, f"generation {files.number} is not served", 0.01)
     return begun, time.monotonic()
-
-
-def _settled(proxy: Scene) -> None:
-    """What the proxy had to log stands in its log: it writes lines together."""
-    size = -1
-    while size != (size := proxy.log_size()):
-        time.sleep(0.5)
 
 
 def _served(proxy: Scene) -> str:

@@ -122,6 +122,12 @@ class Scene:
         """Bytes that the proxy wrote so far."""
         return self._log.stat().st_size
 
+    def log_settled(self) -> None:
+        """Return when what the proxy had to log stands in its log: it writes lines together."""
+        size = -1
+        while size != (size := self.log_size()):
+            time.sleep(0.3)
+
     def put(self, name: str, content: str | bytes) -> None:
         """A file appears in the plugins folder at once, whole."""
         temporary = self.folder / "arriving"
