@@ -84,7 +84,7 @@ def running(env: Mapping[str, str], *args: str, cwd: Path | None = None, fresh: 
             time.sleep(0.01)
         if not proxy.url:
             raise AssertionError("the proxy did not start:\n" + "".join(proxy.lines))
-        httpx.get(f"{proxy.url}/health", timeout=PATIENCE_S).raise_for_status()
+        _healthy(proxy.url, deadline)
         yield proxy
     finally:
         process.terminate()
@@ -95,6 +95,15 @@ def running(env: Mapping[str, str], *args: str, cwd: Path | None = None, fresh: 
         reader.join(5)
         if process.stderr:
             process.stderr.close()
+
+
+def _healthy(url: str, deadline: float) -> None:
+    """Return when it serves: one that it replaces may answer first, that it serves no more."""
+    while (answer := httpx.get(f"{url}/health", timeout=PATIENCE_S)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    answer.raise_for_status()
 
 
 def _started(
